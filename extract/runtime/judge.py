@@ -1,0 +1,156 @@
+"""Whether two calls did the same: bytes where nothing may differ, a stated tolerance where rounding may.
+
+Copied unchanged into every harness. The reasons behind each tolerance stand beside it; none is chosen after the fact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from .cases import GUARD_BYTE, Leaf, Outcome, tensor_of
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """|candidate - original| <= relative * |original| + absolute * (largest finite magnitude of the row)."""
+
+    relative: float
+    absolute: float
+    reason: str
+
+
+TOLERANCES = {
+    torch.float64: Tolerance(1e-12, 1e-13, "another order of summation in float64"),
+    torch.float32: Tolerance(1e-5, 2e-6, "another order of summation, or exp2 for exp: a few ulp of float32"),
+    torch.float16: Tolerance(2e-3, 2e-4, "one rounding to float16 more or less: 2^-10 relative"),
+    torch.bfloat16: Tolerance(1.6e-2, 1e-3, "one rounding to bfloat16 more or less: 2^-7 relative"),
+    torch.float8_e4m3fn: Tolerance(0.126, 1e-3, "one code of e4m3 up or down: 2^-3 relative"),
+    torch.float8_e5m2: Tolerance(0.26, 1e-3, "one code of e5m2 up or down: 2^-2 relative"),
+}
+
+WORSE = 2.0
+"""How many times the original's own error against float64 a candidate's error may be."""
+
+INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
+"""The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): such outputs are judged on a GPU only."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One way in which two calls differ: a code of the gate, and a sentence."""
+
+    code: str
+    text: str
+
+
+def differences(
+    expected: Outcome, actual: Outcome, *, exact: bool = False, interpreted: bool = False
+) -> list[Difference]:
+    """Every way in which `actual` is not what `expected` was; empty where the calls did the same.
+
+    An argument that the expected call left alone must be left alone to the byte, and so must what lies around each.
+    """
+    if expected.error or actual.error:
+        return _error_differences(expected.error, actual.error)
+    left = {leaf.path: leaf for leaf in expected.leaves}
+    right = {leaf.path: leaf for leaf in actual.leaves}
+    if left.keys() != right.keys():
+        return [Difference("mismatch", f"gives back {sorted(right)} where the original gives back {sorted(left)}")]
+    found: list[Difference] = []
+    for path, leaf in left.items():
+        found.extend(_leaf_differences(leaf, right[path], exact, interpreted))
+    return found
+
+
+def _error_differences(expected: str, actual: str) -> list[Difference]:
+    wanted, got = expected.split(":")[0], actual.split(":")[0]
+    if wanted == got:
+        return []
+    return [
+        Difference(
+            "mismatch", f"{actual or 'returns'} where the original {('raises ' + expected) if expected else 'returns'}"
+        )
+    ]
+
+
+def _leaf_differences(expected: Leaf, actual: Leaf, exact: bool, interpreted: bool) -> list[Difference]:
+    for what in ("kind", "value", "dtype", "shape", "strides", "alias"):
+        if getattr(expected, what) != getattr(actual, what):
+            code = "aliased_output" if what == "alias" else "mismatch"
+            return [
+                Difference(
+                    code, f"{expected.path}: {what} is {getattr(actual, what)!r}, not {getattr(expected, what)!r}"
+                )
+            ]
+    if expected.kind == "value" or torch.equal(expected.raw, actual.raw):
+        return []
+    if damage := damaged(actual):
+        return [Difference("wrote_outside", f"{actual.path}: {damage} bytes around it were overwritten")]
+    want, got = tensor_of(expected), tensor_of(actual)
+    if interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE:
+        return []
+    return _value_differences(expected.path, want, got, exact)
+
+
+def damaged(leaf: Leaf) -> int:
+    """How many bytes of an argument's buffer that lie outside its elements are no longer what they were."""
+    if not leaf.path.startswith("argument"):
+        return 0
+    view = tensor_of(leaf)
+    outside = torch.ones(leaf.raw.numel(), dtype=torch.bool)
+    size = view.element_size()
+    strides = (*(stride * size for stride in leaf.strides), 1)
+    if view.numel():
+        outside.as_strided((*leaf.shape, size), strides, leaf.start).fill_(False)
+    return int((outside & (leaf.raw != GUARD_BYTE)).sum())
+
+
+def _value_differences(path: str, want: torch.Tensor, got: torch.Tensor, exact: bool) -> list[Difference]:
+    tolerance = TOLERANCES.get(want.dtype)
+    if tolerance is None or exact:
+        wrong = ~((want == got) | (_nan(want) & _nan(got)))
+        allowed = "exactly"
+    else:
+        wrong = ~_within(want.double(), got.double(), tolerance)
+        allowed = f"within {tolerance.relative:g} ({tolerance.reason})"
+    if not bool(wrong.any()):
+        return []
+    if bool((_nan(got) & wrong).sum() == wrong.sum()) and not bool(_nan(want).any()):
+        return [
+            Difference("uninitialised", f"{path}: {int(wrong.sum())} of {want.numel()} elements were never written")
+        ]
+    at = tuple(int(i) for i in wrong.nonzero()[0])
+    first = f"{path}{list(at)} is {got[at].item()!r}, not {want[at].item()!r}"
+    return [Difference("mismatch", f"{first} {allowed}; {int(wrong.sum())} of {want.numel()} elements differ")]
+
+
+def _nan(x: torch.Tensor) -> torch.Tensor:
+    return x != x if x.is_floating_point() else torch.zeros(x.shape, dtype=torch.bool)
+
+
+def _within(want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:
+    """Elementwise; infinities and NaN must stand at the same places with the same signs."""
+    close = (got - want).abs() <= tolerance.relative * want.abs() + tolerance.absolute * _row_scale(want)
+    finite = want.isfinite() & got.isfinite()
+    same = (want == got) | (want.isnan() & got.isnan())
+    return torch.where(finite, close, same)
+
+
+def _row_scale(x: torch.Tensor) -> torch.Tensor:
+    """Largest finite magnitude along the last axis, broadcastable to x; the smallest normal number where all is zero."""
+    magnitude = torch.where(x.isfinite(), x.abs(), 0.0)
+    scale = magnitude.amax(dim=-1, keepdim=True) if x.dim() and x.shape[-1] else magnitude
+    return scale.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def error_against(truth: torch.Tensor, got: torch.Tensor) -> float:
+    """Largest error of `got` against the float64 `truth`, as a fraction of its row's scale; elements that are not finite
+    in the truth do not count."""
+    if not truth.numel():
+        return 0.0
+    error = (got.double() - truth).abs() / _row_scale(truth)
+    counted = torch.where(truth.isfinite(), error, 0.0)
+    return math.inf if bool(counted.isnan().any()) else float(counted.max())

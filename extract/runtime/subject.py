@@ -1,0 +1,165 @@
+"""Runs the code under test: in this process when it is the harness's own kernel, in one of its own when it is a candidate.
+
+Copied unchanged into every harness. A candidate's process learns a case when it has to run it and never sees what is
+expected of it; it answers with raw bytes, and is killed with its whole group when it takes too long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+
+from .cases import Case, Contract, Leaf, Outcome, perform
+
+CALL_LIMIT_S = 60.0
+"""One call's limit, the first compilation included."""
+
+
+class SubjectLost(Exception):
+    """The candidate's process ended or was killed: `code` is one of the gate's, the text says how."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Subject(Protocol):
+    """Something that makes the calls of cases."""
+
+    def __call__(self, case: Case, *, how: str = "direct") -> Outcome: ...
+
+
+def load(path: Path, name: str) -> ModuleType:
+    """Import a file as a module of that name; its own folder is not searched, the harness's is."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclasses.dataclass(frozen=True)
+class Local:
+    """Calls an entry point in this process."""
+
+    entry: Callable[..., Any]
+    contract: Contract
+    device: str
+
+    def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
+        return perform(self.entry, self.contract, case, self.device, how=how)
+
+
+class Remote:
+    """Calls the entry point of a candidate in a process of its own. Once lost, it stays lost."""
+
+    def __init__(self, folder: Path, candidate: Path, entry: str, device: str, scratch: Path) -> None:
+        self._scratch, self._lost, self._count = scratch, "", 0
+        argv = [sys.executable, "-m", "runtime.subject", str(folder), str(candidate), entry, device]
+        environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._log = (scratch / "subject.log").open("wb")
+        self._process = subprocess.Popen(
+            argv,
+            env=environment,
+            cwd=scratch,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
+        if self._lost:
+            raise SubjectLost("not_run", self._lost)
+        self._count += 1
+        answer = self._scratch / f"outcome-{self._count}.pt"
+        self._ask({"case": case.to_json(), "how": how, "answer": str(answer)})
+        # weights_only: a candidate's answer holds tensors and plain values, and can run no code here.
+        data = torch.load(answer, weights_only=True)
+        answer.unlink()
+        return Outcome([Leaf(**leaf) for leaf in data["leaves"]], data["error"])
+
+    def _ask(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        deadline = time.monotonic() + CALL_LIMIT_S
+        said = b""
+        while not said.endswith(b"done\n"):
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self._lose("timeout", f"no answer within {CALL_LIMIT_S:.0f} s for {request['case']}")
+            piece = os.read(self._process.stdout.fileno(), 4096)
+            if not piece:
+                self._process.wait()
+                code = self._process.returncode
+                how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+                self._lose(
+                    "signal" if code < 0 else "exit",
+                    f"its process ended by {how} on {request['case']}: {self._last_words()}",
+                )
+            said += piece
+
+    def _last_words(self) -> str:
+        lines = (self._scratch / "subject.log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "no output"
+
+    def _lose(self, code: str, text: str) -> None:
+        self._lost = text
+        self.close()
+        raise SubjectLost(code, text)
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._log):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+@contextlib.contextmanager
+def remote(folder: Path, candidate: Path, entry: str, device: str) -> Iterator[Remote]:
+    """A candidate's process for as long as the block lasts; its answers pass through a folder that goes with it."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="kmaint-subject-", dir=shared if shared.is_dir() else None) as scratch:
+        subject = Remote(folder, candidate, entry, device, Path(scratch))
+        try:
+            yield subject
+        finally:
+            subject.close()
+
+
+def serve(folder: Path, candidate: Path, entry: str, device: str) -> None:
+    """The candidate's side: one JSON request a line, each answered by a file and the word done."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a candidate prints goes to the log
+    contract = Contract.read(folder)
+    function = getattr(load(candidate, "kernel"), entry)
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        outcome = perform(function, contract, Case(**request["case"]), device, how=request["how"])
+        torch.save({"leaves": [vars(leaf) for leaf in outcome.leaves], "error": outcome.error}, request["answer"])
+        answers.write(b"done\n")
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4])

@@ -1,0 +1,50 @@
+"""What every transform shares: what it is given, what it gives back, and how it says that it does not apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kmaint.records.evaluation import Bottleneck
+from kmaint.records.workload import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A whole kernel.py and which of its functions are the kernel and the launcher."""
+
+    source: str
+    kernel: str
+    entry: str
+    contract: Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """A variant of the subject's source. `note` says in words what changed; `anchor` is the span of lines it changed."""
+
+    source: str
+    note: str
+    anchor: tuple[int, int]
+
+
+class NotApplicable(Exception):
+    """The subject does not meet a transform's precondition; the text says which part of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transform:
+    """A named edit. `apply` gives one or more variants, or raises NotApplicable.
+
+    `before` is a kernel.py in small (kernel `kernel`, launcher `launch`) and `after` the first variant of it; a test holds
+    them together and runs both under the interpreter. `rounding` says whether results may change in the last bits.
+    """
+
+    name: str
+    why: str
+    precondition: str
+    addresses: tuple[Bottleneck, ...]
+    rounding: bool
+    before: str
+    after: str
+    apply: Callable[[Subject], list[Edited]]

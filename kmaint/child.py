@@ -1,0 +1,126 @@
+"""Runs other programs: the only caller of subprocess. A child that overruns is killed with its whole process group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.errors import MissingError
+
+MAX_OUTPUT = 1 << 20
+"""Bytes of each stream that are kept: the end of it, where a traceback stands."""
+
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_VISIBLE_DEVICES",
+    "PYTHONPATH",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a child ended. `signal` is set when a signal ended it; `timed_out` when that was us, past the limit."""
+
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    timed_out: bool
+
+    @property
+    def signal(self) -> str | None:
+        return signal.Signals(-self.code).name if self.code < 0 else None
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The few variables a measured child gets: no tokens, no proxies; PYTHONSAFEPATH so that its folder shadows nothing."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**kept, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+
+
+def run_child(
+    argv: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+) -> Finished:
+    """Run to the end or to the limit; every process of the child's group is dead when this returns.
+
+    Output goes through files, not pipes: a grandchild that keeps a pipe open cannot make us wait for it.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
+        given.write(stdin.encode())
+        given.seek(0)
+        process = _start(argv, env=env, cwd=cwd, stdin=given, stdout=out, stderr=err)
+        timed_out = False
+        try:
+            process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            kill_group(process)
+        return Finished(
+            code=process.returncode,
+            stdout=_tail(out),
+            stderr=_tail(err),
+            seconds=time.monotonic() - started,
+            timed_out=timed_out,
+        )
+
+
+@contextlib.contextmanager
+def conversing(
+    argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child to talk to over its standard streams; its group is killed on the way out."""
+    process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        kill_group(process)
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the child's process group and reap the child."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _start(
+    argv: Sequence[str | Path], *, env: Mapping[str, str] | None, cwd: Path | None, **streams: object
+) -> subprocess.Popen[bytes]:
+    words = [os.fspath(word) for word in argv]
+    try:
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 - an argument list, never a shell
+            words, env=None if env is None else dict(env), cwd=cwd, start_new_session=True, **streams
+        )
+    except FileNotFoundError as error:
+        raise MissingError(f"cannot start {words[0]!r}: no such program", "give its full path") from error
+
+
+def _tail(stream: object) -> str:
+    assert hasattr(stream, "seek") and hasattr(stream, "read")
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, end - MAX_OUTPUT))
+    return bytes(stream.read()).decode(errors="replace")

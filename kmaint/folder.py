@@ -1,0 +1,104 @@
+"""The harness folder on disk: what its files are called, and how they are read and written.
+
+harness.toml  kernel.py  shims.py  workloads.json  reference.py  test_kernel.py  README.md  runtime/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from kmaint import wire
+from kmaint.errors import HarnessError
+from kmaint.records.harness import Harness
+from kmaint.records.workload import Contract
+
+MANIFEST, KERNEL, SHIMS, WORKLOADS, REFERENCE, SUITE = (
+    "harness.toml",
+    "kernel.py",
+    "shims.py",
+    "workloads.json",
+    "reference.py",
+    "test_kernel.py",
+)
+MARKER = re.compile(r"^# region (?P<path>\S+):(?P<line>\d+)-(?P<end>\d+) (?P<symbol>\S+)$")
+END = "# endregion"
+
+
+def sha256(content: str | bytes) -> str:
+    """Hex digest of a file's content or of a span of its lines."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def read_harness(folder: Path) -> Harness:
+    """The harness in a folder. HarnessError where the folder is none, or where its provenance is missing or broken."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise HarnessError(
+            f"{folder}: no {MANIFEST} in it, so not a harness", "make one with 'kmaint extract TREE ID -o DIR'"
+        )
+    data = _parse(manifest)
+    if "provenance" not in data:
+        raise HarnessError(f"{manifest}: no [provenance], so its kernel cannot be traced", "extract it again")
+    try:
+        return wire.load(Harness, {**data, "folder": folder, "contract": read_contract(folder)})
+    except ValueError as error:
+        detail = "; ".join(str(error).splitlines()[1:3]).strip()
+        raise HarnessError(f"{manifest}: not as kmaint writes it: {detail}", "extract it again") from error
+
+
+def _parse(manifest: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(manifest.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{manifest}: {error}", "extract it again") from error
+
+
+def read_contract(folder: Path) -> Contract:
+    """workloads.json as a record. HarnessError where it is missing or malformed."""
+    path = folder / WORKLOADS
+    try:
+        return wire.load(Contract, json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise HarnessError(f"{path}: missing", "extract the kernel again") from error
+    except ValueError as error:
+        raise HarnessError(
+            f"{path}: not as kmaint writes it: {str(error).splitlines()[0]}", "extract it again"
+        ) from error
+
+
+def write_manifest(harness: Harness) -> None:
+    """harness.toml and workloads.json of the record, in its folder."""
+    data = wire.dump(harness)
+    contract = data.pop("contract")
+    del data["folder"]
+    (harness.folder / MANIFEST).write_text(tomlkit.dumps(_without_none(data)))
+    (harness.folder / WORKLOADS).write_text(json.dumps(contract, indent=1) + "\n")
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: an absent key says the same."""
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list) else value
+
+
+def split_regions(source: str) -> dict[tuple[str, str], str]:
+    """The text of each region of a kernel.py, by path and symbol; what stands between regions belongs to kmaint."""
+    regions: dict[tuple[str, str], str] = {}
+    key: tuple[str, str] | None = None
+    lines: list[str] = []
+    for line in source.splitlines(keepends=True):
+        if found := MARKER.match(line.rstrip("\n")):
+            key, lines = (found["path"], found["symbol"]), []
+        elif line.rstrip("\n") == END and key is not None:
+            regions[key], key = "".join(lines), None
+        elif key is not None:
+            lines.append(line)
+    return regions

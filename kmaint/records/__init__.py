@@ -1,0 +1,4 @@
+"""The nouns that the rooms share; they import nothing of ours.
+
+tree -> Kernel -> Harness + Workloads -> Suite -> Candidates -> Verdicts -> Patch -> Run
+"""

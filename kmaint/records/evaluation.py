@@ -1,0 +1,254 @@
+"""Candidates and what the gate says of them: a verdict is one of six, and a number that was not measured is absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Code = Literal[
+    "syntax",
+    "signature",
+    "forbidden_import",
+    "compile_error",
+    "too_large",
+    "mismatch",
+    "less_accurate",
+    "mutated_input",
+    "wrote_outside",
+    "uninitialised",
+    "aliased_output",
+    "nondeterministic",
+    "no_kernel_launched",
+    "stream",
+    "graph_capture",
+    "control_accepted",
+    "slower",
+    "no_win",
+    "signal",
+    "exit",
+    "exception",
+    "timeout",
+    "not_run",
+]
+RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile"]
+Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
+NumericalClass = Literal["bit-exact", "rounding-only"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One bottleneck and one edit, anchored to a span of the parent's source."""
+
+    bottleneck: Bottleneck
+    edit: str
+    """Name of a transform or launch parameter, or the model's own words."""
+    why: str
+    anchor: tuple[int, int] | None = None
+    """First and last line in the parent's source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A whole kernel.py that claims to do what the original does. `id` is the sha256 of its source, cut to 12."""
+
+    id: str
+    source: str
+    parent: str | None
+    plan: Plan
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What a measurement was made on; `device` is None where there is no GPU."""
+
+    device: str | None
+    device_uuid: str | None
+    arch: str
+    driver: str | None
+    python: str
+    torch: str
+    triton: str
+    cuda: str | None
+    platform: str
+    multiprocessors: int | None
+    l2_bytes: int | None
+    memory_bandwidth_gbps: float | None
+    """Measured by a large device-to-device copy in the same session, read plus written."""
+    clocks_mhz: tuple[int, ...] = ()
+    """SM clock at the start and at the end of the session."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What the compiler says of one compiled kernel, for `arch`. Widths in bits, memory in bytes."""
+
+    kernel: str
+    arch: str
+    registers: int
+    shared_bytes: int
+    spill_bytes: int
+    load_bits: int
+    """Widest global load in the SASS."""
+    store_bits: int
+    instructions: int
+    num_warps: int
+    num_stages: int
+    workload: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One rung of the gate as climbed; `seconds` is wall time."""
+
+    name: RungName
+    passed: bool
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A ratio (original over candidate: above 1 is faster) with its 95 % interval."""
+
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadTiming:
+    """Paired samples of one workload in microseconds per call, device time by CUDA-graph replay; `eager` by wall clock.
+
+    `noise` is the A/A interval of the same session. `floor_us` is the roofline's, absent where traffic is unknown.
+    """
+
+    workload: str
+    weight: float
+    original_us: tuple[float, ...]
+    candidate_us: tuple[float, ...]
+    speedup: Interval
+    noise: Interval
+    eager: Interval | None = None
+    floor_us: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """All workloads of one comparison. `speedup` is their weighted geometric mean."""
+
+    workloads: tuple[WorkloadTiming, ...]
+    speedup: Interval
+    noise_floor: float
+    """The smallest gain that counts: max of the A/A spread and 1 %, as a fraction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numerics:
+    """How a candidate's outputs differ from the original's over all workloads.
+
+    Errors are against float64 where `oracle` is true, as a fraction of the row's scale; absent otherwise.
+    """
+
+    kind: NumericalClass
+    oracle: bool
+    original_error: float | None
+    candidate_error: float | None
+    max_difference: float
+    not_judged: tuple[str, ...] = ()
+    """Outputs that this machine cannot judge, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What holds a kernel back. `estimated` is true when nothing was timed on a GPU."""
+
+    bottleneck: Bottleneck
+    estimated: bool
+    resources: tuple[Resources, ...]
+    roofline_fraction: float | None
+    next_step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """Right, honest and, where `timing` is there, measured; `win` says whether it beats the original."""
+
+    numerics: Numerics
+    profile: Profile
+    timing: Timing | None
+    win: bool
+    kind: Literal["passed"] = "passed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """Computes something else than the original does."""
+
+    reason: str
+    codes: tuple[Code, ...]
+    log: str = ""
+    kind: Literal["wrong"] = "wrong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotBuilt:
+    """Does not parse, keep the signature or compile for the target."""
+
+    reason: str
+    codes: tuple[Code, ...]
+    log: str = ""
+    kind: Literal["not_built"] = "not_built"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dishonest:
+    """Gets its result or its time by other means than computing it."""
+
+    reason: str
+    codes: tuple[Code, ...]
+    log: str = ""
+    kind: Literal["dishonest"] = "dishonest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crashed:
+    """Ended the process that ran it."""
+
+    reason: str
+    codes: tuple[Code, ...]
+    log: str = ""
+    kind: Literal["crashed"] = "crashed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedOut:
+    """Ran past its limit and was killed with its whole process group."""
+
+    reason: str
+    codes: tuple[Code, ...] = ("timeout",)
+    log: str = ""
+    kind: Literal["timed_out"] = "timed_out"
+
+
+Verdict = Passed | Wrong | NotBuilt | Dishonest | Crashed | TimedOut
+Rejection = Wrong | NotBuilt | Dishonest | Crashed | TimedOut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One candidate, what the gate said, how far it climbed, and on what machine."""
+
+    candidate: Candidate
+    verdict: Verdict
+    rungs: tuple[Rung, ...]
+    environment: Environment
+
+
+def speedup(evaluation: Evaluation) -> Interval | None:
+    """The measured speedup, or None where nothing was measured."""
+    match evaluation.verdict:
+        case Passed(timing=Timing(speedup=found)):
+            return found
+        case _:
+            return None

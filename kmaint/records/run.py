@@ -1,0 +1,42 @@
+"""One attempt to improve one kernel, as the store keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kmaint.records.evaluation import Environment, Evaluation, Profile
+
+RunState = Literal["running", "won", "no_win", "stopped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What a run may spend; None is no limit of that kind."""
+
+    candidates: int | None = 40
+    minutes: float | None = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run and all it found so far. `best` is the id of the winning candidate; None where there is none."""
+
+    id: str
+    harness: str
+    """Folder of the harness."""
+    kernel: str
+    """Id of the kernel in its tree."""
+    provider: str
+    strategy: str
+    budget: Budget
+    state: RunState
+    created: str
+    evaluations: tuple[Evaluation, ...] = ()
+    best: str | None = None
+    baseline: Profile | None = None
+    environment: Environment | None = None
+
+    @property
+    def winner(self) -> Evaluation | None:
+        return next((e for e in self.evaluations if e.candidate.id == self.best), None)
