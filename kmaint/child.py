@@ -46,7 +46,7 @@ class Finished:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The few variables a measured child gets: no tokens, no proxies; PYTHONSAFEPATH so that its folder shadows nothing."""
+    """What a measured child gets: no tokens, no proxies; with PYTHONSAFEPATH its folder shadows nothing."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {**kept, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 

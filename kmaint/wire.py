@@ -28,7 +28,7 @@ def text(record: Any, *, indent: int | None = None) -> str:
 
 
 def load(kind: type[Record], data: Any) -> Record:
-    """The record that `dump` turned into `data`; unions are told apart by their `kind` field. ValueError on a mismatch."""
+    """The record that `dump` turned into `data`; `kind` tells unions apart. ValueError on a mismatch."""
     from pydantic import TypeAdapter  # 0.2 s to import, and a scan needs none of it
 
     return TypeAdapter(kind).validate_python(data)

@@ -212,7 +212,7 @@ def _permutation(shape: tuple[int, ...], bound: int, _profile: str, generator: t
 
 
 def _slots(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
-    """Distinct cache slots; about one in eight is -1 (padding, to be skipped) unless the values are plain normal ones."""
+    """Distinct cache slots; about one in eight is -1 (padding, to be skipped) under every profile but normal."""
     slots = _permutation(shape, bound, profile, generator)
     skipped = torch.rand(shape, generator=generator, device=generator.device) < 0.125
     return slots if profile == "normal" else torch.where(skipped, -1, slots)

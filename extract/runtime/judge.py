@@ -35,7 +35,7 @@ WORSE = 2.0
 """How many times the original's own error against float64 a candidate's error may be."""
 
 INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
-"""The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): such outputs are judged on a GPU only."""
+"""The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): judged on a GPU only."""
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,14 @@ def _within(want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torc
 
 
 def _row_scale(x: torch.Tensor) -> torch.Tensor:
-    """Largest finite magnitude along the last axis, broadcastable to x; the smallest normal number where all is zero."""
+    """Largest finite magnitude along the last axis, for broadcasting; a tiny number where all is zero."""
     magnitude = torch.where(x.isfinite(), x.abs(), 0.0)
     scale = magnitude.amax(dim=-1, keepdim=True) if x.dim() and x.shape[-1] else magnitude
     return scale.clamp_min(torch.finfo(torch.float32).tiny)
 
 
 def error_against(truth: torch.Tensor, got: torch.Tensor) -> float:
-    """Largest error of `got` against the float64 `truth`, as a fraction of its row's scale; elements that are not finite
+    """Largest error of `got` against the float64 `truth`, as a fraction of its row's scale; elements not finite
     in the truth do not count."""
     if not truth.numel():
         return 0.0

@@ -1,4 +1,4 @@
-"""Runs the code under test: in this process when it is the harness's own kernel, in one of its own when it is a candidate.
+"""Runs the code under test: the harness's own kernel in this process, a candidate in one of its own.
 
 Copied unchanged into every harness. A candidate's process learns a case when it has to run it and never sees what is
 expected of it; it answers with raw bytes, and is killed with its whole group when it takes too long.

@@ -56,7 +56,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Which framework a tree holds. `version` is None where the tree does not say, `commit` where it is no git checkout."""
+    """Which framework a tree holds; `version` is None where the tree does not say, `commit` outside a git checkout."""
 
     framework: str
     version: str | None

@@ -8,7 +8,8 @@ from typing import Literal
 Binding = int | float | bool | str
 """What an axis may be bound to; a string is a dtype or one of a launcher's own option names."""
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json = object
+"""What `json` reads: None, bool, number, text, or a list or dict of those."""
 
 Origin = Literal["captured", "framework test", "framework benchmark", "model config", "derived"]
 

@@ -21,7 +21,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Edited:
-    """A variant of the subject's source. `note` says in words what changed; `anchor` is the span of lines it changed."""
+    """A variant of the subject's source: `note` says in words what changed, `anchor` which lines of the subject."""
 
     source: str
     note: str
@@ -36,8 +36,8 @@ class NotApplicable(Exception):
 class Transform:
     """A named edit. `apply` gives one or more variants, or raises NotApplicable.
 
-    `before` is a kernel.py in small (kernel `kernel`, launcher `launch`) and `after` the first variant of it; a test holds
-    them together and runs both under the interpreter. `rounding` says whether results may change in the last bits.
+    `before` is a small kernel.py (kernel `kernel`, launcher `launch`) and `after` the first variant of it; a test
+    holds them together and runs both under the interpreter. `rounding` says whether results may change in the last bits.
     """
 
     name: str
