@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,15 @@ END = "# endregion"
 def sha256(content: str | bytes) -> str:
     """Hex digest of a file's content or of a span of its lines."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a file so that it is either as it was or whole, whenever we are killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(content)
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
 
 
 def read_harness(folder: Path) -> Harness:

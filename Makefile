@@ -1,0 +1,42 @@
+# Two commands matter: `make demo` and `make test`. Each sets up .venv by itself.
+PYTHON ?= python3
+BIN := .venv/bin
+RELEASE ?= sglang==0.5.17
+KERNEL ?= merge_state_kernel
+
+.PHONY: demo test check test-slow test-gpu recordings clean
+
+demo: .venv/.ready
+	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
+	$(BIN)/kmaint --state demo/state maintain demo/sglang --kernel $(KERNEL) --candidates 3
+
+test: check
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not network" --cov --cov-report=term:skip-covered
+
+check: .venv/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-slow: .venv/.ready
+	$(BIN)/python -m pytest -m "slow or network" --timeout 1200
+
+test-gpu: .venv/.ready
+	$(BIN)/python -m pytest -m gpu --timeout 1200
+
+recordings: .venv/.ready
+	$(BIN)/python -m pytest tests/testgen tests/reports --update-recordings
+
+# The stamp is last: a set-up that was interrupted is done again. torch and triton are pinned to a pair that runs without a GPU.
+.venv/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kmaint needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version); set PYTHON=python3.12" >&2; exit 3; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv demo build dist

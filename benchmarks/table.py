@@ -1,0 +1,83 @@
+"""Rewrite the README's table of measured runs from the files under benchmarks/results.
+
+python benchmarks/table.py            writes README.md between its markers
+python benchmarks/table.py --check    exits 1 if README.md does not say what the results say
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from pathlib import Path
+
+from kmaint import wire
+from kmaint.records.evaluation import Evaluation, Interval, Passed, Timing, WorkloadTiming
+from kmaint.records.run import Run
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- results: written by benchmarks/table.py -->", "<!-- end of results -->"
+HEAD = (
+    "| kernel (release) | workload | shipped us | kmaint us | speedup (95 %) | of roofline, before and after |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    before = readme.read_text()
+    start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
+    after = f"{before[:start]}\n{table()}\n{before[end:]}"
+    if "--check" in sys.argv:
+        sys.exit(after != before)
+    readme.write_text(after)
+
+
+def table() -> str:
+    """All runs of the newest result folder, kernels in name order, every workload, those that lost too."""
+    folders = sorted(path for path in (ROOT / "benchmarks" / "results").iterdir() if path.is_dir())
+    lines = [*HEAD]
+    for path in sorted(folders[-1].glob("*.json")):
+        content = json.loads(path.read_text())
+        lines.extend(rows(wire.load(Run, content["run"]), content["harness"]["provenance"]))
+    return "\n".join(lines)
+
+
+def rows(run: Run, provenance: dict[str, str]) -> list[str]:
+    release = f"{provenance['framework']} {provenance['version']}"
+    name = f"`{run.kernel.split('::')[-1]}` ({release})"
+    shown = run.winner or best_timed(run)
+    timing = timing_of(shown) if shown else None
+    if shown is None or timing is None:
+        return [f"| {name} | | | | nothing faster among {len(run.evaluations)} candidates | |"]
+    won = "win" if run.winner else "no win"
+    edit = f"{won}: {shown.candidate.plan.edit}, {numerics(shown)}"
+    total = f"| **{name}** | all, weighted; {edit} | | | **{interval(timing.speedup)}** | |"
+    return [total, *(workload_row(item) for item in timing.workloads)]
+
+
+def best_timed(run: Run) -> Evaluation | None:
+    timed = [(found.speedup.low, evaluation) for evaluation in run.evaluations if (found := timing_of(evaluation))]
+    return max(timed, key=lambda pair: pair[0])[1] if timed else None
+
+
+def timing_of(evaluation: Evaluation) -> Timing | None:
+    return evaluation.verdict.timing if isinstance(evaluation.verdict, Passed) else None
+
+
+def numerics(evaluation: Evaluation) -> str:
+    return evaluation.verdict.numerics.kind if isinstance(evaluation.verdict, Passed) else ""
+
+
+def workload_row(item: WorkloadTiming) -> str:
+    shipped, ours = statistics.median(item.original_us), statistics.median(item.candidate_us)
+    roofline = f"{item.floor_us / shipped:.2f}, {item.floor_us / ours:.2f}" if item.floor_us else ""
+    return f"| | {item.workload} | {shipped:.1f} | {ours:.1f} | {interval(item.speedup)} | {roofline} |"
+
+
+def interval(found: Interval) -> str:
+    return f"{found.ratio:.2f}x ({found.low:.2f} to {found.high:.2f})"
+
+
+if __name__ == "__main__":
+    main()

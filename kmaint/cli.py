@@ -1,0 +1,263 @@
+"""The command line: parses, calls the workflow, prints. No logic lives here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import kmaint
+from kmaint import console
+from kmaint.console import Format
+from kmaint.errors import KmaintError
+
+app = typer.Typer(
+    name="kmaint",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    help="""Keeps the GPU kernels of SGLang and vLLM fast and right.
+
+    The road, one command a step, each repeatable by hand:
+
+    \b
+      kmaint fetch sglang==0.5.17 -o sglang   a released tree, as a git checkout
+      kmaint scan sglang                      what is there, who launches it
+      kmaint extract sglang ID -o harnesses   one kernel, standing alone
+      kmaint testgen HARNESS                  a Hypothesis suite beside it
+      kmaint check HARNESS FILE               is this candidate right, and faster?
+      kmaint optimize HARNESS                 look for a faster variant
+      kmaint reintegrate RUN --into sglang    a branch with the smallest patch
+      kmaint report RUN                       one HTML page, the pull-request text
+      kmaint maintain sglang --kernel ID      all of it, resumable
+
+    Exit codes: 0 done; 1 done, and the answer is no; 2 wrong usage or input;
+    3 something needed is missing; 4 our own fault; 130 interrupted. Results go
+    to standard output, progress to standard error.""",
+)
+
+FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for scripts: one object.")]
+StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of runs and reports  [default: .kmaint]")]
+PythonOption = Annotated[
+    Path | None,
+    typer.Option("--python", help="Interpreter with torch, triton, pytest, hypothesis  [default: kmaint's own]"),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
+TreeArgument = Annotated[Path, typer.Argument(help="A source tree of SGLang or vLLM.")]
+HarnessArgument = Annotated[Path, typer.Argument(help="A harness folder, as 'kmaint extract' writes it.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's id, or the beginning of one; 'kmaint runs' lists them.")]
+CandidatesOption = Annotated[int | None, typer.Option(help="Budget: candidates through the whole gate, per kernel.")]
+MinutesOption = Annotated[float | None, typer.Option(help="Budget: wall minutes, per kernel.")]
+ProviderOption = Annotated[str | None, typer.Option(help="Who proposes candidates: builtin (no model) or scripted.")]
+ScriptedOption = Annotated[Path | None, typer.Option(help="Folder of candidate files for the scripted provider.")]
+
+
+def run() -> None:
+    """Run the command line; an error of the user's world becomes one line and its exit code."""
+    try:
+        app()
+    except KmaintError as error:
+        as_json = "--format=json" in sys.argv or ("--format", "json") in zip(sys.argv, sys.argv[1:], strict=False)
+        console.print_error(error, Format.JSON if as_json else Format.TABLE)
+        sys.exit(error.exit_code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print_lines([f"kmaint {kmaint.__version__}"])
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def fetch(
+    release: Annotated[str, typer.Argument(help="sglang==VERSION or vllm==VERSION.")],
+    into: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to make; one that holds the release is left alone.")
+    ],
+    quiet: QuietOption = False,
+) -> None:
+    """Unpack a released source tree as a git repository with one commit.
+
+    Takes the source distribution where there is one, else a wheel; sources only, no compiled libraries. The index's
+    hash is verified. Example: kmaint fetch vllm==0.26.0 -o vllm
+    """
+    import extract
+
+    console.print_lines([str(extract.fetch_release(release, into, progress=console.Progress(quiet=quiet)))])
+
+
+@app.command()
+def scan(tree: TreeArgument, output: FormatOption = Format.TABLE) -> None:
+    """List every Triton kernel of a tree: launched or device function, its launchers, and who calls those.
+
+    A file that cannot be read is listed too, with the reason. Example: kmaint scan sglang --format json | jq .kernels
+    """
+    import extract
+    from kmaint import show
+
+    show.scan(extract.scan_tree(tree), output)
+
+
+@app.command(name="extract")
+def extract_command(
+    tree: TreeArgument,
+    kernel: Annotated[str, typer.Argument(help="A kernel's id (path::name), its name, or its launcher's.")],
+    into: Annotated[Path, typer.Option("--output", "-o", help="Folder to put the harness folder into.")],
+    launcher: Annotated[
+        str | None, typer.Option(help="Which host function is the entry point, if there are several.")
+    ] = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Cut one kernel out of a tree, with all it needs, so that it runs with torch and triton alone.
+
+    Ends ready (it ran), imports (it loads, but its workloads are unknown) or stopped, with the symbol that stopped it.
+    """
+    import extract
+    from kmaint import show
+    from kmaint.config import load_config
+
+    found = extract.scan_tree(tree)
+    chosen = extract.find_kernel(found, kernel)
+    config = load_config(python=python)
+    ended = extract.extract_kernel(tree, found, chosen, into, launcher=launcher, python=config.python)
+    raise typer.Exit(show.extractions([ended], output))
+
+
+@app.command(name="testgen")
+def write_tests(harness: HarnessArgument, output: FormatOption = Format.TABLE) -> None:
+    """Write a Hypothesis suite, test_kernel.py, into a harness folder.
+
+    Run it with plain pytest there: on a CPU under the Triton interpreter, on a GPU as it is.
+    """
+    from kmaint import folder, show
+    from testgen import write_suite
+
+    show.suite(write_suite(folder.read_harness(harness)), output)
+
+
+@app.command()
+def check(
+    harness: HarnessArgument,
+    file: Annotated[Path, typer.Argument(help="A candidate: the harness's kernel.py, changed inside its regions.")],
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Take a candidate through the gate; the first rung it fails is its verdict.
+
+    The rungs: lint, compile, suite under the interpreter, suite on the device, numerics, time, profile.
+    """
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(python=python)
+    evaluation = workflow.check(folder.read_harness(harness), file, config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.evaluation(evaluation, output))
+
+
+@app.command()
+def optimize(
+    harness: HarnessArgument,
+    provider: ProviderOption = None,
+    scripted: ScriptedOption = None,
+    candidates: CandidatesOption = None,
+    minutes: MinutesOption = None,
+    state: StateOption = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Plan, code, test, profile: look for a faster variant until the budget ends. A killed run resumes where it was.
+
+    Without a GPU nothing is timed: what is found is marked estimated and claims no speedup.
+    """
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(
+        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
+    )
+    found = workflow.optimize(folder.read_harness(harness), config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.run(found, output))
+
+
+@app.command()
+def reintegrate(
+    run: RunArgument,
+    tree: Annotated[Path, typer.Option("--into", help="The git checkout that the kernel was extracted from.")],
+    branch: Annotated[str | None, typer.Option(help="Name of the branch  [default: kmaint/RUN]")] = None,
+    state: StateOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Put a run's winner on a branch: one commit that touches only the kernel and its launcher.
+
+    Refused, with the reason, if a file moved since extraction or the worktree is dirty; your checkout is never touched.
+    """
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(state=state)
+    found = workflow.find_run(run, config)
+    show.landing(found, workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch), output)
+
+
+@app.command()
+def report(run: RunArgument, state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
+    """Write a run's HTML page and pull-request text; prints their paths."""
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(state=state)
+    found = workflow.find_run(run, config)
+    show.reports(found, workflow.write_reports(found, config, workflow.earlier_landing(found, config)), output)
+
+
+@app.command()
+def maintain(
+    tree: TreeArgument,
+    kernel: Annotated[list[str] | None, typer.Option(help="A kernel to take up; may be given again.")] = None,
+    provider: ProviderOption = None,
+    scripted: ScriptedOption = None,
+    candidates: CandidatesOption = None,
+    minutes: MinutesOption = None,
+    state: StateOption = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Take kernels all the way: extract, test, improve, land on a branch, report.
+
+    Without --kernel, the few most worth it. Killed at any point, the same command goes on where it was.
+    """
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(
+        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
+    )
+    done = workflow.maintain(tree, kernel or [], config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.maintained(done, output))
+
+
+@app.command()
+def runs(state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
+    """List the runs of a state folder, newest last."""
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    show.runs(workflow.all_runs(load_config(state=state)), output)

@@ -1,0 +1,70 @@
+"""Settings, merged once: flags over environment (KMAINT_*) over kmaint.toml over [tool.kmaint] in pyproject.toml."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from kmaint.errors import ConfigError
+
+
+class Config(BaseSettings):
+    """Everything a user may set; `kmaint.toml` in the current folder holds the same names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KMAINT_",
+        extra="forbid",
+        frozen=True,
+        toml_file="kmaint.toml",
+        pyproject_toml_table_header=("tool", "kmaint"),
+    )
+
+    state: Path = Field(Path(".kmaint"), description="folder of runs, harnesses and reports")
+    python: Path = Field(Path(sys.executable), description="interpreter that has torch and triton")
+    provider: str = Field("builtin", description="who proposes candidates")
+    strategy: str = Field("lines", description="how the search moves")
+    candidates: int = Field(12, ge=1, description="budget: candidates that go through the whole gate")
+    minutes: float = Field(30.0, gt=0, description="budget: wall minutes per kernel")
+    scripted: Path | None = Field(None, description="folder of candidate files for the scripted provider")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        files = (TomlConfigSettingsSource(settings_cls), PyprojectTomlConfigSettingsSource(settings_cls))
+        return (init_settings, env_settings, *files)
+
+
+def load_config(**flags: Any) -> Config:
+    """The merged settings; flags that are None were not given. ConfigError names the key, its value and a guess."""
+    try:
+        return Config(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError(*_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> tuple[str, str]:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"setting {key!r}: {first['msg']}, not {first['input']!r}", "see 'kmaint --help'"
+    guesses = difflib.get_close_matches(key, Config.model_fields, n=1)
+    known = f"did you mean {guesses[0]!r}?" if guesses else f"known are {', '.join(sorted(Config.model_fields))}"
+    return f"unknown setting {key!r}", known

@@ -1,0 +1,67 @@
+"""All printing: one object or table on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kmaint import wire
+from kmaint.errors import KmaintError
+
+
+class Format(StrEnum):
+    """How a command's result is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def print_object(schema: str, content: dict[str, Any]) -> None:
+    """One JSON object on standard output, named by its schema, and nothing else there."""
+    sys.stdout.write(json.dumps({"schema": schema, **wire.dump(content)}, indent=1) + "\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Plain lines on standard output, as they are: no markup, no wrapping."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table as wide as it must be in a pipe, and as the terminal where there is one."""
+    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if not console.is_terminal:
+        console.width = 4096
+    console.print(table)
+
+
+def print_error(error: KmaintError, output: Format) -> None:
+    """One line on standard error; with JSON output an object on standard output as well."""
+    sys.stderr.write(f"kmaint: {error}\n")
+    if output is Format.JSON:
+        failure = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        print_object("kmaint.error/1", {"error": failure})
+
+
+class Progress:
+    """Progress on standard error: lines with the time since the start; silent with `quiet`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._started, self._quiet = time.monotonic(), quiet
+
+    def __call__(self, line: str) -> None:
+        if not self._quiet:
+            sys.stderr.write(f"[{time.monotonic() - self._started:6.1f} s] {line}\n")
+            sys.stderr.flush()

@@ -1,0 +1,218 @@
+"""Records to what a command prints: a table for people or one JSON object for scripts, and its exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from kmaint.console import Format, print_lines, print_object, print_table
+from kmaint.records.change import Landing
+from kmaint.records.evaluation import Evaluation, Interval, Passed
+from kmaint.records.harness import Extraction, Suite
+from kmaint.records.kernel import HostFunction, Scan
+from kmaint.records.run import Run
+from kmaint.wire import dump
+from kmaint.workflow import Maintained
+
+DONE, NO = 0, 1
+
+
+def scan(found: Scan, output: Format) -> None:
+    """Kernels, then the files that could not be read."""
+    if output is Format.JSON:
+        kernels = [{"id": kernel.id, **dump(kernel)} for kernel in found.kernels]
+        print_object("kmaint.scan/1", {**dump(found), "kernels": kernels})
+        return
+    rows = (
+        (
+            f"{kernel.path}:{kernel.line}",
+            kernel.qualname,
+            kernel.role,
+            _hosts(kernel.launchers),
+            " ".join(kernel.decorators),
+        )
+        for kernel in found.kernels
+    )
+    print_table(("where", "kernel", "role", "launched by", "decorators"), rows)
+    roles = Counter(kernel.role for kernel in found.kernels)
+    counts = ", ".join(f"{count} {role}" for role, count in sorted(roles.items()))
+    print_lines([f"{len(found.kernels)} kernels ({counts}) in {found.files} files, {found.seconds:.2f} s"])
+    print_lines(f"could not read {problem.path}:{problem.line or 1}: {problem.reason}" for problem in found.problems)
+
+
+def _hosts(launchers: Sequence[HostFunction]) -> str:
+    return ", ".join(f"{host.qualname} ({len(host.callers)} callers)" for host in launchers)
+
+
+def extractions(ended: Sequence[Extraction], output: Format) -> int:
+    """How each extraction ended; the answer is no when none gave a harness."""
+    if output is Format.JSON:
+        print_object("kmaint.extract/1", {"harnesses": [dump(item) for item in ended]})
+    else:
+        print_lines(_extraction_line(item) for item in ended)
+    return DONE if all(item.folder for item in ended) else NO
+
+
+def _extraction_line(item: Extraction) -> str:
+    return f"{item.state}: {item.folder or item.id}" + (f": {item.reason}" if item.reason else "")
+
+
+def suite(written: Suite, output: Format) -> None:
+    """The path of the suite and what it states."""
+    if output is Format.JSON:
+        print_object("kmaint.testgen/1", dump(written))
+    else:
+        print_lines([str(written.path), *(f"  {name}" for name in written.properties)])
+
+
+def evaluation(found: Evaluation, output: Format) -> int:
+    """The verdict with its reason and rungs; the answer is no for anything but passed."""
+    verdict = found.verdict
+    passed = isinstance(verdict, Passed)
+    if output is Format.JSON:
+        print_object(
+            "kmaint.check/1",
+            {**_verdict_fields(found), "rungs": dump(found.rungs), "environment": dump(found.environment)},
+        )
+    else:
+        print_table(
+            ("rung", "", "s", "detail"),
+            ((r.name, "ok" if r.passed else "FAILED", f"{r.seconds:.1f}", r.detail) for r in found.rungs),
+        )
+        print_lines([_verdict_line(found)])
+    return DONE if passed else NO
+
+
+def _verdict_fields(found: Evaluation) -> dict[str, object]:
+    verdict = found.verdict
+    if isinstance(verdict, Passed):
+        ratio = dump(verdict.timing.speedup) if verdict.timing else None
+        more = {"ratio": ratio} if ratio else {}
+        return {
+            "verdict": verdict.kind,
+            "reason": "",
+            "codes": [],
+            "win": verdict.win,
+            "numerics": verdict.numerics.kind,
+            **more,
+        }
+    return {"verdict": verdict.kind, "reason": verdict.reason, "codes": list(verdict.codes)}
+
+
+def _verdict_line(found: Evaluation) -> str:
+    verdict = found.verdict
+    if not isinstance(verdict, Passed):
+        return f"{verdict.kind}: {verdict.reason}"
+    if verdict.timing is None:
+        return f"passed, {verdict.numerics.kind}; not timed: no GPU here"
+    return f"passed, {verdict.numerics.kind}; {interval(verdict.timing.speedup)}{'' if verdict.win else ', not a win'}"
+
+
+def interval(ratio: Interval) -> str:
+    """A speedup as people read it: `1.52x (1.50 to 1.54)`."""
+    return f"{ratio.ratio:.2f}x ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def run(found: Run, output: Format) -> int:
+    """A run's candidates and its winner; the answer is no without one."""
+    if output is Format.JSON:
+        print_object(
+            "kmaint.optimize/1",
+            {
+                "run": found.id,
+                "state": found.state,
+                "best": found.best,
+                "candidates": [_candidate(e) for e in found.evaluations],
+            },
+        )
+    else:
+        print_table(
+            ("candidate", "edit", "verdict"),
+            ((e.candidate.id, e.candidate.plan.edit, _verdict_line(e)) for e in found.evaluations),
+        )
+        print_lines([_run_line(found)])
+    return DONE if found.winner else NO
+
+
+def _candidate(found: Evaluation) -> dict[str, object]:
+    return {"id": found.candidate.id, "edit": found.candidate.plan.edit, **_verdict_fields(found)}
+
+
+def _run_line(found: Run) -> str:
+    if found.winner is None:
+        return f"run {found.id}: {found.state}, no winner among {len(found.evaluations)} candidates"
+    winner = found.winner.candidate
+    return f"run {found.id}: {found.state}, {winner.id} ({winner.plan.edit}): {_verdict_line(found.winner)}"
+
+
+def runs(found: Sequence[Run], output: Format) -> None:
+    """One line a run."""
+    if output is Format.JSON:
+        print_object(
+            "kmaint.runs/1",
+            {"runs": [{"run": r.id, "state": r.state, "kernel": r.kernel, "best": r.best} for r in found]},
+        )
+    else:
+        print_table(
+            ("run", "state", "kernel", "candidates"),
+            ((r.id, r.state, r.kernel, str(len(r.evaluations))) for r in found),
+        )
+
+
+def landing(found: Run, landed: Landing, output: Format) -> None:
+    """The branch, its commit and the diff stat."""
+    if output is Format.JSON:
+        print_object("kmaint.reintegrate/1", {"run": found.id, "state": "landed", **dump(landed)})
+    else:
+        print_lines([f"branch {landed.branch} at {landed.commit[:12]}", landed.stat, f"patch {landed.patch_file}"])
+
+
+def reports(found: Run, written: tuple[Path, Path], output: Format) -> None:
+    """The paths of the page and of the pull-request text."""
+    if output is Format.JSON:
+        print_object(
+            "kmaint.report/1",
+            {"run": found.id, "state": found.state, "report": str(written[0]), "pull_request": str(written[1])},
+        )
+    else:
+        print_lines(str(path) for path in written)
+
+
+def maintained(done: Sequence[Maintained], output: Format) -> int:
+    """For each kernel: how far it got, and where to read on. The answer is no when nothing was landed."""
+    if output is Format.JSON:
+        print_object("kmaint.maintain/1", {"kernels": [_maintained_fields(item) for item in done]})
+    else:
+        for item in done:
+            print_lines(_maintained_lines(item))
+    return DONE if any(item.landing for item in done) else NO
+
+
+def _maintained_fields(item: Maintained) -> dict[str, object]:
+    landed = dump(item.landing) if item.landing else None
+    fields = {
+        "id": item.extraction.id,
+        "extraction": dump(item.extraction),
+        "run": item.run and item.run.id,
+        "landing": landed,
+    }
+    return {
+        **fields,
+        "state": item.run.state if item.run else item.extraction.state,
+        "report": item.report and str(item.report),
+    }
+
+
+def _maintained_lines(item: Maintained) -> list[str]:
+    lines = [item.extraction.id]
+    if item.run is None:
+        return [*lines, f"  {_extraction_line(item.extraction)}"]
+    lines.append(f"  {_run_line(item.run)}")
+    if item.landing:
+        lines += [
+            f"  branch  {item.landing.branch} in {item.landing.tree}",
+            f"  diff    {item.landing.stat}",
+            f"  patch   {item.landing.patch_file}",
+        ]
+    return [*lines, f"  text    {item.pull_request}", f"  report  {item.report}"]

@@ -1,0 +1,189 @@
+"""The road, in prose: each function is one command, and `maintain` is all of them in a row."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import extract
+import reintegrate
+import reports
+import testgen
+from kmaint import agent, evaluate, folder, wire
+from kmaint.config import Config
+from kmaint.errors import UsageError
+from kmaint.records.change import Landing
+from kmaint.records.evaluation import Candidate, Evaluation, Plan
+from kmaint.records.harness import Extraction, Harness
+from kmaint.records.kernel import Kernel, Scan
+from kmaint.records.run import Budget, Run
+from kmaint.store import Store
+
+Progress = Callable[[str], None]
+
+MOST_WORTH_IT = 3
+"""How many kernels `maintain` takes up when none is named."""
+
+LANDING = "landing.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintained:
+    """What became of one kernel: as far as it got, and the files that say so."""
+
+    extraction: Extraction
+    run: Run | None = None
+    landing: Landing | None = None
+    report: Path | None = None
+    pull_request: Path | None = None
+
+
+def maintain(tree: Path, kernels: Sequence[str], config: Config, progress: Progress) -> list[Maintained]:
+    """Take each kernel from the tree to a branch with a patch, a report and a pull-request text.
+
+    Resumable: what an earlier call with the same tree, kernel and settings finished is read back, not done again.
+    """
+    progress(f"scanning {tree}")
+    scan = extract.scan_tree(tree)
+    chosen = [extract.find_kernel(scan, text) for text in kernels] or most_worth_it(scan)
+    return [maintain_kernel(tree, scan, kernel, config, progress) for kernel in chosen]
+
+
+def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, progress: Progress) -> Maintained:
+    """One kernel down the whole road; it ends early, with its reason, where a stage says no."""
+    progress(f"extracting {kernel.id}")
+    extraction = extract.extract_kernel(tree, scan, kernel, config.state / "harnesses", python=config.python)
+    if extraction.folder is None or extraction.state != "ready":
+        return Maintained(extraction=extraction)
+    harness = folder.read_harness(extraction.folder)
+    suite = testgen.write_suite(harness)
+    progress(f"wrote {len(suite.properties)} properties with {suite.examples} examples to {suite.path}")
+    run = optimize(harness, config, progress)
+    landing = land(run, tree, config, progress) if run.winner else None
+    report, pull_request = write_reports(run, config, landing)
+    return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
+
+
+def most_worth_it(scan: Scan) -> list[Kernel]:
+    """Without a trace: the launched Triton kernels that kmaint knows how to call, those with most callers first."""
+    launched = [kernel for kernel in scan.kernels if kernel.role == "kernel" and extract.is_catalogued(kernel, scan)]
+    return sorted(launched, key=lambda k: (-sum(len(host.callers) for host in k.launchers), k.id))[:MOST_WORTH_IT]
+
+
+def check(harness: Harness, file: Path, config: Config, progress: Progress) -> Evaluation:
+    """What the gate says of a candidate file."""
+    try:
+        source = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}", "name a candidate kernel.py") from error
+    plan = Plan(bottleneck="unknown", edit="given", why=f"given as {file.name}")
+    candidate = Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="given")
+    bench = evaluate.open_bench(config.python, progress=progress)
+    return evaluate.check(harness, candidate, bench)
+
+
+def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
+    """Search for a faster variant until the budget ends, keeping every verdict as it comes."""
+    if not (harness.folder / folder.SUITE).is_file():
+        raise UsageError(
+            f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"
+        )
+    bench = evaluate.open_bench(config.python, progress=progress)
+    with Store(config.state) as store:
+        run = store.begin(_new_run(harness, config, bench))
+        if run.state != "running":
+            progress(f"run {run.id} is finished: {run.state}")
+            return run
+        progress(f"run {run.id}: {len(run.evaluations)} verdicts so far")
+        session = agent.open_session(harness, bench, config, note=lambda kind, said: store.note(run.id, kind, said))
+        for evaluation in agent.improve(session, run.evaluations):
+            store.record(run.id, evaluation)
+            progress(_line(evaluation))
+        winner = agent.choose_winner(store.run(run.id).evaluations)
+        store.finish(run.id, "won" if winner else "no_win", winner.candidate.id if winner else None)
+        return store.run(run.id)
+
+
+def _new_run(harness: Harness, config: Config, bench: evaluate.Bench) -> Run:
+    """Its id names the content: the same kernel, suite, settings and machine give the same run, so it is resumed."""
+    content = {name: (harness.folder / name).read_text() for name in (folder.KERNEL, folder.WORKLOADS, folder.SUITE)}
+    settings = (config.provider, config.strategy, bench.environment.device, bench.environment.triton)
+    return Run(
+        id=f"{harness.kernel.strip('_')}-{wire.digest({'files': content, 'settings': settings}, length=8)}",
+        harness=str(harness.folder),
+        kernel=harness.id,
+        provider=config.provider,
+        strategy=config.strategy,
+        budget=Budget(candidates=config.candidates, minutes=config.minutes),
+        state="running",
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        environment=bench.environment,
+    )
+
+
+def _line(evaluation: Evaluation) -> str:
+    verdict = evaluation.verdict
+    said = getattr(verdict, "reason", "") or ("win" if getattr(verdict, "win", False) else "")
+    return f"candidate {evaluation.candidate.id} ({evaluation.candidate.plan.edit}): {verdict.kind} {said}".rstrip()
+
+
+def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: str | None = None) -> Landing:
+    """The winner of a run as one commit on a branch of the tree; what an earlier call landed is read back."""
+    if run.winner is None:
+        raise UsageError(
+            f"run {run.id} has no winner ({run.state}), so nothing to land", f"see 'kmaint report {run.id}'"
+        )
+    earlier = earlier_landing(run, config)
+    if (
+        earlier
+        and branch in (None, earlier.branch)
+        and Path(earlier.tree) == tree.resolve()
+        and reintegrate.stands(earlier)
+    ):
+        return earlier
+    harness = folder.read_harness(Path(run.harness))
+    patch = reintegrate.patch_of(harness, run.winner.candidate.source)
+    message = reintegrate.commit_message(run, harness)
+    landing = reintegrate.land(
+        patch, tree, branch=branch or f"kmaint/{run.id}", message=message, into=run_folder(run, config)
+    )
+    progress(f"landed on {landing.branch}: {landing.stat}")
+    folder.write_text(run_folder(run, config) / LANDING, wire.text(landing, indent=1))
+    return landing
+
+
+def earlier_landing(run: Run, config: Config) -> Landing | None:
+    """What `land` wrote down for this run, if it did."""
+    kept = run_folder(run, config) / LANDING
+    return wire.load(Landing, json.loads(kept.read_text())) if kept.is_file() else None
+
+
+def write_reports(run: Run, config: Config, landing: Landing | None) -> tuple[Path, Path]:
+    """report.html and pull_request.md of a run, in its folder."""
+    harness = folder.read_harness(Path(run.harness))
+    into = run_folder(run, config)
+    pull_request = into / "pull_request.md"
+    folder.write_text(pull_request, reports.pull_request_text(run, harness, landing))
+    return reports.write_report(run, harness, landing, into / "report.html"), pull_request
+
+
+def run_folder(run: Run, config: Config) -> Path:
+    """Where a run's report, texts and patch lie; made when asked for."""
+    path = config.state / "runs" / run.id
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def find_run(text: str, config: Config) -> Run:
+    """The run with that id, or the only one that begins so."""
+    with Store(config.state) as store:
+        return store.run(text)
+
+
+def all_runs(config: Config) -> list[Run]:
+    """Every run of the state folder, oldest first."""
+    with Store(config.state) as store:
+        return store.runs()

@@ -1,0 +1,80 @@
+"""A child that overruns, crashes or leaves children of its own behind is gone when run_child returns."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kmaint.child import clean_environment, conversing, run_child
+from kmaint.errors import MissingError
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_keeps_both_streams_and_the_exit_code() -> None:
+    ended = run_child(
+        python("import sys; print(input()); sys.stderr.write('err'); sys.exit(3)"), timeout_s=20, stdin="in\n"
+    )
+    assert (ended.code, ended.stdout, ended.stderr, ended.timed_out, ended.signal) == (3, "in\n", "err", False, None)
+
+
+def test_kills_the_whole_group_at_the_limit(tmp_path: Path) -> None:
+    beat = tmp_path / "beat"
+    grandchild = f"import time, pathlib\nwhile True: pathlib.Path({str(beat)!r}).touch(); time.sleep(0.02)"
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {grandchild!r}]); time.sleep(60)"
+    ended = run_child(python(parent), timeout_s=1.5)
+    assert ended.timed_out
+    assert ended.signal == "SIGKILL"
+    assert beat.exists(), "the grandchild never ran, so nothing was shown"
+    beat.unlink()
+    time.sleep(0.2)
+    assert not beat.exists()
+
+
+def test_a_grandchild_that_keeps_the_pipe_does_not_hold_us() -> None:
+    parent = (
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)']); print('bye')"
+    )
+    ended = run_child(python(parent), timeout_s=20)
+    assert (ended.code, ended.stdout) == (0, "bye\n")
+    assert ended.seconds < 10
+
+
+def test_a_signal_is_named() -> None:
+    assert (
+        run_child(python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"), timeout_s=20).signal == "SIGSEGV"
+    )
+
+
+def test_only_the_end_of_a_flood_is_kept() -> None:
+    ended = run_child(python("print('x' * (3 << 20) + 'end')"), timeout_s=20)
+    assert len(ended.stdout) == 1 << 20
+    assert ended.stdout.endswith("end\n")
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(MissingError) as caught:
+        run_child(["/no/such/program"], timeout_s=1)
+    assert str(caught.value) == "cannot start '/no/such/program': no such program; give its full path"
+
+
+def test_a_measured_child_sees_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    told = run_child(python("import os; print(sorted(os.environ.values()))"), timeout_s=20, env=clean_environment())
+    assert "secret" not in told.stdout
+    assert clean_environment({"A": "b"})["A"] == "b"
+
+
+def test_a_conversation_ends_with_the_block() -> None:
+    with conversing(python("while True: print(input().upper(), flush=True)")) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"hello\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == b"HELLO\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
