@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 GUARD = 256
 """Bytes of red zone on each side of a tensor argument: a multiple of every alignment a kernel may rely on."""
@@ -25,23 +26,43 @@ GUARD_BYTE = 0xA5
 PROFILES = ("normal", "small", "large", "subnormal", "zeros", "constant", "outlier", "infinite", "nan")
 """What the floating-point contents of a case look like; index tensors are valid under every profile."""
 
-LAYOUTS = ("contiguous", "offset", "rows")
-"""contiguous; the same one element past an aligned address; rows with a gap between them."""
+LAYOUTS = ("contiguous", "offset", "rows", "heads")
+"""contiguous; the same one element past an aligned address; gaps between the entries of the first axis; gaps after
+each run of the last axis, as padded heads have them, with all outer strides grown to match."""
+
+GAP = 16
+"""Elements of such a gap: a row's start stays as aligned as it was."""
 
 
 class Case:
-    """One call: `Case(T=64, H=32, DT="bfloat16", seed=7)`. Prints as what would build it again."""
+    """One call: `Case(T=64, H=32, DT="bfloat16", seed=7)`. Prints as what would build it again.
 
-    def __init__(self, *, seed: int = 0, values: str = "normal", layout: str = "contiguous", **axes: Any) -> None:
-        self.axes, self.seed, self.values, self.layout = axes, seed, values, layout
+    `within` makes it the leading part of a larger one: `Case(T=5, H=32, within={"T": 9})` holds the first 5 of 9 rows.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        values: str = "normal",
+        layout: str = "contiguous",
+        within: dict[str, int] | None = None,
+        **axes: Any,
+    ) -> None:
+        self.axes, self.seed, self.values, self.layout, self.within = axes, seed, values, layout, within
 
     def __repr__(self) -> str:
-        defaults = {"seed": 0, "values": "normal", "layout": "contiguous"}
+        defaults = {"seed": 0, "values": "normal", "layout": "contiguous", "within": None}
         extra = {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
         return f"Case({', '.join(f'{name}={value!r}' for name, value in {**self.axes, **extra}.items())})"
 
     def to_json(self) -> dict[str, Any]:
-        return {"seed": self.seed, "values": self.values, "layout": self.layout, **self.axes}
+        own = {"seed": self.seed, "values": self.values, "layout": self.layout, "within": self.within}
+        return {**own, **self.axes}
+
+    def but(self, **changes: Any) -> Case:
+        """The same case with some of its axes or other fields changed."""
+        return Case(**{**self.to_json(), **changes})
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,7 @@ def evaluate(expression: str, axes: dict[str, Any]) -> Any:
         "cdiv": lambda a, b: -(-a // b),
         "next_power_of_2": _next_power_of_2,
         "sqrt": math.sqrt,
+        "itemsize": lambda dtype: getattr(torch, dtype).itemsize,
     }
     return eval(expression, {"__builtins__": {}}, {**names, **axes})  # noqa: S307 - see the docstring
 
@@ -130,6 +152,11 @@ def build(contract: Contract, case: Case, device: str) -> Call:
             arguments[name] = buffers[name].view
         else:
             arguments[name] = _value(spec["value"], case.axes)
+    if case.within:
+        larger = build(contract, case.but(within=None, **case.within), device)
+        for name, buffer in buffers.items():
+            leading = tuple(slice(size) for size in buffer.view.shape)
+            buffer.view.copy_(larger.buffers[name].view[leading])
     return Call(arguments, buffers)
 
 
@@ -151,9 +178,10 @@ def _buffer(spec: dict[str, Any], case: Case, generator: torch.Generator) -> Buf
     shape = tuple(int(evaluate(size, case.axes)) for size in spec["shape"])
     dtype: torch.dtype = getattr(torch, case.axes.get(spec["dtype"], spec["dtype"]))
     layout = case.layout if case.layout in spec["layouts"] else "contiguous"
-    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    padded = (*shape[:-1], shape[-1] + GAP) if layout == "heads" and len(shape) > 1 else shape
+    strides = [math.prod(padded[i + 1 :]) for i in range(len(shape))]
     if layout == "rows" and len(shape) > 1:
-        strides[0] += 16  # elements: a row's start stays as aligned as it was
+        strides[0] += GAP
     size = torch.empty((), dtype=dtype).element_size()
     span = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     start = GUARD + (size if layout == "offset" else 0)
@@ -233,6 +261,7 @@ def _cos_sin(shape: tuple[int, ...], _bound: int, _profile: str, generator: torc
     return torch.cat([angle.cos(), angle.sin()], dim=1)
 
 
+# An "output" is to be written whole, so it starts as NaN; a "scratch" is the callee's to use: nothing of it is compared.
 CONTENTS: dict[str, Contents] = {
     "normal": _normal,
     "log_sum_exp": _log_sum_exp,
@@ -245,6 +274,8 @@ CONTENTS: dict[str, Contents] = {
     "probability": lambda shape, _b, _p, g: torch.rand(shape, generator=g, device=g.device),
     "arange": lambda shape, bound, _p, g: torch.arange(math.prod(shape), device=g.device).view(shape) * max(1, bound),
     "zeros": lambda shape, _b, _p, g: torch.zeros(shape, device=g.device),
+    "output": lambda shape, _b, _p, g: torch.full(shape, math.nan, device=g.device),
+    "scratch": lambda shape, _b, _p, g: torch.full(shape, math.nan, device=g.device),
     "ones": lambda shape, _b, _p, g: torch.ones(shape, device=g.device),
 }
 
@@ -265,6 +296,8 @@ class Leaf:
     raw: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
     """All bytes: of a returned tensor, contiguous; of an argument, its whole buffer with the red zones."""
     start: int = 0
+    written: bool = False
+    """Whether the call changed a byte of this argument's buffer."""
 
 
 @dataclass
@@ -273,14 +306,19 @@ class Outcome:
 
     leaves: list[Leaf]
     error: str = ""
+    overrun: str = ""
+    """What was written around a tensor that the callee allocated itself; empty where nothing was."""
 
 
 def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: str, *, how: str = "direct") -> Outcome:
     """Make the call with every fresh allocation filled with NaN (or the largest integer), and keep what it did.
 
-    `how` is "direct", "stream" (on a stream that is not the default one) or "graph" (captured once, replayed once).
+    `how` is "direct", "stream" (on a stream that is not the default one), "graph" (captured once, replayed once) or
+    "again" (called once more, on other values of the same shape, before the results of the first call are read).
     """
     call = build(contract, case, device)
+    given = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
+    allocations = Allocations()
     before = torch.are_deterministic_algorithms_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -289,7 +327,10 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
         try:
             if how == "graph":  # compile outside the capture, on arguments of its own
                 entry(**build(contract, case, device).arguments)
-            returned = WAYS[how](entry, call)
+            with allocations:
+                returned = WAYS[how](entry, call)
+            if how == "again":
+                _direct(entry, build(contract, case.but(seed=case.seed + 1), device))
         except RAISED as error:
             return Outcome([], f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
         finally:
@@ -308,9 +349,42 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
                 "",
                 raw,
                 buffer.start,
+                not torch.equal(raw, given[name].cpu()),
             )
         )
-    return Outcome(leaves)
+    return Outcome(leaves, overrun=allocations.overrun())
+
+
+FRESH = ("empty", "zeros", "ones", "full")
+"""What makes a fresh tensor in torch.ops.aten; each also as NAME_like, new_NAME, and empty_strided."""
+
+
+class Allocations(TorchDispatchMode):  # type: ignore[misc]  # torch is not read by mypy
+    """Gives every fresh tensor of the callee red zones too: an unmasked store mostly runs past the end of an output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffers: list[Buffer] = []
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        fresh = func(*args, **(kwargs or {}))
+        if not _is_fresh(func.overloadpacket.__name__) or not fresh.numel() or fresh.layout is not torch.strided:
+            return fresh
+        span = 1 + sum((n - 1) * s for n, s in zip(fresh.shape, fresh.stride(), strict=True))
+        size = span * fresh.element_size() + 2 * GUARD
+        raw = torch.full((size,), GUARD_BYTE, dtype=torch.uint8, device=fresh.device)
+        view = raw[GUARD : size - GUARD].view(fresh.dtype).as_strided(fresh.shape, fresh.stride())
+        view.copy_(fresh)
+        self.buffers.append(Buffer(f"allocation {len(self.buffers)}", raw, view, GUARD))
+        return view
+
+    def overrun(self) -> str:
+        """The first fresh tensor whose red zone was written, in words."""
+        for buffer in self.buffers:
+            if damaged := int((buffer.outside & (buffer.raw != GUARD_BYTE)).sum()):
+                shape = tuple(buffer.view.shape)
+                return f"{damaged} bytes around a new tensor of shape {shape} were overwritten"
+        return ""
 
 
 RAISED = (
@@ -381,9 +455,13 @@ def _returned_leaves(path: str, value: Any, call: Call) -> Iterator[Leaf]:
         )
 
 
+def _is_fresh(name: str) -> bool:
+    return name.removeprefix("new_").removesuffix("_like").removesuffix("_strided") in FRESH
+
+
 def _shares(raw: torch.Tensor, value: torch.Tensor) -> bool:
-    first = value.data_ptr()
-    return value.numel() > 0 and raw.data_ptr() <= first < raw.data_ptr() + raw.numel()
+    first, start = int(value.data_ptr()), int(raw.data_ptr())
+    return value.numel() > 0 and start <= first < start + raw.numel()
 
 
 def tensor_of(leaf: Leaf) -> torch.Tensor:

@@ -60,6 +60,8 @@ def differences(
     if left.keys() != right.keys():
         return [Difference("mismatch", f"gives back {sorted(right)} where the original gives back {sorted(left)}")]
     found: list[Difference] = []
+    if actual.overrun and not expected.overrun:
+        found.append(Difference("wrote_outside", actual.overrun))
     for path, leaf in left.items():
         found.extend(_leaf_differences(leaf, right[path], exact, interpreted))
     return found
@@ -89,6 +91,8 @@ def _leaf_differences(expected: Leaf, actual: Leaf, exact: bool, interpreted: bo
         return []
     if damage := damaged(actual):
         return [Difference("wrote_outside", f"{actual.path}: {damage} bytes around it were overwritten")]
+    if expected.path.startswith("argument") and not expected.written:
+        return [Difference("mutated_input", f"{expected.path} was written; the original leaves it alone")]
     want, got = tensor_of(expected), tensor_of(actual)
     if interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE:
         return []

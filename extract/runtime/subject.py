@@ -69,10 +69,13 @@ class Local:
 class Remote:
     """Calls the entry point of a candidate in a process of its own. Once lost, it stays lost."""
 
-    def __init__(self, folder: Path, candidate: Path, entry: str, device: str, scratch: Path) -> None:
-        self._scratch, self._lost, self._count = scratch, "", 0
+    def __init__(
+        self, folder: Path, candidate: Path, entry: str, device: str, scratch: Path, *, limit_s: float = CALL_LIMIT_S
+    ) -> None:
+        self._scratch, self._lost, self._count, self._limit_s = scratch, "", 0, limit_s
         argv = [sys.executable, "-m", "runtime.subject", str(folder), str(candidate), entry, device]
-        environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("KMAINT_")}
+        environment = {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self._log = (scratch / "subject.log").open("wb")
         self._process = subprocess.Popen(
             argv,
@@ -93,19 +96,19 @@ class Remote:
         # weights_only: a candidate's answer holds tensors and plain values, and can run no code here.
         data = torch.load(answer, weights_only=True)
         answer.unlink()
-        return Outcome([Leaf(**leaf) for leaf in data["leaves"]], data["error"])
+        return Outcome([Leaf(**leaf) for leaf in data["leaves"]], data["error"], data["overrun"])
 
     def _ask(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-        deadline = time.monotonic() + CALL_LIMIT_S
+        deadline = time.monotonic() + self._limit_s
         said = b""
         while not said.endswith(b"done\n"):
             ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                self._lose("timeout", f"no answer within {CALL_LIMIT_S:.0f} s for {request['case']}")
+                self._lose("timeout", f"no answer within {self._limit_s:.0f} s for {request['case']}")
             piece = os.read(self._process.stdout.fileno(), 4096)
             if not piece:
                 self._process.wait()
@@ -137,11 +140,13 @@ class Remote:
 
 
 @contextlib.contextmanager
-def remote(folder: Path, candidate: Path, entry: str, device: str) -> Iterator[Remote]:
+def remote(
+    folder: Path, candidate: Path, entry: str, device: str, *, limit_s: float = CALL_LIMIT_S
+) -> Iterator[Remote]:
     """A candidate's process for as long as the block lasts; its answers pass through a folder that goes with it."""
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="kmaint-subject-", dir=shared if shared.is_dir() else None) as scratch:
-        subject = Remote(folder, candidate, entry, device, Path(scratch))
+        subject = Remote(folder, candidate, entry, device, Path(scratch), limit_s=limit_s)
         try:
             yield subject
         finally:
@@ -157,7 +162,10 @@ def serve(folder: Path, candidate: Path, entry: str, device: str) -> None:
     for line in sys.stdin.buffer:
         request = json.loads(line)
         outcome = perform(function, contract, Case(**request["case"]), device, how=request["how"])
-        torch.save({"leaves": [vars(leaf) for leaf in outcome.leaves], "error": outcome.error}, request["answer"])
+        if outcome.error and device == "cuda":
+            torch.cuda.synchronize()  # raises again, and ends the process, where the device was left unusable
+        leaves = [vars(leaf) for leaf in outcome.leaves]
+        torch.save({"leaves": leaves, "error": outcome.error, "overrun": outcome.overrun}, request["answer"])
         answers.write(b"done\n")
 
 
