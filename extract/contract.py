@@ -1,0 +1,67 @@
+"""The contract of a launcher: written down in the catalogue where somebody has read the kernel, derived otherwise."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint import wire
+from kmaint.records.harness import Compute
+from kmaint.records.workload import Contract
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+class NotDerivable(Exception):
+    """No contract could be had; the text is one line that names the argument that stood in the way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A contract with what a harness's manifest says beside it; `reference` is the text of reference.py."""
+
+    contract: Contract
+    op: str
+    compute: Compute
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One folder of the catalogue: the launcher it describes, and `kernels`, any of which it may be asked for by."""
+
+    framework: str
+    entry: str
+    kernels: tuple[str, ...]
+    derived: Derived
+
+
+def contract_for(kernel_source: str, kernel: str, entry: str, framework: str) -> Derived:
+    """The catalogue's contract of that launcher, or one derived from its source; NotDerivable where neither can be.
+
+    `kernel_source` is a kernel.py that imports nothing but torch, triton and the standard library.
+    """
+    for known in catalogue():
+        if (known.framework, known.entry) == (framework, entry) and kernel in known.kernels:
+            return known.derived
+    from extract.derive import derive  # it runs code in children, which the catalogue has no need of
+
+    return derive(kernel_source, kernel, entry, framework)
+
+
+@functools.cache
+def catalogue() -> tuple[Entry, ...]:
+    """Every entry, in order of its folder's name."""
+    return tuple(read_entry(path.parent) for path in sorted(CATALOGUE.glob("*/contract.toml")))
+
+
+def read_entry(folder: Path) -> Entry:
+    """contract.toml and reference.py of one folder; ValueError where a key is unknown or a value malformed."""
+    data = tomllib.loads((folder / "contract.toml").read_text())
+    manifest = {name: data.pop(name) for name in ("framework", "entry", "kernels")}
+    described = {name: data.pop(name) for name in ("op", "compute")}
+    reference = (folder / "reference.py").read_text()
+    derived = Derived(contract=wire.load(Contract, data), reference=reference, **described)
+    return Entry(**{**manifest, "kernels": tuple(manifest["kernels"])}, derived=derived)
