@@ -261,7 +261,7 @@ def _cos_sin(shape: tuple[int, ...], _bound: int, _profile: str, generator: torc
     return torch.cat([angle.cos(), angle.sin()], dim=1)
 
 
-# An "output" is to be written whole, so it starts as NaN; a "scratch" is the callee's to use: nothing of it is compared.
+# An "output" is to be written whole, so it starts as NaN; a "scratch" is the callee's to use: none of it is compared.
 CONTENTS: dict[str, Contents] = {
     "normal": _normal,
     "log_sum_exp": _log_sum_exp,
@@ -286,7 +286,7 @@ class Leaf:
 
     path: str
     kind: str
-    """"tensor" or "value"."""
+    """"tensor", "value" or "scratch": an argument that the callee may use as it likes."""
     value: str = ""
     dtype: str = ""
     shape: tuple[int, ...] = ()
@@ -336,12 +336,13 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
         finally:
             torch.use_deterministic_algorithms(before)
     leaves = list(_returned_leaves("return", returned, call))
+    scratch = {spec["name"] for spec in contract.arguments if spec["values"] == "scratch"}
     for name, buffer in call.buffers.items():
         view, raw = buffer.view, buffer.raw.cpu()
         leaves.append(
             Leaf(
                 f"argument {name}",
-                "tensor",
+                "scratch" if name in scratch else "tensor",
                 "",
                 str(view.dtype),
                 tuple(view.shape),
@@ -461,7 +462,7 @@ def _is_fresh(name: str) -> bool:
 
 def _shares(raw: torch.Tensor, value: torch.Tensor) -> bool:
     first, start = int(value.data_ptr()), int(raw.data_ptr())
-    return value.numel() > 0 and start <= first < start + raw.numel()
+    return bool(value.numel() > 0 and start <= first < start + raw.numel())
 
 
 def tensor_of(leaf: Leaf) -> torch.Tensor:

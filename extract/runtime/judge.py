@@ -91,6 +91,8 @@ def _leaf_differences(expected: Leaf, actual: Leaf, exact: bool, interpreted: bo
         return []
     if damage := damaged(actual):
         return [Difference("wrote_outside", f"{actual.path}: {damage} bytes around it were overwritten")]
+    if expected.kind == "scratch":
+        return []
     if expected.path.startswith("argument") and not expected.written:
         return [Difference("mutated_input", f"{expected.path} was written; the original leaves it alone")]
     want, got = tensor_of(expected), tensor_of(actual)
