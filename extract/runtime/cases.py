@@ -318,7 +318,7 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
     """
     call = build(contract, case, device)
     given = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
-    allocations = Allocations()
+    allocations, way = Allocations(), WAYS[how]
     before = torch.are_deterministic_algorithms_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -328,7 +328,7 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
             if how == "graph":  # compile outside the capture, on arguments of its own
                 entry(**build(contract, case, device).arguments)
             with allocations:
-                returned = WAYS[how](entry, call)
+                returned = way(entry, call)
             if how == "again":
                 _direct(entry, build(contract, case.but(seed=case.seed + 1), device))
         except RAISED as error:
@@ -433,6 +433,7 @@ WAYS: dict[str, Callable[[Callable[..., Any], Call], Any]] = {
     "direct": _direct,
     "stream": _on_stream,
     "graph": _in_graph,
+    "again": _direct,
 }
 
 

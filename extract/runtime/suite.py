@@ -25,7 +25,7 @@ from .judge import INTERPRETER_CANNOT_JUDGE, TOLERANCES, WORSE, Difference, dama
 from .subject import CALL_LIMIT_S, Local, Remote, Subject, SubjectLost, load, remote
 
 RESTARTS = MappingProxyType({"people": 8, "ci": 2, "gate": 0})
-"""How often a candidate's process is started again after its end; the gate wants the verdict, a person the small case."""
+"""How often a candidate's process is started again after its end: the gate wants a verdict, a person a small case."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,15 +73,16 @@ class Standing:
 
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
         key = f"{case} {how}"
-        if key not in self._lost:
-            try:
-                return self._live()(case, how=how)
-            except SubjectLost as lost:
-                self._subject = None
-                self._lost[key] = lost.code, str(lost)
-                # A hang costs its whole limit each time: nobody waits for a smaller one.
-                self._starts_left = 0 if lost.code == "timeout" else self._starts_left
-        fail(*self._lost[key])
+        if key in self._lost:
+            fail(*self._lost[key])
+        try:
+            return self._live()(case, how=how)
+        except SubjectLost as lost:
+            self._subject = None
+            self._lost[key] = lost.code, str(lost)
+            # A hang costs its whole limit each time: nobody waits for a smaller one.
+            self._starts_left = 0 if lost.code == "timeout" else self._starts_left
+            fail(*self._lost[key])
 
     def _live(self) -> Remote:
         if self._subject is None:
@@ -144,13 +145,13 @@ def unwritten(expected: Outcome, actual: Outcome) -> list[Difference]:
 
 
 def leading(outcome: Outcome, axis: int, rows: int) -> Outcome:
-    """What the call did to its first `rows`: of every output as long as `axis`, the leading part; the rest left out."""
+    """What the call did to its first `rows`: of each tensor that is `axis` long the leading part, nothing of others."""
     leaves = []
     for leaf in outcome.leaves:
-        if leaf.kind == "tensor" and leaf.shape[:1] == (axis,) and not leaf.path.startswith("argument"):
+        if leaf.kind == "tensor" and leaf.shape[:1] == (axis,):
             part = tensor_of(leaf)[:rows].contiguous()
             raw = part.view(-1).view(torch.uint8) if part.numel() else torch.empty(0, dtype=torch.uint8)
-            leaves.append(dataclasses.replace(leaf, shape=tuple(part.shape), strides=part.stride(), raw=raw))
+            leaves.append(dataclasses.replace(leaf, shape=tuple(part.shape), strides=part.stride(), raw=raw, start=0))
     return Outcome(leaves, outcome.error)
 
 
@@ -203,7 +204,7 @@ def use_profile(folder: Path) -> None:
         hypothesis.HealthCheck.data_too_large,
     ]
     common = hypothesis.settings(deadline=None, suppress_health_check=slow, report_multiple_bugs=False)
-    examples = 16 if os.environ.get("TRITON_INTERPRET") == "1" else 60
+    examples = 12 if os.environ.get("TRITON_INTERPRET") == "1" else 60
     hypothesis.settings.register_profile(
         "people", common, max_examples=examples, database=DirectoryBasedExampleDatabase(folder / ".hypothesis")
     )

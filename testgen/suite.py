@@ -1,0 +1,137 @@
+"""Writes the Hypothesis suite of a harness: one readable file, specific to its kernel, that needs nothing of kmaint."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from kmaint.child import run_child
+from kmaint.errors import InternalError, MissingError
+from kmaint.folder import SUITE
+from kmaint.records.harness import Harness, Suite
+from kmaint.records.workload import Binding, Contract, Workload
+from testgen import axes
+
+MANY = 65_536
+"""One more program than the second and third dimension of a grid may have."""
+
+PROPERTY = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisText:
+    """How one axis stands in the file: its name, the source of its strategy, and what it is in words."""
+
+    name: str
+    strategy: str
+    comment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadText:
+    """How one workload stands in the file."""
+
+    key: str
+    case: str
+    comment: str
+
+
+def write_suite(harness: Harness) -> Suite:
+    """Write test_kernel.py into the harness folder; equal harnesses give equal files."""
+    source = formatted(render(harness))
+    path = harness.folder / SUITE
+    path.write_text(source)
+    return Suite(path=path, properties=tuple(PROPERTY.findall(source)), examples=len(harness.contract.workloads))
+
+
+def render(harness: Harness) -> str:
+    """The suite's source before formatting."""
+    contract = harness.contract
+    leading = axes.leading_axis(contract)
+    origin = harness.provenance
+    large = axes.smallest(contract, {leading: MANY}) if leading else None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - the output is Python
+    )
+    return environment.get_template("test_kernel.py.j2").render(
+        entry=harness.entry,
+        kernel=harness.kernel,
+        release=f"{origin.framework} {origin.version or origin.commit or ''}".strip(),
+        oracle=harness.oracle,
+        axes=[axis_text(contract, name) for name in (axis.name for axis in contract.axes)],
+        values="st.sampled_from(PROFILES)",
+        layouts=layouts(contract),
+        workloads=[workload_text(workload) for workload in contract.workloads],
+        leading=leading,
+        rows_each=axes.rows_each(contract, leading) if leading else "1",
+        cuts=cuts(contract, leading),
+        batched=leading is not None and axes.keeps_rows_apart(contract, leading),
+        large=case_text({**large, str(leading): Name(str(leading))}) if large else None,
+    )
+
+
+class Name(str):
+    """Text that stands in source as a name, not as a string."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def axis_text(contract: Contract, name: str) -> AxisText:
+    """One axis of the contract as it stands in the file."""
+    axis = next(axis for axis in contract.axes if axis.name == name)
+    comment = textwrap.fill(axes.meaning(axis, contract.arguments), 116, subsequent_indent="# ")
+    return AxisText(name=name, strategy=axes.strategy(axis), comment=comment)
+
+
+def workload_text(workload: Workload) -> WorkloadText:
+    """One workload as it stands in the file, with its share of the calls and where it came from."""
+    comment = f"{workload.weight:.0%}; {workload.origin}: {' '.join(workload.source.split())}"
+    return WorkloadText(key=repr(workload.name), case=case_text(workload.axes), comment=textwrap.shorten(comment, 90))
+
+
+def case_text(bound: dict[str, Binding]) -> str:
+    """The source of a case with these axes."""
+    return f"Case({', '.join(f'{name}={value!r}' for name, value in bound.items())})"
+
+
+def layouts(contract: Contract) -> list[str]:
+    """Every layout that some argument of the launcher admits, in the order of the contract."""
+    return list(dict.fromkeys(layout for a in contract.arguments if a.kind == "tensor" for layout in a.layouts))
+
+
+def cuts(contract: Contract, leading: str | None) -> list[str]:
+    """The keyword arguments that make a case small enough for the interpreter."""
+    found = []
+    for axis in contract.axes:
+        if axis.name == leading:
+            found.append(f'{leading}=min(axes["{leading}"], max(1, MOST_ROWS // rows_each))')
+        elif not axis.choices and axis.high > axes.SMALL:
+            found.append(f'{axis.name}=min(axes["{axis.name}"], {axes.SMALL})')
+    return found
+
+
+def formatted(source: str) -> str:
+    """The source as ruff formats it, at 120 columns whatever the folder around it says."""
+    ruff = Path(sys.executable).with_name("ruff")
+    if not ruff.is_file():
+        raise MissingError(f"no ruff beside {sys.executable}", "install kmaint in an environment of its own")
+    finished = run_child(
+        [ruff, "format", "--isolated", "--line-length", "120", "--stdin-filename", SUITE, "-"],
+        timeout_s=60,
+        stdin=source,
+    )
+    if finished.code:
+        raise InternalError(f"the generated suite does not parse: {finished.stderr.strip().splitlines()[0]}")
+    return finished.stdout
