@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
-from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,15 +32,16 @@ def text(record: Any, *, indent: int | None = None) -> str:
 
 def load(kind: type[Record], data: Any) -> Record:
     """The record that `dump` turned into `data`; `kind` tells unions apart. ValueError on a mismatch."""
-    adapter: TypeAdapter[Record] = _adapter(kind)
-    return adapter.validate_python(data)
-
-
-@functools.cache  # building one for Evaluation takes 12 ms, and a run has many
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter  # 0.2 s to import, and a scan needs none of it
 
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    found: Record = _ADAPTERS[kind].validate_python(data)
+    return found
+
+
+_ADAPTERS: dict[object, TypeAdapter[Any]] = {}
+"""Building the one for Evaluation takes 12 ms, and a run has many."""
 
 
 def digest(record: Any, *, length: int = 12) -> str:
