@@ -1,1 +1,7 @@
-"""."""
+"""The gate: is this candidate right, honest, faster? Measured code runs in children of the target interpreter only."""
+
+from kmaint.evaluate.bench import Bench, open_bench, survey
+from kmaint.evaluate.gate import baseline, check
+from kmaint.evaluate.screen import Screened, screen
+
+__all__ = ["Bench", "Screened", "baseline", "check", "open_bench", "screen", "survey"]

@@ -1,0 +1,225 @@
+"""The target interpreter and its GPU: surveyed once, then asked through worker.py."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kmaint import wire
+from kmaint.child import Finished, clean_environment, run_child
+from kmaint.errors import InternalError, MissingError
+from kmaint.records.evaluation import Code, Environment
+
+WORKER = Path(__file__).with_name("worker.py")
+LIMITS_S: Mapping[str, float] = {
+    "survey": 180.0,
+    "compile": 120.0,
+    "interpreter": 600.0,
+    "device": 600.0,
+    "numerics": 300.0,
+    "time": 60.0,
+    "screen": 30.0,
+    "call": 60.0,
+}
+"""Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
+START_S = 120.0
+"""Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
+
+Command = Literal["survey", "compile", "numerics", "time", "screen"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """An interpreter with torch and triton, and how long to let measured code run in it.
+
+    `quick` times fewer blocks and skips the confirming run; `progress` is told in words what is under way.
+    """
+
+    python: Path
+    device: Literal["cuda", "none"]
+    environment: Environment
+    limits_s: Mapping[str, float] = field(default_factory=lambda: dict(LIMITS_S))
+    quick: bool = False
+    progress: Callable[[str], None] = lambda _text: None
+    trusted: set[str] = field(default_factory=set)
+    """Digests of the suites whose controls failed as they must."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """Compile facts of originals, by digest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a command gave for an item."""
+
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The measured code raised: the exception's type and text, and the traceback."""
+
+    type: str
+    text: str
+    log: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """The process ended before it answered for this item."""
+
+    code: Code
+    text: str
+    log: str
+
+
+Answer = Done | Failed | Lost
+
+
+def open_bench(
+    python: Path | None = None,
+    *,
+    device: Literal["auto", "cuda", "none"] = "auto",
+    limits_s: Mapping[str, float] | None = None,
+    quick: bool = False,
+    progress: Callable[[str], None] = lambda _text: None,
+) -> Bench:
+    """Survey the interpreter; "auto" takes a GPU where there is one. MissingError where a package or the GPU is not."""
+    python = python or Path(sys.executable)
+    progress(f"surveying {python}")
+    environment = survey(python, device=device)
+    if device == "cuda" and environment.device is None:
+        raise MissingError(f"{python}: torch {environment.torch} sees no CUDA device", "use --device none")
+    return Bench(
+        python=python,
+        device="none" if environment.device is None else "cuda",
+        environment=environment,
+        limits_s={**LIMITS_S, **(limits_s or {})},
+        quick=quick,
+        progress=progress,
+    )
+
+
+def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto") -> Environment:
+    """What the interpreter and its GPU are. MissingError, with the command that helps, where a package is missing."""
+    with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
+        request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"])
+        environment = environment_of(None, Path(scratch), gpu=device != "none")
+        answers, finished = _ask_once(python, request, environment, Path(scratch))
+    answer = answers[0] if answers else None
+    if not isinstance(answer, Done):
+        why = answer.text if answer else _last_line(finished.stderr)
+        raise MissingError(f"{python}: cannot be surveyed: {why}", "give another interpreter with --python")
+    found = dict(answer.value)
+    if missing := found.pop("missing"):
+        raise MissingError(
+            f"{python}: no {', '.join(missing)} in it", f"'{python} -m pip install {' '.join(missing)}' adds it"
+        )
+    return wire.load(Environment, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports."""
+
+    command: Command
+    shared: dict[str, Any]
+    items: tuple[dict[str, Any], ...]
+    limit_s: float
+    harness: Path | None = None
+    gpu: bool = False
+    interpret: bool = False
+
+
+def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
+    """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
+    environment = environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret)
+    answers: list[Answer] = []
+    while len(answers) < len(request.items):
+        rest = Request(**{**vars(request), "items": request.items[len(answers) :]})
+        found, finished = _ask_once(bench.python, rest, environment, scratch)
+        if not found:
+            raise InternalError(
+                f"the {request.command} worker ended before its first item: {_last_line(finished.stderr)}",
+                "run it again, and report it with the harness if it stays",
+            )
+        answers += found
+    return answers
+
+
+def _ask_once(
+    python: Path, request: Request, environment: Mapping[str, str], scratch: Path
+) -> tuple[list[Answer], Finished]:
+    message = {
+        "command": request.command,
+        "shared": request.shared,
+        "items": request.items,
+        "item_limit_s": request.limit_s,
+    }
+    finished = run_child(
+        [python, WORKER],
+        timeout_s=START_S + request.limit_s * len(request.items),
+        env=environment,
+        cwd=scratch,
+        stdin=json.dumps(message),
+    )
+    return _read(finished, request.limit_s), finished
+
+
+def _read(finished: Finished, limit_s: float) -> list[Answer]:
+    answers: list[Answer] = []
+    started = -1
+    for line in finished.stdout.splitlines():
+        said: dict[str, Any] = json.loads(line)
+        if said["event"] == "started":
+            started = said["item"]
+        elif said["event"] == "done":
+            answers.append(Done(value=said["value"]))
+        else:
+            answers.append(Failed(type=said["type"], text=said["text"], log=said["log"]))
+    if started == len(answers):
+        answers.append(_lost(finished, limit_s))
+    return answers
+
+
+def _lost(finished: Finished, limit_s: float) -> Lost:
+    # faulthandler's dump is how the worker ends itself when an item overruns.
+    if finished.timed_out or "Timeout (" in finished.stderr:
+        return Lost(code="timeout", text=f"no answer within {limit_s:.0f} s", log=finished.stderr)
+    if finished.signal:
+        return Lost(code="signal", text=f"its process was ended by {finished.signal}", log=finished.stderr)
+    return Lost(code="exit", text=f"its process ended with exit status {finished.code}", log=finished.stderr)
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no output"
+
+
+def environment_of(harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False) -> dict[str, str]:
+    """No GPU unless asked for; triton's cache is the scratch folder's own."""
+    extra = {"TRITON_CACHE_DIR": str(scratch / "triton"), "PYTHONPATH": str(harness) if harness else ""}
+    if not gpu:
+        extra["CUDA_VISIBLE_DEVICES"] = ""
+    if interpret:
+        extra["TRITON_INTERPRET"] = "1"
+    return clean_environment(extra)
+
+
+@contextlib.contextmanager
+def scratch_with(source: str) -> Iterator[tuple[Path, Path]]:
+    """A folder that goes when the block ends, and the candidate's file in it."""
+    with tempfile.TemporaryDirectory(prefix="kmaint-evaluate-") as name:
+        candidate = Path(name) / "candidate.py"
+        candidate.write_text(source)
+        yield Path(name), candidate
+
+
+def refer(items: Sequence[Path]) -> tuple[dict[str, Any], ...]:
+    """Items of a command that takes files."""
+    return tuple({"path": str(path)} for path in items)

@@ -1,0 +1,128 @@
+"""Rung 2: what the compiler makes of a candidate for the target, and of the original to compare it with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kmaint import wire
+from kmaint.errors import HarnessError
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, refer
+from kmaint.evaluate.profile import Launch
+from kmaint.evaluate.suite import verdict_of
+from kmaint.folder import KERNEL
+from kmaint.records.evaluation import Dishonest, NotBuilt, Rejection, Resources
+from kmaint.records.harness import Harness
+
+MOST_SHARED_BYTES = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024}
+MOST_REGISTERS = 65536
+"""Of all threads of one program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """Every launch of every workload, the torch operators that did arithmetic, and the workloads not compiled."""
+
+    launches: tuple[Launch, ...]
+    operators: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def resources(self) -> tuple[Resources, ...]:
+        return tuple(launch.resources for launch in self.launches)
+
+
+def compile_all(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path) -> list[Built | Rejection]:
+    """One result for each file, in order; a file that fails costs the others nothing."""
+    request = Request(
+        command="compile",
+        shared={
+            "folder": str(harness.folder.resolve()),
+            "entry": harness.entry,
+            "arch": bench.environment.arch,
+            "multiprocessors": bench.environment.multiprocessors,
+        },
+        items=refer(sources),
+        limit_s=bench.limits_s["compile"],
+        harness=harness.folder.resolve(),
+    )
+    return [_built(answer, bench.environment.arch) for answer in ask(bench, request, scratch)]
+
+
+def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
+    """The facts of the harness's own kernel, kept for the bench's life. HarnessError where it does not compile."""
+    path = harness.folder.resolve() / KERNEL
+    mark = wire.digest(f"{path}\n{path.read_text()}")
+    if mark not in bench.known:
+        (found,) = compile_all(harness, [path], bench, scratch)
+        if not isinstance(found, Built):
+            raise HarnessError(
+                f"{path}: does not compile for {bench.environment.arch}: {found.reason}", "extract it again"
+            )
+        bench.known[mark] = found
+    known = bench.known[mark]
+    assert isinstance(known, Built)
+    return known
+
+
+def _built(answer: Answer, arch: str) -> Built | Rejection:
+    match answer:
+        case Done(value=value):
+            built = Built(
+                launches=tuple(_launch(found, arch) for found in value["launches"]),
+                operators=tuple(value["operators"]),
+                left_out=tuple(value["left_out"]),
+            )
+            return too_large(built) or built
+        case Failed(type=kind, text=text, log=log):
+            return NotBuilt(reason=f"{kind}: {first_line(text)}", codes=("compile_error",), log=log)
+        case Lost(code=code, text=text, log=log):
+            return verdict_of(code, f"while compiling: {text}", log)
+
+
+def first_line(text: str) -> str:
+    """The line that says what is wrong: triton puts the position first and the source below it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not set(line.strip()) <= {"^"}]
+    if not lines:
+        return "no message"
+    return f"{lines[0]} {lines[-1]}" if lines[0].startswith("at ") and len(lines) > 1 else lines[0]
+
+
+def _launch(found: dict[str, Any], arch: str) -> Launch:
+    rest = {key: found[key] for key in Resources.__dataclass_fields__ if key != "arch"}
+    return Launch(
+        resources=wire.load(Resources, {**rest, "arch": arch}),
+        programs=max(1, math.prod(found["grid"])),
+        loads=found["loads"],
+        constants=found["constants"],
+    )
+
+
+def too_large(built: Built) -> NotBuilt | None:
+    """Why a launch would be refused by the device, if it would."""
+    for found in built.resources:
+        most = MOST_SHARED_BYTES.get(found.arch, 227 * 1024)
+        if found.shared_bytes > most:
+            reason = f"{found.kernel} needs {found.shared_bytes} bytes of shared memory, and {found.arch} has {most}"
+            return NotBuilt(reason=reason, codes=("too_large",))
+        if found.registers * found.num_warps * 32 > MOST_REGISTERS:
+            reason = f"{found.kernel} needs {found.registers} registers in {found.num_warps * 32} threads"
+            return NotBuilt(reason=f"{reason}, and a multiprocessor has {MOST_REGISTERS}", codes=("too_large",))
+    return None
+
+
+def without_kernel(harness: Harness, original: Built, candidate: Built) -> Dishonest | None:
+    """The workload for which the candidate launches nothing where the original launches a kernel, if there is one."""
+    if harness.compute == "any":
+        return None
+    launched = {found.workload for found in candidate.resources}
+    for found in original.resources:
+        if found.workload not in launched:
+            reason = f"launches no kernel for workload {found.workload}; torch does its work"
+            return Dishonest(
+                reason=f"{reason} ({', '.join(candidate.operators) or 'or nobody'})", codes=("no_kernel_launched",)
+            )
+    return None

@@ -1,0 +1,269 @@
+"""The gate: a candidate climbs rung by rung, and the first failure is its verdict."""
+
+from __future__ import annotations
+
+import secrets
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kmaint.evaluate import facts
+from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
+from kmaint.evaluate.facts import Built
+from kmaint.evaluate.lint import lint
+from kmaint.evaluate.profile import floor_us, profile
+from kmaint.evaluate.suite import run_suite, trust, verdict_of
+from kmaint.evaluate.timing import below_floor, combine, interval, is_win
+from kmaint.folder import KERNEL
+from kmaint.records.evaluation import (
+    Candidate,
+    Dishonest,
+    Evaluation,
+    Numerics,
+    Passed,
+    Profile,
+    Rejection,
+    Rung,
+    RungName,
+    Timing,
+    WorkloadTiming,
+    Wrong,
+)
+from kmaint.records.harness import Harness
+
+BLOCKS = 24
+QUICK_BLOCKS = 12
+ERROR_FLOOR = 2.0**-22
+"""Two ulp of float32: a difference between two errors that small says nothing."""
+
+
+@dataclass
+class Climb:
+    """One candidate on its way up, and what the rungs found so far."""
+
+    harness: Harness
+    candidate: Candidate
+    bench: Bench
+    scratch: Path
+    file: Path
+    rungs: list[Rung] = field(default_factory=list)
+    built: Built | None = None
+    numerics: Numerics | None = None
+    timing: Timing | None = None
+
+
+Step = Callable[[Climb], tuple[Rejection | None, str]]
+"""Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
+
+
+def check(harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
+    """Climb the rungs in order. HarnessError or InternalError where the harness, not the candidate, is at fault."""
+    with scratch_with(candidate.source) as (scratch, file):
+        climb = Climb(harness, candidate, bench, scratch, file)
+        for name, step in rungs_for(bench):
+            bench.progress(name)
+            started = time.monotonic()
+            rejection, detail = step(climb)
+            seconds = time.monotonic() - started
+            climb.rungs.append(Rung(name=name, passed=rejection is None, seconds=seconds, detail=detail))
+            if rejection is not None:
+                return _evaluation(climb, rejection)
+        return _evaluation(climb, _passed(climb))
+
+
+def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
+    return Evaluation(
+        candidate=climb.candidate, verdict=verdict, rungs=tuple(climb.rungs), environment=climb.bench.environment
+    )
+
+
+def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
+    """What a candidate climbs on this machine; the controls stand before the suite whose word they test."""
+    on_gpu = bench.device == "cuda"
+    common: list[tuple[RungName, Step]] = [
+        ("lint", _lint),
+        ("compile", _compile),
+        ("integrity", _controls),
+        ("interpreter", lambda climb: _suite(climb, on_gpu=False)),
+    ]
+    if on_gpu:
+        common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
+    common.append(("numerics", _numerics))
+    if on_gpu:
+        common.append(("time", _time))
+    return [*common, ("profile", _profile)]
+
+
+def _lint(climb: Climb) -> tuple[Rejection | None, str]:
+    return lint(climb.harness, (climb.harness.folder / KERNEL).read_text(), climb.candidate.source)
+
+
+def _compile(climb: Climb) -> tuple[Rejection | None, str]:
+    original = facts.original_built(climb.harness, climb.bench, climb.scratch)
+    (built,) = facts.compile_all(climb.harness, [climb.file], climb.bench, climb.scratch)
+    if not isinstance(built, Built):
+        return built, ""
+    climb.built = built
+    added = sorted(set(built.operators) - set(original.operators))
+    hints = [*built.left_out, *([f"torch arithmetic the original does not use: {', '.join(added)}"] if added else [])]
+    return facts.without_kernel(climb.harness, original, built), "; ".join(hints)
+
+
+def _controls(climb: Climb) -> tuple[Rejection | None, str]:
+    return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
+
+
+def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
+    outcome = run_suite(climb.harness, climb.file, climb.bench, on_gpu=on_gpu)
+    return outcome.rejection, f"{outcome.ran} tests"
+
+
+def _numerics(climb: Climb) -> tuple[Rejection | None, str]:
+    on_gpu, folder = climb.bench.device == "cuda", climb.harness.folder.resolve()
+    request = Request(
+        command="numerics",
+        shared={
+            "folder": str(folder),
+            "entry": climb.harness.entry,
+            "device": "cuda" if on_gpu else "cpu",
+            "oracle": climb.harness.oracle,
+            "seed": secrets.randbits(30),
+            "call_limit_s": climb.bench.limits_s["call"],
+        },
+        items=refer([climb.file]),
+        limit_s=climb.bench.limits_s["numerics"],
+        harness=folder,
+        gpu=on_gpu,
+        interpret=not on_gpu,
+    )
+    (answer,) = ask(climb.bench, request, climb.scratch)
+    match answer:
+        case Done(value={"lost": code, "text": text}):
+            return verdict_of(code, text, ""), ""
+        case Done(value=value):
+            climb.numerics, rejection = judge_numerics(value)
+            return rejection, climb.numerics.kind
+        case Failed(type=kind, text=text, log=log):
+            return Wrong(reason=f"{kind}: {facts.first_line(text)}", codes=("exception",), log=log), ""
+        case Lost(code=code, text=text, log=log):
+            return verdict_of(code, text, log), ""
+
+
+def judge_numerics(value: dict[str, Any]) -> tuple[Numerics, Rejection | None]:
+    """The record, and why it is refused: another result, or one farther from the truth than the original's."""
+    differences, worse = value.pop("differences"), value.pop("worse")
+    numerics = Numerics(**{**value, "not_judged": tuple(value["not_judged"])})
+    if differences:
+        log = "\n".join(f"[{found['code']}] {found['text']}" for found in differences)
+        return numerics, verdict_of(differences[0]["code"], differences[0]["text"], log)
+    original, candidate = numerics.original_error, numerics.candidate_error
+    if original is None or candidate is None or candidate <= max(worse * original, original + ERROR_FLOOR):
+        return numerics, None
+    reason = f"its error against float64 is {candidate:.3g} of a row's scale, and the original's {original:.3g}"
+    return numerics, Wrong(reason=f"{reason}; {worse:g} times that is allowed", codes=("less_accurate",))
+
+
+def _time(climb: Climb) -> tuple[Rejection | None, str]:
+    rejection, timing = measure(climb.harness, climb.file, climb.bench, climb.scratch)
+    if rejection is None and timing is not None and is_win(timing) and not climb.bench.quick:
+        # The best of many candidates is partly luck: only a second run, in a new process on new data, is reported.
+        climb.bench.progress("time, confirming")
+        rejection, timing = measure(climb.harness, climb.file, climb.bench, climb.scratch)
+    climb.timing = timing
+    if rejection is not None or timing is None:
+        return rejection, ""
+    speedup = timing.speedup
+    return None, f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {timing.noise_floor:.1%}"
+
+
+def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Rejection | None, Timing | None]:
+    """Time the file against the harness's kernel on every workload, in one process and one session."""
+    seed, folder = secrets.randbits(30), harness.folder.resolve()
+    request = Request(
+        command="time",
+        shared={
+            "folder": str(folder),
+            "entry": harness.entry,
+            "candidate": str(file.resolve()),
+            "blocks": QUICK_BLOCKS if bench.quick else BLOCKS,
+            "seed": seed,
+            "uuid": bench.environment.device_uuid,
+            "clock": "graph",
+        },
+        items=tuple({"workload": workload.name} for workload in harness.contract.workloads),
+        limit_s=bench.limits_s["time"],
+        harness=folder,
+        gpu=True,
+    )
+    timings: list[WorkloadTiming] = []
+    for workload, answer in zip(harness.contract.workloads, ask(bench, request, scratch), strict=True):
+        match answer:
+            case Done(value={"failed": code, "text": text}):
+                return verdict_of(code, f"{workload.name}: {text}", ""), None
+            case Done(value=value):
+                floor = floor_us(harness.contract, workload, bench.environment)
+                found = workload_timing(workload.name, workload.weight, value, floor_us=floor)
+                if refused := _refused(workload.name, value, found):
+                    return refused, None
+                timings.append(found)
+            case Failed(type=kind, text=text, log=log):
+                reason = f"{workload.name}: {kind}: {facts.first_line(text)}"
+                return Wrong(reason=reason, codes=("exception",), log=log), None
+            case Lost(code=code, text=text, log=log):
+                return verdict_of(code, f"{workload.name}: {text}", log), None
+    return None, combine(timings, seed=seed)
+
+
+def _refused(workload: str, value: dict[str, Any], found: WorkloadTiming) -> Rejection | None:
+    if value["differs"]:
+        return Wrong(reason=f"{workload}: {value['differs']}", codes=("mismatch",))
+    if below_floor(found):
+        median = statistics.median(found.candidate_us)
+        reason = f"{workload}: {median:.2f} us is less than memory allows ({found.floor_us:.2f} us)"
+        return Dishonest(reason=reason, codes=("not_run",))
+    return None
+
+
+def workload_timing(
+    name: str, weight: float, value: dict[str, Any], *, floor_us: float | None = None
+) -> WorkloadTiming:
+    """The record of what the worker measured."""
+    return WorkloadTiming(
+        workload=name,
+        weight=weight,
+        original_us=tuple(value["original_us"]),
+        candidate_us=tuple(value["candidate_us"]),
+        speedup=interval(value["original_us"], value["candidate_us"]),
+        noise=interval(value["control_a_us"], value["control_b_us"]),
+        eager=interval(value["eager_original_us"], value["eager_candidate_us"]),
+        floor_us=floor_us,
+    )
+
+
+def _profile(climb: Climb) -> tuple[Rejection | None, str]:
+    found = _profile_of(climb)
+    share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
+    return None, f"{found.bottleneck}{share}{' (estimated)' if found.estimated else ''}"
+
+
+def _profile_of(climb: Climb) -> Profile:
+    assert climb.built is not None
+    return profile(climb.built.launches, climb.timing, climb.harness.contract, climb.bench.environment)
+
+
+def _passed(climb: Climb) -> Passed:
+    assert climb.numerics is not None
+    win = climb.timing is not None and is_win(climb.timing)
+    return Passed(numerics=climb.numerics, profile=_profile_of(climb), timing=climb.timing, win=win)
+
+
+def baseline(harness: Harness, bench: Bench) -> Profile:
+    """The original's own profile: compiler facts, and its times where there is a GPU."""
+    source = (harness.folder / KERNEL).read_text()
+    with scratch_with(source) as (scratch, file):
+        built = facts.original_built(harness, bench, scratch)
+        timing = measure(harness, file, bench, scratch)[1] if bench.device == "cuda" else None
+        return profile(built.launches, timing, harness.contract, bench.environment)

@@ -1,0 +1,172 @@
+"""Rung 8: from compiler facts and, where there are any, times to one bottleneck and a share of the roofline."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kmaint.evaluate.expression import evaluate
+from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources, Timing
+from kmaint.records.workload import Contract, Workload
+
+ASSUMED_BANDWIDTH_GBPS = 4200.0
+"""A large device-to-device copy on one H200; used for estimates only, where no GPU was there to measure."""
+PEAK_TFLOPS = {"sm_80": 250.0, "sm_90": 780.0, "sm_100": 1800.0}
+"""Dense bf16 matrix work that a good kernel sustains; a kernel without matrix instructions reaches far less."""
+ASSUMED_MULTIPROCESSORS = 132
+LAUNCH_US = 1.0
+"""One kernel inside a CUDA graph."""
+MEMORY_LATENCY_US = 0.75
+"""A load that misses the L2 on an H200, under some load."""
+REGISTERS_PER_MULTIPROCESSOR = 65536
+SHARED_PER_MULTIPROCESSOR = 228 * 1024
+WARPS_PER_MULTIPROCESSOR = 64
+BLOCKS_PER_MULTIPROCESSOR = 32
+AT_THE_ROOFLINE = 0.85
+LATENCY_BOUND_US = 5.0
+
+NEXT_STEP: Mapping[Bottleneck, str] = {
+    "memory": "move fewer bytes, or leave it: it runs close to what the memory allows",
+    "latency": "give each program more independent loads: several rows or heads a program, wider loads",
+    "compute": "use fewer or cheaper instructions: hoist invariants, exp2 for exp, one pass instead of two",
+    "occupancy": "lower registers or shared memory a program, so that more warps are resident",
+    "imbalance": "split long rows or order the programs so that the last wave is full",
+    "library": "leave it to the library",
+    "unknown": "time it on a GPU",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One launch as compiled: its resources, how many programs it has, and its global loads in the SASS."""
+
+    resources: Resources
+    programs: int
+    loads: int
+    constants: Mapping[str, str]
+
+
+def floor_us(contract: Contract, workload: Workload, environment: Environment) -> float | None:
+    """The least time that memory and arithmetic allow; None where the contract does not say the traffic."""
+    if not contract.traffic:
+        return None
+    bandwidth = environment.memory_bandwidth_gbps or ASSUMED_BANDWIDTH_GBPS
+    memory = evaluate(contract.traffic, workload.axes) / bandwidth / 1e3
+    if not contract.flops:
+        return memory
+    return max(memory, evaluate(contract.flops, workload.axes) / PEAK_TFLOPS.get(environment.arch, 780.0) / 1e6)
+
+
+def resident_warps(resources: Resources) -> int:
+    """How many warps of the kernel fit on one multiprocessor at a time."""
+    per_program = resources.num_warps * 32 * max(16, math.ceil(resources.registers / 8) * 8)
+    programs = min(
+        REGISTERS_PER_MULTIPROCESSOR // per_program,
+        SHARED_PER_MULTIPROCESSOR // (resources.shared_bytes + 1024),
+        WARPS_PER_MULTIPROCESSOR // resources.num_warps,
+        BLOCKS_PER_MULTIPROCESSOR,
+    )
+    return programs * resources.num_warps
+
+
+def estimate_us(launch: Launch, traffic_bytes: float, environment: Environment) -> float:
+    """An estimate by Little's law, to rank candidates where there is no GPU; never a measurement.
+
+    Bytes in flight are resident warps x 32 lanes x load width x independent loads, all assumed to be outstanding
+    at once; throughput is those bytes a memory latency, at most the memory's. To it come a launch and, for each
+    wave of programs, one latency and the issue of its instructions at one warp instruction a cycle and scheduler.
+    """
+    resources = launch.resources
+    multiprocessors = environment.multiprocessors or ASSUMED_MULTIPROCESSORS
+    warps = max(resident_warps(resources), resources.num_warps)
+    in_use = min(multiprocessors, launch.programs)
+    flying = in_use * min(warps, math.ceil(launch.programs / in_use) * resources.num_warps)
+    in_flight_bytes = flying * 32 * max(resources.load_bits, 8) / 8 * max(launch.loads, 1)
+    bandwidth = environment.memory_bandwidth_gbps or ASSUMED_BANDWIDTH_GBPS
+    bytes_per_us = min(in_flight_bytes / MEMORY_LATENCY_US, bandwidth * 1e3)
+    waves = math.ceil(launch.programs * resources.num_warps / (multiprocessors * warps))
+    issue_us = launch.programs * resources.num_warps * resources.instructions / (multiprocessors * 4) / 1700.0
+    spill_us = waves * resources.spill_bytes * 0.01
+    return LAUNCH_US + MEMORY_LATENCY_US * min(waves, 2) + max(traffic_bytes / bytes_per_us, issue_us) + spill_us
+
+
+def estimate_total_us(launches: Sequence[Launch], contract: Contract, environment: Environment) -> dict[str, float]:
+    """Estimated microseconds of each compiled workload; the traffic is shared among its launches by their programs."""
+    found: dict[str, float] = {}
+    for workload in contract.workloads:
+        own = [launch for launch in launches if launch.resources.workload == workload.name]
+        if not own:
+            continue
+        traffic = evaluate(contract.traffic, workload.axes) if contract.traffic else _moved_bytes(own)
+        programs = sum(launch.programs for launch in own)
+        found[workload.name] = sum(
+            estimate_us(launch, traffic * launch.programs / programs, environment) for launch in own
+        )
+    return found
+
+
+def _moved_bytes(launches: Sequence[Launch]) -> float:
+    """Where the contract does not say: what the loads and stores would move if each ran once in every thread."""
+    return sum(
+        launch.programs * launch.resources.num_warps * 32 * (launch.loads * launch.resources.load_bits / 8)
+        for launch in launches
+    )
+
+
+def profile(launches: Sequence[Launch], timing: Timing | None, contract: Contract, environment: Environment) -> Profile:
+    """What holds the kernel back. Without times the fraction comes from the estimate, and so says the record."""
+    resources = tuple(launch.resources for launch in launches)
+    if timing is None:
+        times = estimate_total_us(launches, contract, environment)
+    else:
+        times = {w.workload: statistics.median(w.candidate_us) for w in timing.workloads}
+    fraction = _fraction(times, contract, environment)
+    bottleneck = classify(launches, times, fraction, environment)
+    return Profile(
+        bottleneck=bottleneck,
+        estimated=timing is None,
+        resources=resources,
+        roofline_fraction=fraction,
+        next_step=NEXT_STEP[bottleneck],
+    )
+
+
+def _fraction(times: Mapping[str, float], contract: Contract, environment: Environment) -> float | None:
+    """Weighted geometric mean of floor over time, over the workloads that have both."""
+    pairs = []
+    for workload in contract.workloads:
+        floor = floor_us(contract, workload, environment)
+        if floor and times.get(workload.name):
+            pairs.append((workload.weight, floor / times[workload.name]))
+    total = sum(weight for weight, _ in pairs)
+    return math.exp(sum(weight * math.log(ratio) for weight, ratio in pairs) / total) if total else None
+
+
+def classify(
+    launches: Sequence[Launch], times: Mapping[str, float], fraction: float | None, environment: Environment
+) -> Bottleneck:
+    """One class by a fixed order of questions, each of which names the evidence it rests on."""
+    if not launches:
+        return "unknown"
+    if fraction is not None and fraction >= AT_THE_ROOFLINE:
+        return "memory"
+    resources = [launch.resources for launch in launches]
+    if any(found.spill_bytes for found in resources) or any(resident_warps(found) < 16 for found in resources):
+        return "occupancy"
+    if any(_issue_share(launch, times, environment) > 0.6 for launch in launches):
+        return "compute"
+    narrow = any(0 < found.load_bits < 128 for found in resources)
+    short = bool(times) and statistics.median(times.values()) < LATENCY_BOUND_US
+    return "latency" if narrow or short else "memory"
+
+
+def _issue_share(launch: Launch, times: Mapping[str, float], environment: Environment) -> float:
+    """Time to issue every instruction once, as a share of the time taken; loops make it larger than this."""
+    multiprocessors = environment.multiprocessors or ASSUMED_MULTIPROCESSORS
+    taken = times.get(launch.resources.workload)
+    if not taken:
+        return 0.0
+    warps = launch.programs * launch.resources.num_warps
+    return warps * launch.resources.instructions / (multiprocessors * 4) / 1700.0 / taken

@@ -1,0 +1,86 @@
+"""Ranks many variants cheaply for the search. A rank is never a verdict: the gate has not seen them."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.evaluate import facts
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, refer
+from kmaint.evaluate.facts import Built
+from kmaint.evaluate.profile import estimate_total_us
+from kmaint.records.evaluation import Rejection
+from kmaint.records.harness import Harness
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screened:
+    """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU."""
+
+    ratio: float | None
+    estimated: bool
+    reason: str = ""
+
+
+def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Screened]:
+    """One result for each source, in order; a variant that crashes or hangs costs the others nothing."""
+    if not sources:
+        return []
+    with tempfile.TemporaryDirectory(prefix="kmaint-screen-") as name:
+        scratch = Path(name)
+        files = [scratch / f"variant_{n}.py" for n in range(len(sources))]
+        for file, source in zip(files, sources, strict=True):
+            file.write_text(source)
+        bench.progress(f"screening {len(files)} variants")
+        return (
+            _on_gpu(harness, files, bench, scratch)
+            if bench.device == "cuda"
+            else _static(harness, files, bench, scratch)
+        )
+
+
+def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
+    folder = harness.folder.resolve()
+    request = Request(
+        command="screen",
+        shared={"folder": str(folder), "entry": harness.entry, "seed": secrets.randbits(30)},
+        items=refer(files),
+        limit_s=bench.limits_s["screen"],
+        harness=folder,
+        gpu=True,
+    )
+    return [_screened(answer) for answer in ask(bench, request, scratch)]
+
+
+def _screened(answer: Answer) -> Screened:
+    match answer:
+        case Done(value={"ratio": ratio}):
+            return Screened(ratio=ratio, estimated=False)
+        case Done(value=value):
+            return Screened(ratio=None, estimated=False, reason=value["differs"])
+        case Failed(type=kind, text=text):
+            return Screened(ratio=None, estimated=False, reason=f"{kind}: {facts.first_line(text)}")
+        case Lost(text=text):
+            return Screened(ratio=None, estimated=False, reason=text)
+
+
+def _static(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
+    original = facts.original_built(harness, bench, scratch)
+    before = estimate_total_us(original.launches, harness.contract, bench.environment)
+    return [_estimated(harness, bench, before, built) for built in facts.compile_all(harness, files, bench, scratch)]
+
+
+def _estimated(harness: Harness, bench: Bench, before: dict[str, float], built: Built | Rejection) -> Screened:
+    if not isinstance(built, Built):
+        return Screened(ratio=None, estimated=True, reason=built.reason)
+    after = estimate_total_us(built.launches, harness.contract, bench.environment)
+    shared = [w for w in harness.contract.workloads if w.name in before and w.name in after]
+    total = sum(workload.weight for workload in shared)
+    if not total:
+        return Screened(ratio=None, estimated=True, reason="launches no kernel")
+    logs = sum(workload.weight * math.log(before[workload.name] / after[workload.name]) for workload in shared)
+    return Screened(ratio=math.exp(logs / total), estimated=True)

@@ -1,0 +1,200 @@
+"""Rungs 3 and 4: the harness's own suite, run by the target's pytest, and the controls that it must refuse."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+import secrets
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, get_args
+
+from kmaint import wire
+from kmaint.child import Finished, run_child
+from kmaint.errors import HarnessError, InternalError
+from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.folder import KERNEL, SUITE
+from kmaint.records.evaluation import Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
+from kmaint.records.harness import Harness
+
+CODED = re.compile(r"\[(?P<code>[a-z_]+)\] (?P<text>[^\n]*)")
+PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+REASON_LENGTH = 300
+TRUSTED = ".kmaint-controls"
+"""In the harness folder: digests of the suites whose controls failed as they must, one a line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one run of the suite ended; `ran` counts the tests that were not skipped."""
+
+    rejection: Rejection | None
+    ran: int
+    seconds: float
+
+
+def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) -> Outcome:
+    """The suite with the candidate in place of the kernel. HarnessError where the suite itself cannot run."""
+    folder = harness.folder.resolve()
+    suite = folder / SUITE
+    if not suite.is_file():
+        raise HarnessError(
+            f"{suite}: missing, so nothing can be checked", f"'kmaint testgen {harness.folder}' writes it"
+        )
+    rung = "device" if on_gpu else "interpreter"
+    with tempfile.TemporaryDirectory(prefix="kmaint-suite-") as name:
+        scratch = Path(name)
+        (scratch / "pytest.ini").write_text("[pytest]\n")  # ours: a pyproject.toml above the harness says nothing here
+        report = scratch / "report.xml"
+        finished = run_child(
+            [
+                bench.python,
+                *PYTEST,
+                f"--rootdir={scratch}",
+                "-c",
+                scratch / "pytest.ini",
+                f"--junitxml={report}",
+                suite,
+            ],
+            timeout_s=bench.limits_s[rung],
+            env={
+                **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
+                **_settings(candidate, bench, scratch),
+            },
+            cwd=scratch,
+        )
+        return _judge(finished, report, suite, bench.limits_s[rung])
+
+
+def _settings(candidate: Path, bench: Bench, scratch: Path) -> dict[str, str]:
+    return {
+        "KMAINT_CANDIDATE": str(candidate.resolve()),
+        "KMAINT_PROFILE": "gate",
+        "KMAINT_SEED": str(secrets.randbits(31)),  # drawn after the candidate is written: it cannot know the cases
+        "KMAINT_CALL_LIMIT_S": str(bench.limits_s["call"]),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+
+
+def _judge(finished: Finished, report: Path, suite: Path, limit_s: float) -> Outcome:
+    log = finished.stdout + finished.stderr
+    if finished.timed_out:
+        late = TimedOut(reason=f"the suite did not end within {limit_s:.0f} s", log=log)
+        return Outcome(rejection=late, ran=0, seconds=finished.seconds)
+    if finished.signal:
+        reason = f"the suite's process was ended by {finished.signal}"
+        return Outcome(rejection=Crashed(reason=reason, codes=("signal",), log=log), ran=0, seconds=finished.seconds)
+    if finished.code not in (0, 1) or not report.is_file():
+        raise HarnessError(
+            f"{suite}: pytest cannot run it (exit status {finished.code}): {_last(log)}", "write it again"
+        )
+    cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - written by pytest just now
+    ran = [case for case in cases if case.find("skipped") is None]
+    if not ran:
+        raise HarnessError(f"{suite}: every test is skipped here", "run it with a GPU, or write it again")
+    broken = next(
+        (found for case in ran for found in (case.find("failure"), case.find("error")) if found is not None), None
+    )
+    rejection = None if broken is None else rejected(_message(broken), log)
+    return Outcome(rejection=rejection, ran=len(ran), seconds=finished.seconds)
+
+
+def _last(log: str) -> str:
+    lines = log.strip().splitlines()
+    return lines[-1] if lines else "no output"
+
+
+def _message(broken: ElementTree.Element) -> str:
+    """A test's own text; Hypothesis puts several failures into a group, whose parts stand in the body."""
+    message = broken.get("message") or ""
+    return message if CODED.search(message) else f"{message}\n{broken.text or ''}"
+
+
+def rejected(message: str, log: str) -> Rejection:
+    """The verdict that a failing test's message names: `[code] text`."""
+    found = CODED.search(message)
+    if found is None or found["code"] not in get_args(Code):
+        line = next((line for line in message.splitlines() if line.strip()), "a test failed without a message")
+        return Wrong(reason=line.strip()[:REASON_LENGTH], codes=("exception",), log=log)
+    return verdict_of(cast("Code", found["code"]), found["text"].strip(), log)
+
+
+def verdict_of(code: Code, text: str, log: str) -> Rejection:
+    """A code of the gate as the verdict it stands for."""
+    reason = text[:REASON_LENGTH]
+    match code:
+        case "timeout":
+            return TimedOut(reason=reason, log=log)
+        case "signal" | "exit" | "not_run":
+            return Crashed(reason=reason, codes=(code,), log=log)
+        case "no_kernel_launched":
+            return Dishonest(reason=reason, codes=(code,), log=log)
+        case _:
+            return Wrong(reason=reason, codes=(code,), log=log)
+
+
+def trust(harness: Harness, bench: Bench, *, on_gpu: bool) -> str:
+    """Run a kernel that does nothing and one that computes something else; InternalError where the suite accepts one.
+
+    Once for each suite and kind of machine; gives a sentence for the report.
+    """
+    original = (harness.folder / KERNEL).read_text()
+    mark = wire.digest(f"{original}{(harness.folder / SUITE).read_text()}{'gpu' if on_gpu else 'cpu'}", length=32)
+    if mark in bench.trusted or mark in _remembered(harness):
+        return "controls were refused when this suite was first run"
+    for what, source in controls(original).items():
+        bench.progress(f"control: {what}")
+        with tempfile.TemporaryDirectory(prefix="kmaint-control-") as name:
+            candidate = Path(name) / "candidate.py"
+            candidate.write_text(source)
+            if run_suite(harness, candidate, bench, on_gpu=on_gpu).rejection is None:
+                raise InternalError(
+                    f"{harness.folder / SUITE}: [control_accepted] passes {what}, so its word is worth nothing",
+                    f"write it again with 'kmaint testgen {harness.folder}'",
+                )
+    bench.trusted.add(mark)
+    with contextlib.suppress(OSError), (harness.folder / TRUSTED).open("a") as file:
+        file.write(mark + "\n")
+    return "a kernel that does nothing and one that computes something else were refused"
+
+
+def _remembered(harness: Harness) -> set[str]:
+    path = harness.folder / TRUSTED
+    return set(path.read_text().split()) if path.is_file() else set()
+
+
+def controls(original: str) -> dict[str, str]:
+    """Candidates that are wrong on purpose, by what they are."""
+    return {
+        "a kernel that stores nothing": ast.unparse(_NoStore().visit(ast.parse(original))),
+        "a kernel that adds one to what it stores": ast.unparse(_StoreMore().visit(ast.parse(original))),
+    }
+
+
+def _stores(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and (node.func.attr == "store" or node.func.attr.startswith("atomic_"))
+
+
+class _NoStore(ast.NodeTransformer):
+    """Takes out every store that stands as a statement of its own."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        return ast.Pass() if isinstance(node.value, ast.Call) and _stores(node.value) else node
+
+
+class _StoreMore(ast.NodeTransformer):
+    """`tl.store(p, v)` becomes `tl.store(p, v + 1)`."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if _stores(node):
+            named = next((k for k in node.keywords if k.arg in ("value", "val")), None)
+            if named is not None:
+                named.value = ast.BinOp(named.value, ast.Add(), ast.Constant(1))
+            elif len(node.args) > 1:
+                node.args[1] = ast.BinOp(node.args[1], ast.Add(), ast.Constant(1))
+        return node

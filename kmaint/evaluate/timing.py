@@ -1,0 +1,75 @@
+"""What raw samples say of a ratio: pure arithmetic, so that a reader can check it and a property test does."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Sequence
+
+from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
+
+RESAMPLES = 2000
+SMALLEST_GAIN = 0.01
+"""No gain below 1 % counts, however quiet the machine."""
+WORST_RATIO = 0.98
+"""No workload may lose more than 2 %."""
+
+
+def interval(original_us: Sequence[float], candidate_us: Sequence[float], *, seed: int = 0) -> Interval:
+    """Median of the blocks' ratios with the 95 % percentile bootstrap over blocks. Sample i of both is one block."""
+    ratios = [a / b for a, b in zip(original_us, candidate_us, strict=True)]
+    medians = sorted(_resampled(ratios, seed))
+    return Interval(ratio=statistics.median(ratios), low=_quantile(medians, 0.025), high=_quantile(medians, 0.975))
+
+
+def _resampled(ratios: Sequence[float], seed: int) -> list[float]:
+    draw = random.Random(seed)  # noqa: S311 - seeded so that equal samples give equal intervals
+    return [statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES)]
+
+
+def _quantile(ascending: Sequence[float], q: float) -> float:
+    """Linear between neighbours."""
+    at = q * (len(ascending) - 1)
+    below = math.floor(at)
+    above = min(below + 1, len(ascending) - 1)
+    return ascending[below] + (ascending[above] - ascending[below]) * (at - below)
+
+
+def geometric_mean(workloads: Sequence[tuple[float, Sequence[float]]], *, seed: int = 0) -> Interval:
+    """Weighted geometric mean of the workloads' median ratios; each pair is a weight and the ratios of its blocks.
+
+    The interval resamples the blocks of every workload independently.
+    """
+    total = sum(weight for weight, _ in workloads)
+    draws = [_resampled(ratios, seed + n) for n, (_, ratios) in enumerate(workloads)]
+    shares = [weight / total for weight, _ in workloads]
+    means = sorted(
+        math.exp(sum(share * math.log(ratio) for share, ratio in zip(shares, drawn, strict=True)))
+        for drawn in zip(*draws, strict=True)
+    )
+    middle = math.exp(
+        sum(share * math.log(statistics.median(r)) for share, (_, r) in zip(shares, workloads, strict=True))
+    )
+    return Interval(ratio=middle, low=_quantile(means, 0.025), high=_quantile(means, 0.975))
+
+
+def combine(workloads: Sequence[WorkloadTiming], *, seed: int = 0) -> Timing:
+    """All workloads of one comparison; the noise floor is how far the A/A intervals stray from 1, weighted alike."""
+    ratios = [(w.weight, [a / b for a, b in zip(w.original_us, w.candidate_us, strict=True)]) for w in workloads]
+    total = sum(w.weight for w in workloads)
+    stray = sum(w.weight * max(w.noise.high - 1.0, 1.0 - w.noise.low, 0.0) for w in workloads) / total
+    return Timing(
+        workloads=tuple(workloads), speedup=geometric_mean(ratios, seed=seed), noise_floor=max(stray, SMALLEST_GAIN)
+    )
+
+
+def is_win(timing: Timing) -> bool:
+    """Whether the lower bound of the mean clears the noise floor and no workload loses more than 2 %."""
+    clears = timing.speedup.low > 1.0 + max(timing.noise_floor, SMALLEST_GAIN)
+    return clears and all(workload.speedup.ratio >= WORST_RATIO for workload in timing.workloads)
+
+
+def below_floor(timing: WorkloadTiming) -> bool:
+    """Whether the candidate is faster than the memory allows: then the measurement is wrong, not the kernel fast."""
+    return timing.floor_us is not None and statistics.median(timing.candidate_us) < 0.95 * timing.floor_us

@@ -1,0 +1,62 @@
+"""The harness's own runtime, found through PYTHONPATH, and what every command does with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from runtime import cases, judge, subject  # type: ignore[import-not-found]
+
+__all__ = ["Cases", "cases", "entry_of", "interpreter_sized", "judge", "subject"]
+
+Cases = list[tuple[dict[str, Any], Any]]
+INTERPRETED_ROWS = 4
+"""The interpreter takes 1 to 2 ms for each program: a workload keeps this many rows of it."""
+INTERPRETED_ELEMENTS = 1 << 20
+
+
+def entry_of(path: str, name: str, entry: str) -> Callable[..., Any]:
+    """The entry point of the file, imported under a module name of its own."""
+    found: Callable[..., Any] = getattr(subject.load(Path(path), name), entry)
+    return found
+
+
+def elements(contract: Any, case: Any) -> int:
+    """How many elements the tensor arguments of a case hold together."""
+    return sum(
+        math.prod(int(cases.evaluate(size, case.axes)) for size in spec["shape"])
+        for spec in contract.arguments
+        if spec["kind"] == "tensor" and cases.evaluate(spec["when"], case.axes)
+    )
+
+
+def interpreter_sized(contract: Any, case: Any) -> Any:
+    """The same case with fewer rows, and then less of every other free axis, until the interpreter can run it.
+
+    Axes with fixed choices, and those that the constraints hold in place, stay as they are.
+    """
+    free = [name for name, axis in contract.axes.items() if not axis["choices"]]
+    leading = {spec["shape"][0] for spec in contract.arguments if spec["kind"] == "tensor" and spec["shape"]}
+    for name in (name for name in free if name in leading):
+        case = _with(contract, case, name, min(case.axes[name], INTERPRETED_ROWS))
+    for name in sorted((name for name in free if name not in leading), key=lambda name: -case.axes[name]):
+        while elements(contract, case) > INTERPRETED_ELEMENTS:
+            smaller = _with(contract, case, name, case.axes[name] // 2)
+            if smaller is case or smaller.axes[name] < 1:
+                break
+            case = smaller
+    return case
+
+
+def _with(contract: Any, case: Any, axis: str, size: int) -> Any:
+    axes = {**case.axes, axis: max(1, size)}
+    changed = cases.Case(seed=case.seed, values=case.values, layout=case.layout, **axes)
+    return changed if axes != case.axes and contract.admits(changed) else case
+
+
+def synchronize(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()

@@ -1,0 +1,121 @@
+"""How a candidate's numbers differ from the original's, and which of the two is nearer to the truth.
+
+The original runs here; the candidate runs in a process of its own that is never told what is expected of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .calls import cases, entry_of, interpreter_sized, judge, subject
+
+CONTENTS = ("normal", "outlier")
+"""Profiles of values at which errors are compared: the usual, and rows whose scale one element sets."""
+
+
+def prepare(shared: dict[str, Any]) -> dict[str, Any]:
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s."""
+    return {**shared, "contract": cases.Contract.read(Path(shared["folder"]))}
+
+
+def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    """`item`: path of the candidate. The fields of a records.Numerics and `differences`, or `lost` with its text."""
+    folder, device = Path(state["folder"]), state["device"]
+    original = subject.Local(entry_of(str(folder / "kernel.py"), "original", state["entry"]), state["contract"], device)
+    reference = entry_of(str(folder / "reference.py"), "reference", "reference") if state["oracle"] else None
+    ledger = Ledger(interpreted=device == "cpu")
+    try:
+        with subject.remote(
+            folder, Path(item["path"]), state["entry"], device, limit_s=state["call_limit_s"]
+        ) as candidate:
+            for workload, case in _cases(state):
+                expected, actual = original(case), candidate(case)
+                ledger.compare(workload["name"], case, expected, actual)
+                if reference is not None and not expected.error:
+                    ledger.measure(_truth(reference, state["contract"], case, device), expected, actual)
+    except subject.SubjectLost as lost:
+        return {"lost": lost.code, "text": str(lost)}
+    return ledger.result()
+
+
+def _cases(state: dict[str, Any]) -> list[tuple[dict[str, Any], Any]]:
+    """The workloads; those that the interpreter's limits make alike are judged once."""
+    contract = state["contract"]
+    found: dict[str, tuple[dict[str, Any], Any]] = {}
+    for workload, case in contract.cases():
+        sized = case if state["device"] == "cuda" else interpreter_sized(contract, case)
+        for values in CONTENTS:
+            own = cases.Case(seed=case.seed ^ state["seed"], values=values, **sized.axes)
+            found.setdefault(repr((sized.axes, values)), (workload, own))
+    return list(found.values())
+
+
+def _truth(reference: Any, contract: Any, case: Any, device: str) -> dict[str, torch.Tensor]:
+    """What the float64 reference gives for the case, by leaf, on the CPU."""
+    arguments = {
+        name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        for name, value in cases.build(contract, case, device).arguments.items()
+    }
+    return {path: value.double().cpu() for path, value in reference(**arguments).items()}
+
+
+class Ledger:
+    """Adds up over all cases what a records.Numerics holds."""
+
+    def __init__(self, *, interpreted: bool) -> None:
+        self._interpreted = interpreted
+        self._exact = True
+        self._largest = 0.0
+        self._errors: tuple[float, float] | None = None
+        self._not_judged: set[str] = set()
+        self._differences: list[dict[str, str]] = []
+
+    def compare(self, workload: str, case: Any, expected: Any, actual: Any) -> None:
+        for found in judge.differences(expected, actual, interpreted=self._interpreted):
+            self._differences.append({"code": found.code, "text": f"{workload}, {case}: {found.text}"})
+        if expected.error or actual.error or len(expected.leaves) != len(actual.leaves):
+            return
+        for want, got in zip(expected.leaves, actual.leaves, strict=True):
+            self._leaf(want, got)
+
+    def _leaf(self, want: Any, got: Any) -> None:
+        if want.kind != "tensor" or (want.dtype, want.shape) != (got.dtype, got.shape):
+            return
+        if torch.equal(want.raw, got.raw):
+            return
+        left, right = cases.tensor_of(want), cases.tensor_of(got)
+        if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
+            self._not_judged.add(f"{want.path}: the interpreter's cast to {want.dtype} is wrong")
+            return
+        self._exact = False
+        if left.is_floating_point():
+            self._largest = max(self._largest, judge.error_against(left.double(), right))
+
+    def measure(self, truth: dict[str, torch.Tensor], expected: Any, actual: Any) -> None:
+        """Errors of both against the truth, over the leaves that the reference knows."""
+        for want, got in zip(expected.leaves, actual.leaves, strict=False):
+            if want.path not in truth or want.kind != "tensor" or got.shape != want.shape:
+                continue
+            left, right = cases.tensor_of(want), cases.tensor_of(got)
+            if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
+                continue
+            before = self._errors or (0.0, 0.0)
+            exact = truth[want.path]
+            pair = (judge.error_against(exact, left), judge.error_against(exact, right))
+            self._errors = (max(before[0], pair[0]), max(before[1], pair[1]))
+
+    def result(self) -> dict[str, Any]:
+        original, candidate = self._errors or (None, None)
+        return {
+            "kind": "bit-exact" if self._exact else "rounding-only",
+            "oracle": self._errors is not None,
+            "original_error": original,
+            "candidate_error": candidate,
+            "max_difference": self._largest,
+            "not_judged": sorted(self._not_judged),
+            "differences": self._differences,
+            "worse": judge.WORSE,
+        }

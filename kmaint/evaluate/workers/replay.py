@@ -1,0 +1,244 @@
+"""The two legs of a comparison, timed through one code path: captured CUDA graphs over rotating buffers.
+
+A clock times a sequence of legs and gives microseconds a call for each. `DeviceClock` is the one that counts;
+`WallClock` reads the host's: for what a call costs with its launch, and for a dry run without a GPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from .calls import cases, judge, synchronize
+
+ROTATED_BYTES = 256 << 20
+"""Or three times the L2, where that is more; less where memory or the limit below does not allow it."""
+MOST_CALLS = 256
+"""Calls in one graph: small workloads stay in the L2 for that reason, as they do in serving."""
+SHORTEST_REPLAY_US = 200.0
+LONGEST_REPLAY_US = 4000.0
+FLUSHES = 2
+"""Some 130 us on an H200: longer than the host takes to queue a replay, so that its start event does not wait."""
+CHECKED = 3
+"""Calls of a timed replay whose outputs are compared with the original's."""
+
+Entry = Callable[..., Any]
+
+
+@dataclass
+class Inputs:
+    """Argument sets in rotation; `refill` puts new contents at the same addresses."""
+
+    contract: Any
+    case: Any
+    device: str
+    calls: list[Any]
+    pristine: list[dict[str, torch.Tensor]] = field(default_factory=list)
+    """Copies of what the original overwrites, by argument; empty dictionaries where it overwrites nothing."""
+
+    @staticmethod
+    def rotating(contract: Any, case: Any, device: str, *, most: int = MOST_CALLS) -> Inputs:
+        first = cases.build(contract, case, device)
+        size = sum(buffer.raw.numel() for buffer in first.buffers.values())
+        count = max(1, min(most, math.ceil(_rotated_bytes(device) / max(1, size))))
+        more = [cases.build(contract, _seeded(case, case.seed + n), device) for n in range(1, count)]
+        return Inputs(contract, case, device, [first, *more])
+
+    @property
+    def in_place(self) -> bool:
+        return any(self.pristine)
+
+    def remember(self, mutated: set[str]) -> None:
+        self.pristine = [{name: call.buffers[name].raw.clone() for name in mutated} for call in self.calls]
+
+    def restore(self) -> None:
+        for call, kept in zip(self.calls, self.pristine, strict=False):
+            for name, raw in kept.items():
+                call.buffers[name].raw.copy_(raw)
+
+    def refill(self, seed: int) -> None:
+        """New data where the old stood: what was computed from the old is wrong from here on."""
+        for n, call in enumerate(self.calls):
+            fresh = cases.build(self.contract, _seeded(self.case, seed + n), self.device)
+            for name, buffer in call.buffers.items():
+                buffer.raw.copy_(fresh.buffers[name].raw)
+        if self.pristine:
+            self.remember(set(self.pristine[0]))
+
+
+def _seeded(case: Any, seed: int) -> Any:
+    return cases.Case(seed=seed % (1 << 31), values=case.values, layout=case.layout, **case.axes)
+
+
+def _rotated_bytes(device: str) -> int:
+    if device != "cuda":
+        return 1
+    l2 = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)
+    free, _total = torch.cuda.mem_get_info()
+    return int(min(max(3 * l2, ROTATED_BYTES), free // 8))  # inputs, two legs' outputs, and room
+
+
+def mutated_by(entry: Entry, call: Any, device: str) -> set[str]:
+    """Names of the arguments whose bytes the call changes."""
+    before = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
+    entry(**call.arguments)
+    synchronize(device)
+    return {name for name, buffer in call.buffers.items() if not torch.equal(before[name], buffer.raw)}
+
+
+class Leg(Protocol):
+    """One side of a comparison: `calls` calls each time it runs. `returned` holds what each of them gave back."""
+
+    calls: int
+    returned: list[Any]
+
+    def run(self) -> None: ...
+
+
+class EagerLeg:
+    """Calls the entry point over the argument sets, as a framework would."""
+
+    def __init__(self, entry: Entry, inputs: Inputs, repeats: int) -> None:
+        self._entry, self._sets = entry, inputs.calls * repeats
+        self.calls = len(self._sets)
+        self.returned: list[Any] = []
+
+    def run(self) -> None:
+        self.returned = [self._entry(**call.arguments) for call in self._sets]
+
+
+class GraphLeg:
+    """The same calls captured once. Each keeps its own output, so that none is written over while it is in the L2."""
+
+    def __init__(self, entry: Entry, inputs: Inputs, repeats: int) -> None:
+        sets = inputs.calls * repeats
+        self.calls = len(sets)
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # compiles and tunes outside the capture
+            entry(**sets[0].arguments)
+        torch.cuda.current_stream().wait_stream(side)
+        torch.cuda.synchronize()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self.returned = [entry(**call.arguments) for call in sets]
+        self._graph.replay()
+        torch.cuda.synchronize()
+
+    def run(self) -> None:
+        self._graph.replay()
+
+
+class Clock(Protocol):
+    """Times legs one after the other; microseconds a call, in that order."""
+
+    def __call__(self, legs: Sequence[Leg]) -> list[float]: ...
+
+
+class DeviceClock:
+    """CUDA events around each leg. The flush before it empties the L2 and keeps the device busy until all is queued."""
+
+    def __init__(self) -> None:
+        self._flushed = torch.empty(ROTATED_BYTES, dtype=torch.uint8, device="cuda")
+
+    def __call__(self, legs: Sequence[Leg]) -> list[float]:
+        marks = []
+        for leg in legs:
+            for _ in range(FLUSHES):
+                self._flushed.zero_()
+            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            start.record()
+            leg.run()
+            end.record()
+            marks.append((start, end, leg.calls))
+        torch.cuda.synchronize()
+        return [start.elapsed_time(end) * 1000.0 / calls for start, end, calls in marks]
+
+
+class WallClock:
+    """The host's clock, from the first call to the end of the last one's work."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def __call__(self, legs: Sequence[Leg]) -> list[float]:
+        found = []
+        for leg in legs:
+            synchronize(self._device)
+            start = time.perf_counter()
+            leg.run()
+            synchronize(self._device)
+            found.append((time.perf_counter() - start) * 1e6 / leg.calls)
+        return found
+
+
+def repeats_for(per_call_us: float, sets: int) -> int:
+    """How often to go round the argument sets so that one replay outlasts the clock's grain."""
+    wanted = math.ceil(SHORTEST_REPLAY_US / max(per_call_us, 0.05))
+    return max(1, min(math.ceil(wanted / sets), 4 * MOST_CALLS // sets or 1))
+
+
+def sets_for(per_call_us: float, sets: int) -> int:
+    """How many argument sets to keep so that one replay does not outlast LONGEST_REPLAY_US; at least one."""
+    return max(1, min(sets, int(LONGEST_REPLAY_US / max(per_call_us, 0.05))))
+
+
+def poison(leg: Leg, inputs: Inputs) -> None:
+    """Overwrite every output that is not also an argument: a replay that writes nothing leaves it so."""
+    for returned, call in zip(leg.returned, inputs.calls, strict=False):
+        for tensor in tensors(returned):
+            if not any(_overlaps(buffer.raw, tensor) for buffer in call.buffers.values()) and tensor.is_contiguous():
+                tensor.view(-1).view(torch.uint8).fill_(0xFF)
+
+
+def tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [found for item in value for found in tensors(item)] if isinstance(value, (list, tuple)) else []
+
+
+def _overlaps(raw: torch.Tensor, tensor: torch.Tensor) -> bool:
+    return bool(tensor.numel()) and raw.data_ptr() <= tensor.data_ptr() < raw.data_ptr() + raw.numel()
+
+
+def left_behind(leg: Leg, inputs: Inputs, device: str) -> list[list[torch.Tensor]]:
+    """After a run over restored inputs and poisoned outputs: all that a few of its calls gave back or changed."""
+    inputs.restore()
+    poison(leg, inputs)
+    leg.run()
+    synchronize(device)
+    compared = [spec["name"] for spec in inputs.contract.arguments if spec["values"] != "scratch"]
+    picked = range(0, len(inputs.calls), max(1, len(inputs.calls) // CHECKED))
+    return [
+        [t.detach().cpu() for t in tensors(leg.returned[n])]
+        + [found.view.detach().cpu() for name, found in inputs.calls[n].buffers.items() if name in compared]
+        for n in picked
+    ]
+
+
+def disagreement(original: Leg, candidate: Leg, inputs: Inputs, device: str) -> str:
+    """How timed calls of both differ on data that neither has seen; empty where they agree."""
+    left, right = left_behind(original, inputs, device), left_behind(candidate, inputs, device)
+    for n, (wanted, got) in enumerate(zip(left, right, strict=True)):
+        if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in got]:
+            return f"timed call {n}: gives back other shapes or types than the original"
+        for want, have in zip(wanted, got, strict=True):
+            if not agree(want, have):
+                return f"timed call {n}: its output is not the original's"
+    return ""
+
+
+def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
+    """Within the tolerance that the suite allows for the type."""
+    leaves = [cases.Leaf("timed", "tensor", "", str(t.dtype), tuple(t.shape), (), "", _bytes(t)) for t in (want, got)]
+    return not judge.differences(cases.Outcome(leaves[:1]), cases.Outcome(leaves[1:]))
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.contiguous().reshape(-1)
+    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
