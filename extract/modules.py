@@ -1,0 +1,233 @@
+"""One module of the tree as slicing sees it: statements with the names they bind, and imports with their conditions."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from extract.launches import absolute, dotted
+from extract.tree import SourceTree
+
+Condition = tuple[ast.expr, bool]
+"""A test and what it must come out as for a statement to run."""
+
+CATCHES_IMPORT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A module-level statement; `line` to `end_line` are its lines, decorators and attached comments included."""
+
+    node: ast.stmt
+    line: int
+    end_line: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """One name that an import binds. `guarded` when a failing import is caught."""
+
+    target: str
+    text: str
+    whole: bool = False
+    """`import a.b`: binds `a`."""
+    conditions: tuple[Condition, ...] = ()
+    guarded: bool = False
+
+
+@dataclass(eq=False)
+class Module:
+    """A parsed file of the tree."""
+
+    name: str
+    path: Path
+    relative: str
+    package: str
+    lines: list[str]
+    bindings: dict[str, list[Statement]] = field(default_factory=dict)
+    imports: dict[str, list[Imported]] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    future: bool = False
+    """Whether its annotations are never evaluated."""
+    source: bytes = b""
+
+    def text(self, statement: Statement) -> str:
+        """The statement's lines as they stand in the file."""
+        return "".join(self.lines[statement.line - 1 : statement.end_line])
+
+    def inner_imports(self, statement: Statement) -> Iterator[Imported]:
+        """Imports that run when a statement taken whole runs."""
+        if isinstance(statement.node, (ast.If, ast.Try, ast.With)):
+            for _, one in _imports_below([statement.node], self.package, (), guarded=False):
+                yield one
+
+
+class Library:
+    """The modules of a tree, each parsed once."""
+
+    def __init__(self, tree: SourceTree) -> None:
+        self.tree = tree
+        self._modules: dict[str, Module | None] = {}
+
+    def module(self, name: str) -> Module | None:
+        """The module of that dotted name, or None where the tree holds no such file."""
+        if name not in self._modules:
+            path = self.tree.file_of(name)
+            self._modules[name] = None if path is None else read_module(self.tree, path, name)
+        return self._modules[name]
+
+    def at(self, relative: str) -> Module:
+        """The module in a file of the tree."""
+        path = self.tree.root / relative
+        name = self.tree.module_of(path)
+        if name not in self._modules or self._modules[name] is None:
+            self._modules[name] = read_module(self.tree, path, name)
+        found = self._modules[name]
+        assert found is not None
+        return found
+
+
+def read_module(tree: SourceTree, path: Path, name: str) -> Module:
+    """Parse a file that a scan has read before; SyntaxError where it cannot be."""
+    source = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parsed = ast.parse(source)
+    text = source.decode("utf-8-sig").replace("\r\n", "\n")
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    module = Module(name, path, tree.relative(path), package, text.splitlines(keepends=True), source=source)
+    for node in parsed.body:
+        _read_statement(module, node)
+    return module
+
+
+def _read_statement(module: Module, node: ast.stmt) -> None:
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+        module.future = module.future or any(alias.name == "annotations" for alias in node.names)
+        return
+    for name, one in _imports_below([node], module.package, (), guarded=False):
+        if name == "*":
+            module.stars.append(one.target)
+        else:
+            module.imports.setdefault(name, []).append(one)
+    names = tuple(dict.fromkeys([*bound_names(node), *(name for name in _changed(node) if name in module.bindings)]))
+    if names:
+        statement = Statement(node, _first_line(module, node), node.end_lineno or node.lineno, names)
+        for name in names:
+            module.bindings.setdefault(name, []).append(statement)
+
+
+def _first_line(module: Module, node: ast.stmt) -> int:
+    """The first decorator's line, or that of the comment that stands directly above."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    line = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    first = line
+    while first > 1 and module.lines[first - 2].startswith("#") and not module.lines[first - 2].startswith("# SPDX"):
+        first -= 1
+    return first if first > 1 else line  # a comment that opens the file is about the file
+
+
+def bound_names(node: ast.stmt) -> Iterator[str]:
+    """Names that a module-level statement binds other than by importing."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Assign(targets=targets):
+            for target in targets:
+                yield from _targets(target)
+        case ast.AnnAssign(target=target, value=value):
+            if value is not None:
+                yield from _targets(target)
+        case ast.AugAssign(target=target):
+            yield from _targets(target)
+        case ast.For(target=target):
+            yield from _targets(target)
+            yield from _bound_below(node)
+        case ast.If() | ast.Try() | ast.With() | ast.While():
+            yield from _bound_below(node)
+        case _:
+            pass
+
+
+def _changed(node: ast.stmt) -> Iterator[str]:
+    """What `TABLE[key] = value` and `function.attribute = value` change."""
+    for target in node.targets if isinstance(node, ast.Assign) else ():
+        if isinstance(target, (ast.Attribute, ast.Subscript)) and isinstance(target.value, ast.Name):
+            yield target.value.id
+
+
+def _bound_below(node: ast.stmt) -> Iterator[str]:
+    for body in _bodies(node):
+        for child in body:
+            yield from bound_names(child)
+
+
+def _bodies(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        yield getattr(node, name, [])
+    for handler in getattr(node, "handlers", ()):
+        yield handler.body
+
+
+def _targets(target: ast.expr) -> Iterator[str]:
+    match target:
+        case ast.Name(id=name):
+            yield name
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            for item in items:
+                yield from _targets(item)
+        case ast.Starred(value=value):
+            yield from _targets(value)
+        case _:
+            pass
+
+
+def _imports_below(
+    body: list[ast.stmt], package: str, conditions: tuple[Condition, ...], *, guarded: bool
+) -> Iterator[tuple[str, Imported]]:
+    for node in body:
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                yield from _names_imported(node, package, conditions, guarded=guarded)
+            case ast.If(test=test):
+                yield from _imports_below(node.body, package, (*conditions, (test, True)), guarded=guarded)
+                yield from _imports_below(node.orelse, package, (*conditions, (test, False)), guarded=guarded)
+            case ast.Try():
+                caught = guarded or any(_catches_import(handler) for handler in node.handlers)
+                yield from _imports_below(node.body, package, conditions, guarded=caught)
+                for handler in node.handlers:
+                    yield from _imports_below(handler.body, package, conditions, guarded=guarded)
+                yield from _imports_below([*node.orelse, *node.finalbody], package, conditions, guarded=guarded)
+            case ast.With():
+                yield from _imports_below(node.body, package, conditions, guarded=guarded)
+            case _:
+                pass
+
+
+def _catches_import(handler: ast.ExceptHandler) -> bool:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or dotted(kind) in CATCHES_IMPORT for kind in kinds)
+
+
+def _names_imported(
+    node: ast.Import | ast.ImportFrom, package: str, conditions: tuple[Condition, ...], *, guarded: bool
+) -> Iterator[tuple[str, Imported]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            text = f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+            whole = alias.asname is None
+            target = alias.name.partition(".")[0] if whole else alias.name
+            yield alias.asname or target, Imported(target, text, whole, conditions, guarded)
+        return
+    origin = absolute(package, node)
+    for alias in node.names:
+        text = f"from {origin} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+        target = origin if alias.name == "*" else f"{origin}.{alias.name}"
+        yield (
+            ("*" if alias.name == "*" else alias.asname or alias.name),
+            Imported(target, text, False, conditions, guarded),
+        )

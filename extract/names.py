@@ -1,0 +1,119 @@
+"""The names a statement needs from its module: at run time, in annotations only, or only in branches never taken."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import symtable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from extract.launches import dotted
+
+Decide = Callable[[ast.expr], bool | None]
+"""What a test comes out as on the platform that is sliced for; None where that is not known."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """`chains` are dotted uses (`torch.cuda.get_device_capability`); `lazy` what is imported inside functions."""
+
+    runtime: frozenset[str]
+    annotations: frozenset[str]
+    dead: frozenset[str]
+    chains: frozenset[str]
+    lazy: frozenset[str]
+
+
+def names_of(node: ast.stmt, decide: Decide) -> Names:
+    """What a module-level statement needs; an untaken branch and an annotation need nothing at run time."""
+    annotations = frozenset(name for part in _annotation_parts(node) for name in _loaded(part))
+    bare = _Bare(decide).visit(copy.deepcopy(node))
+    whole = _Bare(lambda _test: None).visit(copy.deepcopy(node))
+    module = ast.fix_missing_locations(ast.Module(body=[bare], type_ignores=[]))
+    table = symtable.symtable(ast.unparse(module), "<slice>", "exec")
+    runtime = frozenset(_globals_used(table))
+    chains = frozenset(name for child in ast.walk(bare) if isinstance(child, ast.Attribute) and (name := dotted(child)))
+    return Names(runtime, annotations, frozenset(_loaded(whole)) - runtime, chains, frozenset(_lazy(bare)))
+
+
+def _annotation_parts(node: ast.AST) -> Iterator[ast.expr]:
+    for child in ast.walk(node):
+        match child:
+            case ast.arg(annotation=annotation) if annotation is not None:
+                yield annotation
+            case ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns) if returns is not None:
+                yield returns
+            case ast.AnnAssign(annotation=annotation):
+                yield annotation
+            case _:
+                pass
+
+
+def _loaded(node: ast.AST) -> Iterator[str]:
+    return (child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load))
+
+
+def _globals_used(table: symtable.SymbolTable) -> Iterator[str]:
+    top = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (top or symbol.is_global()):
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _globals_used(child)
+
+
+def _lazy(node: ast.stmt) -> Iterator[str]:
+    for function in ast.walk(node):
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for child in ast.walk(function):
+                match child:
+                    case ast.ImportFrom(module=str(module), names=names, level=0):
+                        yield from (f"{module}.{alias.name}" for alias in names)
+                    case ast.Import(names=names):
+                        yield from (alias.name for alias in names)
+                    case _:
+                        pass
+
+
+class _Bare(ast.NodeTransformer):
+    """Drops annotations, and the branches whose test is known."""
+
+    def __init__(self, decide: Decide) -> None:
+        self.decide = decide
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        value = node.value if node.value is not None else ast.Constant(None)
+        return self.generic_visit(ast.Assign(targets=[node.target], value=value, lineno=node.lineno))
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        match self.decide(node.test):
+            case True:
+                node.orelse = []
+            case False:
+                node.body = [ast.Pass()]
+            case None:
+                pass
+        return self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        match self.decide(node.test):
+            case True:
+                node.orelse = ast.Constant(None)
+            case False:
+                node.body = ast.Constant(None)
+            case None:
+                pass
+        return self.generic_visit(node)

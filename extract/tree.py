@@ -1,0 +1,115 @@
+"""A framework's source tree: which framework, which release, and which file a module lives in."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.child import clean_environment, run_child
+from kmaint.errors import UsageError
+from kmaint.records.kernel import Release
+
+RELEASE_FILE = ".kmaint-release.json"
+"""Written by fetch: an unpacked wheel says nowhere in its sources which release it is."""
+
+PACKAGE_PLACES = {"sglang": ("python/sglang", "sglang"), "vllm": ("vllm",)}
+"""Where each framework's package stands in its repository and in what the package index holds."""
+
+VERSION = re.compile(r"""^(?:__version__\s*=\s*)?(?:version\s*=\s*)+['"](?P<version>\d[^'"]*)['"]""", re.MULTILINE)
+PLAIN_VERSION = re.compile(r"""^__version__\s*=\s*['"](?P<version>\d[^'"]*)['"]""", re.MULTILINE)
+METADATA_VERSION = re.compile(r"^Version: (?P<version>\S+)$", re.MULTILINE)
+
+LICENCES = (
+    ("Apache License", "Version 2.0", "Apache-2.0"),
+    ("MIT License", "Permission is hereby granted", "MIT"),
+    ("Redistribution and use in source and binary forms", "Neither the name", "BSD-3-Clause"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceTree:
+    """A tree and where its framework's package stands; `package_root` is the folder that would be on sys.path."""
+
+    root: Path
+    framework: str
+    package_root: Path
+
+    def file_of(self, module: str) -> Path | None:
+        """The file that defines a dotted module of the framework, or None where there is none."""
+        stem = self.package_root.joinpath(*module.split("."))
+        package = stem / "__init__.py"
+        plain = stem.with_name(f"{stem.name}.py")
+        return next((path for path in (package, plain) if path.is_file()), None)
+
+    def module_of(self, path: Path) -> str:
+        """Dotted name of a file, relative to the package root where it is under it, else to the tree."""
+        base = self.package_root if path.is_relative_to(self.package_root) else self.root
+        parts = path.relative_to(base).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    def relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+
+def locate(path: Path) -> SourceTree:
+    """The framework's package in a folder. UsageError where there is none."""
+    root = path.resolve()
+    for framework, places in PACKAGE_PLACES.items():
+        for place in places:
+            if (root / place / "__init__.py").is_file():
+                return SourceTree(root=root, framework=framework, package_root=(root / place).parent)
+    looked = ", ".join(f"{place}/__init__.py" for places in PACKAGE_PLACES.values() for place in places)
+    what = "no such folder" if not root.is_dir() else f"holds none of {looked}"
+    raise UsageError(
+        f"{path}: not a tree of SGLang or vLLM: {what}", "get a released one with 'kmaint fetch sglang==0.5.17 -o DIR'"
+    )
+
+
+def open_tree(path: Path) -> Release:
+    """Which release a folder holds. UsageError, with what was looked for, where it holds neither framework."""
+    tree = locate(path)
+    commit = _git(tree.root, "rev-parse", "HEAD")
+    return Release(
+        framework=tree.framework, version=_stated_version(tree, commit), commit=commit, licence=_licence(tree)
+    )
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """What git says of the repository whose top is `root`; an enclosing repository says nothing of it."""
+    if not (root / ".git").exists():
+        return None
+    done = run_child(["git", "-C", root, *words], timeout_s=30, env=clean_environment())
+    return done.stdout.strip() or None if done.code == 0 else None
+
+
+def _stated_version(tree: SourceTree, commit: str | None) -> str | None:
+    package = tree.package_root / tree.framework
+    for path, pattern in (
+        (package / "_version.py", VERSION),
+        (package / "version.py", PLAIN_VERSION),
+        (tree.root / "PKG-INFO", METADATA_VERSION),
+        *((path, METADATA_VERSION) for path in sorted(tree.root.glob(f"{tree.framework}-*.dist-info/METADATA"))),
+    ):
+        if path.is_file() and (found := pattern.search(path.read_text(errors="replace"))):
+            return found["version"]
+    if (stated := _release_file(tree.root)) is not None:
+        return stated
+    tag = _git(tree.root, "describe", "--tags", "--exact-match", "HEAD") if commit else None
+    return tag.removeprefix("v") if tag else None
+
+
+def _release_file(root: Path) -> str | None:
+    path = root / RELEASE_FILE
+    return str(json.loads(path.read_text())["version"]) if path.is_file() else None
+
+
+def _licence(tree: SourceTree) -> str:
+    """SPDX identifier of the LICENSE file; a released wheel keeps it beside its metadata."""
+    places = [tree.root, tree.package_root, *sorted(tree.root.glob("*.dist-info/licenses"))]
+    for path in (place / name for place in places for name in ("LICENSE", "LICENSE.txt", "LICENCE")):
+        if path.is_file():
+            text = path.read_text(errors="replace")
+            return next((spdx for *words, spdx in LICENCES if all(word in text for word in words)), "LicenseRef-other")
+    return "NOASSERTION"
