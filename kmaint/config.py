@@ -32,11 +32,11 @@ class Config(BaseSettings):
 
     state: Path = Field(Path(".kmaint"), description="folder of runs, harnesses and reports")
     python: Path = Field(Path(sys.executable), description="interpreter that has torch and triton")
-    provider: str = Field("builtin", description="who proposes candidates")
+    provider: str = Field("builtin", description="who proposes candidates: builtin or scripted")
+    scripted: Path | None = Field(None, description="folder of candidate files for the scripted provider")
     strategy: str = Field("lines", description="how the search moves")
     candidates: int = Field(12, ge=1, description="budget: candidates that go through the whole gate")
     minutes: float = Field(30.0, gt=0, description="budget: wall minutes per kernel")
-    scripted: Path | None = Field(None, description="folder of candidate files for the scripted provider")
 
     @classmethod
     def settings_customise_sources(

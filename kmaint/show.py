@@ -30,7 +30,7 @@ def scan(found: Scan, output: Format) -> None:
             kernel.qualname,
             kernel.role,
             _hosts(kernel.launchers),
-            " ".join(kernel.decorators),
+            _decorators(kernel.decorators),
         )
         for kernel in found.kernels
     )
@@ -39,6 +39,11 @@ def scan(found: Scan, output: Format) -> None:
     counts = ", ".join(f"{count} {role}" for role, count in sorted(roles.items()))
     print_lines([f"{len(found.kernels)} kernels ({counts}) in {found.files} files, {found.seconds:.2f} s"])
     print_lines(f"could not read {problem.path}:{problem.line or 1}: {problem.reason}" for problem in found.problems)
+
+
+def _decorators(sources: Sequence[str]) -> str:
+    """Names only: an autotuner's list of configurations fills a screen, and stands in the JSON whole."""
+    return " ".join(source.split("(")[0] for source in sources)
 
 
 def _hosts(launchers: Sequence[HostFunction]) -> str:

@@ -6,6 +6,7 @@ import datetime
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import extract
@@ -98,7 +99,9 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
             progress(f"run {run.id} is finished: {run.state}")
             return run
         progress(f"run {run.id}: {len(run.evaluations)} verdicts so far")
-        session = agent.open_session(harness, bench, config, note=lambda kind, said: store.note(run.id, kind, said))
+        session = agent.open_session(
+            harness, bench, config, note=partial(store.note, run.id), events=store.events(run.id)
+        )
         for evaluation in agent.improve(session, run.evaluations):
             store.record(run.id, evaluation)
             progress(_line(evaluation))

@@ -1,0 +1,103 @@
+"""The command line as its users meet it: help that teaches, one object for scripts, one line for a mistake."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).parent / "cases" / "sglang-0.5.17"
+COMMANDS = ("fetch", "scan", "extract", "testgen", "check", "optimize", "reintegrate", "report", "maintain", "runs")
+
+
+def kmaint(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
+    argv = [sys.executable, "-m", "kmaint", *map(str, words)]
+    return subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TREE, tmp_path / "tree"))
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    ended = kmaint("--help", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert [name for name in COMMANDS if f" {name} " not in ended.stdout] == []
+    assert "130 interrupted" in ended.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
+    ended = kmaint(command, "--help", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert len(ended.stdout.splitlines()) > 8
+
+
+def test_the_version(tmp_path: Path) -> None:
+    assert kmaint("--version", cwd=tmp_path).stdout == "kmaint 0.1.0\n"
+
+
+def test_scan_prints_one_object(tree: Path) -> None:
+    ended = kmaint("scan", tree, "--format", "json", cwd=tree)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = json.loads(ended.stdout)
+    assert found["schema"] == "kmaint.scan/1"
+    [kernel] = found["kernels"]
+    assert (kernel["id"], kernel["line"], kernel["role"], kernel["language"]) == (
+        "sglang/kernels/ops/attention/merge_state.py::merge_state_kernel",
+        9,
+        "kernel",
+        "triton",
+    )
+    assert [host["qualname"] for host in kernel["launchers"]] == ["merge_state_triton"]
+
+
+def test_an_unknown_kernel_is_answered_with_the_nearest(tree: Path) -> None:
+    ended = kmaint("extract", tree, "merge_stat_kernel", "-o", tree / "out", cwd=tree)
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert "merge_stat_kernel" in ended.stderr
+    assert "sglang/kernels/ops/attention/merge_state.py::merge_state_kernel" in ended.stderr
+    assert not (tree / "out").exists()
+
+
+def test_an_error_is_an_object_too(tmp_path: Path) -> None:
+    ended = kmaint("scan", tmp_path, "--format", "json", cwd=tmp_path)
+    assert ended.returncode == 2
+    said = json.loads(ended.stdout)
+    assert said["schema"] == "kmaint.error/1"
+    assert said["error"]["exit_code"] == 2
+    assert str(tmp_path) in said["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ("testgen", "."),
+            2,
+            "kmaint: .: no harness.toml in it, so not a harness; make one with 'kmaint extract TREE ID -o DIR'",
+        ),
+        (
+            ("check", ".", "x.py"),
+            2,
+            "kmaint: .: no harness.toml in it, so not a harness; make one with 'kmaint extract TREE ID -o DIR'",
+        ),
+        (
+            ("optimize", "nowhere"),
+            2,
+            "kmaint: nowhere: no harness.toml in it, so not a harness; make one with 'kmaint extract TREE ID -o DIR'",
+        ),
+        (("runs", "--state", "/dev/null/x"), 2, None),
+    ],
+)
+def test_bad_input_is_one_line(words: tuple[str, ...], code: int, said: str | None, tmp_path: Path) -> None:
+    ended = kmaint(*words, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert len(ended.stderr.splitlines()) == 1
+    assert said is None or ended.stderr == f"{said}\n"
