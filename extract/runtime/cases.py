@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -331,7 +332,7 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
                 returned = way(entry, call)
             if how == "again":
                 _direct(entry, build(contract, case.but(seed=case.seed + 1), device))
-        except RAISED as error:
+        except raised() as error:
             return Outcome([], f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
         finally:
             torch.use_deterministic_algorithms(before)
@@ -401,6 +402,12 @@ RAISED = (
     ValueError,
 )
 """What a launcher may raise on a case it does not take; a crash or a hang is the caller's to see."""
+
+
+def raised() -> tuple[type[Exception], ...]:
+    """RAISED, and what triton raises on a kernel that does not compile or fit; triton itself is not imported here."""
+    errors = sys.modules.get("triton.errors")
+    return (*RAISED, errors.TritonError) if errors else RAISED
 
 
 def _direct(entry: Callable[..., Any], call: Call) -> Any:

@@ -27,7 +27,10 @@ import torch
 from .cases import Case, Contract, Leaf, Outcome, perform
 
 CALL_LIMIT_S = 60.0
-"""One call's limit, the first compilation included."""
+"""One call's limit, the candidate's import and first compilation included."""
+
+START_LIMIT_S = 120.0
+"""How long a process may take to import torch: on a busy machine tens of seconds, and not the candidate's fault."""
 
 
 class SubjectLost(Exception):
@@ -99,16 +102,22 @@ class Remote:
         return Outcome([Leaf(**leaf) for leaf in data["leaves"]], data["error"], data["overrun"])
 
     def _ask(self, request: dict[str, Any]) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        if self._count == 1:
+            self._hear(b"ready\n", START_LIMIT_S, request)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-        deadline = time.monotonic() + self._limit_s
+        self._hear(b"done\n", self._limit_s, request)
+
+    def _hear(self, word: bytes, limit_s: float, request: dict[str, Any]) -> None:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + limit_s
         said = b""
-        while not said.endswith(b"done\n"):
+        while not said.endswith(word):
             ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                self._lose("timeout", f"no answer within {self._limit_s:.0f} s for {request['case']}")
+                self._lose("timeout", f"no answer within {limit_s:.0f} s for {Case(**request['case'])}")
             piece = os.read(self._process.stdout.fileno(), 4096)
             if not piece:
                 self._process.wait()
@@ -116,7 +125,7 @@ class Remote:
                 how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
                 self._lose(
                     "signal" if code < 0 else "exit",
-                    f"its process ended by {how} on {request['case']}: {self._last_words()}",
+                    f"its process ended by {how} on {Case(**request['case'])}: {self._last_words()}",
                 )
             said += piece
 
@@ -158,6 +167,7 @@ def serve(folder: Path, candidate: Path, entry: str, device: str) -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a candidate prints goes to the log
     contract = Contract.read(folder)
+    answers.write(b"ready\n")
     function = getattr(load(candidate, "kernel"), entry)
     for line in sys.stdin.buffer:
         request = json.loads(line)
