@@ -27,7 +27,10 @@ class Patch:
 
 @dataclass(frozen=True, kw_only=True)
 class Landing:
-    """A branch with one commit on it. `diff` is what `git show` prints, `stat` its summary line."""
+    """A branch with one commit on it. `diff` is what `git show` prints, `stat` its summary line.
+
+    `author` is who git was told committed: the user, or kmaint itself where git knows no name.
+    """
 
     tree: str
     branch: str
@@ -36,3 +39,4 @@ class Landing:
     diff: str
     stat: str
     patch_file: str
+    author: str = ""

@@ -1,0 +1,66 @@
+"""What a target project asks of a change, as data: one file a project in policies/, so that a new one needs no code."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+from packaging.version import InvalidVersion, Version
+
+from kmaint import wire
+
+Part = Literal["summary", "changes", "numerics", "speed", "tests", "landing", "limits", "checklist"]
+"""What a section of a pull-request text is filled with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading of the project's template, and what kmaint has to say under it."""
+
+    heading: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A pull-request template, in use from release `since` on (every release, where that is empty)."""
+
+    since: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """A project's rules. `title_prefix` opens commit subjects and titles; `asks` are what a person still has to do."""
+
+    project: str
+    title_prefix: str
+    templates: tuple[Template, ...]
+    """Oldest first."""
+    asks: tuple[str, ...]
+
+
+def policy_of(framework: str) -> Policy:
+    """The framework's policy; one without demands of its own where kmaint knows none."""
+    folder = resources.files("kmaint") / "policies"
+    file = folder / f"{framework}.toml"
+    text = (file if file.is_file() else folder / "any.toml").read_text()
+    return wire.load(Policy, tomllib.loads(text))
+
+
+def template_for(policy: Policy, version: str | None, *, existing: str = "") -> Template:
+    """The template to fill: the one with most headings in the tree's own (`existing`), else that of the release."""
+    fitting = [t for t in policy.templates if sum(f"\n## {s.heading}" in f"\n{existing}" for s in t.sections) > 1]
+    if fitting:
+        return fitting[0]
+    return [t for t in policy.templates if not t.since or _is_at_least(version, t.since)][-1]
+
+
+def _is_at_least(version: str | None, since: str) -> bool:
+    """A tree that does not say its release counts as today's."""
+    try:
+        return version is None or Version(version) >= Version(since)
+    except InvalidVersion:
+        return True

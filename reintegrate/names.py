@@ -1,0 +1,39 @@
+"""Which names a piece of Python needs from around it and which it binds, as the compiler's own symbol table has it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterator
+
+AROUND = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__spec__", "__package__"}
+"""Names that every module has without binding them."""
+
+
+def bound_names(source: str) -> set[str]:
+    """What the source binds at module level, whether by definition, import, assignment, loop or `with`."""
+    table = symtable.symtable(source, "module", "exec")
+    return {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+
+
+def needed_names(source: str) -> set[str]:
+    """What the source reads and neither binds at module level nor finds among the builtins."""
+    table = symtable.symtable(source, "module", "exec")
+    return set(_read_globals(table)) - bound_names(source) - AROUND
+
+
+def imports_everything(source: str) -> bool:
+    """Whether `from x import *` stands in it, after which nobody can say what it binds without running it."""
+    return any(
+        isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def _read_globals(table: symtable.SymbolTable) -> Iterator[str]:
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and symbol.is_global():
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _read_globals(child)
