@@ -20,7 +20,7 @@ from typing import Any, Self
 from kmaint import wire
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
-from kmaint.records.evaluation import Evaluation
+from kmaint.records.evaluation import Evaluation, Profile
 from kmaint.records.run import Run, RunState
 from kmaint.records.workload import Json
 
@@ -87,12 +87,13 @@ class Store:
                 "INSERT OR IGNORE INTO evaluations (run, candidate, record, source, log) VALUES (?, ?, ?, ?, ?)", row
             )
 
+    def keep_baseline(self, run_id: str, baseline: Profile) -> Run:
+        """Keep the original's own profile with the run."""
+        return self._change(run_id, baseline=baseline)
+
     def finish(self, run_id: str, state: RunState, best: str | None) -> Run:
         """Say how the run stands, and which candidate it is for; the run may still be gone on with."""
-        with self._writing() as database:
-            run = replace(self._bare(self._known(run_id)), state=state, best=best)
-            database.execute("UPDATE runs SET record = ? WHERE id = ?", (wire.text(run), run_id))
-        return self._read(run_id)
+        return self._change(run_id, state=state, best=best)
 
     def run(self, id_or_prefix: str) -> Run:
         """The run of that id, or the only one whose id starts so. UsageError names the nearest ids."""
@@ -120,6 +121,12 @@ class Store:
         """All events of the run, in the order they were noted."""
         rows = self._rows("SELECT number, at, kind, payload FROM events WHERE run = ? ORDER BY number", run_id)
         return [Event(number=row[0], at=row[1], kind=row[2], payload=json.loads(row[3])) for row in rows]
+
+    def _change(self, run_id: str, **fields: Any) -> Run:
+        with self._writing() as database:
+            run = replace(self._bare(self._known(run_id)), **fields)
+            database.execute("UPDATE runs SET record = ? WHERE id = ?", (wire.text(run), run_id))
+        return self._read(run_id)
 
     def _read(self, run_id: str) -> Run:
         rows = self._rows("SELECT record, source, log FROM evaluations WHERE run = ? ORDER BY number", run_id)

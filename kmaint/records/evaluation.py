@@ -45,6 +45,8 @@ class Plan:
     why: str
     anchor: tuple[int, int] | None = None
     """First and last line in the parent's source."""
+    expected: float | None = None
+    """Original over candidate as screening saw it: a rank among variants, not a measurement."""
 
 
 @dataclass(frozen=True, kw_only=True)

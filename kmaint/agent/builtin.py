@@ -1,0 +1,115 @@
+"""The provider that needs no model: the catalogue of transforms, screened on the parent, the most promising first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kmaint import wire
+from kmaint.agent.proposal import Proposal, Request
+from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
+from kmaint.agent.transforms.catalogue import TRANSFORMS
+from kmaint.records.evaluation import Bottleneck, Dishonest, Plan, Wrong
+
+WORTH = 1.01
+"""An edit has to look at least this much faster than its parent: less is within the noise of screening."""
+
+MOST_VARIANTS = 48
+"""Screened for one parent, at about a second each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way to apply one transform to the parent, as screening ranks it against the original."""
+
+    transform: Transform
+    edited: Edited
+    ratio: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Builtin:
+    """Proposes the best variant of a transform that was not tried on the parent yet.
+
+    Working from a candidate that passed, it combines: transform B on the best source of transform A.
+    """
+
+    name: ClassVar[str] = "builtin"
+    repairs: ClassVar[bool] = False
+    transforms: tuple[Transform, ...] = TRANSFORMS
+
+    def propose(self, request: Request) -> Proposal | None:
+        """The untried edit that screens best, if it is worth a gate; ties go to what addresses the bottleneck."""
+        subject = subject_of(request)
+        tried = _tried(request)
+        untried = [transform for transform in self.transforms if transform.name not in tried]
+        edits = variants(subject, request.parent.profile.bottleneck, untried)
+        ranked = _ranked(request, edits[:MOST_VARIANTS])
+        best = max(ranked, key=lambda variant: variant.ratio, default=None)
+        if best is None or best.ratio < WORTH * _ratio_of_parent(request):
+            return None
+        return Proposal(plan=_plan(best, request.parent.profile.bottleneck), source=best.edited.source)
+
+
+def subject_of(request: Request) -> Subject:
+    """The parent's source as the transforms take it."""
+    harness = request.harness
+    return Subject(source=request.parent.source, kernel=harness.kernel, entry=harness.entry, contract=harness.contract)
+
+
+def variants(
+    subject: Subject, bottleneck: Bottleneck, transforms: Sequence[Transform]
+) -> list[tuple[Transform, Edited]]:
+    """What each transform makes of the subject: first choices first, those that address the bottleneck ahead."""
+    ordered = sorted(transforms, key=lambda transform: bottleneck not in transform.addresses)
+    made = [(transform, _applied(transform, subject)) for transform in ordered]
+    # By rounds, so that a cut at MOST_VARIANTS takes the later choices of all before the first choice of any.
+    rounds = max((len(edits) for _, edits in made), default=0)
+    return [(transform, edits[n]) for n in range(rounds) for transform, edits in made if n < len(edits)]
+
+
+def _applied(transform: Transform, subject: Subject) -> list[Edited]:
+    try:
+        return transform.apply(subject)
+    except NotApplicable:
+        return []
+
+
+def _ranked(request: Request, edits: Sequence[tuple[Transform, Edited]]) -> Iterator[Variant]:
+    """The variants that build, with their ratios; what was judged already is left out."""
+    judged = {evaluation.candidate.id for evaluation in request.history}
+    fresh = [(transform, edited) for transform, edited in edits if wire.digest(edited.source) not in judged]
+    ranks = request.screen([edited.source for _, edited in fresh])
+    for (transform, edited), rank in zip(fresh, ranks, strict=True):
+        if rank.ratio is not None:
+            yield Variant(transform=transform, edited=edited, ratio=rank.ratio)
+
+
+def _ratio_of_parent(request: Request) -> float:
+    """By screening where it ranks the parent: two ranks compare better than a rank and a measurement."""
+    if request.parent.id is None:
+        return 1.0
+    (rank,) = request.screen([request.parent.source])
+    return rank.ratio or request.parent.ratio
+
+
+def _tried(request: Request) -> set[str]:
+    """Names of the transforms judged on this parent, and of those that gave a wrong result on any."""
+    return {
+        one.candidate.plan.edit
+        for one in request.history
+        if one.candidate.parent == request.parent.id or isinstance(one.verdict, Wrong | Dishonest)
+    }
+
+
+def _plan(variant: Variant, bottleneck: Bottleneck) -> Plan:
+    transform = variant.transform
+    addressed = bottleneck if bottleneck in transform.addresses or not transform.addresses else transform.addresses[0]
+    return Plan(
+        bottleneck=addressed,
+        edit=transform.name,
+        why=f"{variant.edited.note}: {transform.why}",
+        anchor=variant.edited.anchor,
+        expected=variant.ratio,
+    )

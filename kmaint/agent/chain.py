@@ -1,0 +1,130 @@
+"""The chain: plan, code, test, profile, again. Providers give plans and code; what is decided is decided here.
+
+Every step is a function of what has been judged so far, so a run that was killed goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from kmaint import wire
+from kmaint.agent.budget import Meter
+from kmaint.agent.proposal import Failure, Parent, Proposal, Provider, Request
+from kmaint.agent.screening import Note, Screening
+from kmaint.agent.strategies import Strategy
+from kmaint.agent.winner import lead
+from kmaint.evaluate import Bench, Screened, check
+from kmaint.folder import KERNEL
+from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile
+from kmaint.records.harness import Harness
+from kmaint.records.run import Budget
+
+REPAIRS = 2
+"""Repair turns for one candidate; a third rarely mends what two did not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """All that a run works with. `ranks` are those screened before a kill; `note` writes events down."""
+
+    harness: Harness
+    bench: Bench
+    provider: Provider
+    strategy: Strategy
+    budget: Budget
+    baseline: Profile
+    note: Note = lambda _kind, _payload: None
+    ranks: dict[str, Screened] = field(default_factory=dict)
+
+
+def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluation]:
+    """Yield each verdict as it comes, failures included, until the budget or the proposals end; an event says which."""
+    done = list(history)
+    screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))
+    meter = Meter(session.budget, done)
+    while not (reason := meter.exhausted(len(done))):
+        candidate = _next_candidate(session, done, screen)
+        if candidate is None:
+            reason = "the provider has no proposal left"
+            break
+        session.note("plan", {"candidate": candidate.id, "parent": candidate.parent, "plan": wire.dump(candidate.plan)})
+        evaluation = check(session.harness, candidate, session.bench)
+        done.append(evaluation)
+        yield evaluation
+    session.note("stopped", {"reason": reason, "candidates": len(done)})
+
+
+def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screening) -> Candidate | None:
+    """The first proposal that is neither the original nor anything judged before."""
+    judged = {wire.digest(original(session.harness)), *(one.candidate.id for one in done)}
+    for request in _turns(session, done, screen):
+        proposal = session.provider.propose(request)
+        if proposal is None:
+            continue
+        candidate = _candidate(session, request, proposal)
+        if candidate.id not in judged:
+            return candidate
+        session.note("duplicate", {"candidate": candidate.id, "parent": candidate.parent})
+    return None
+
+
+def _turns(session: Session, done: Sequence[Evaluation], screen: Screening) -> Iterator[Request]:
+    """A repair of the last candidate where one is due, then a turn for each parent that the strategy names."""
+    parents = _parents(session, done)
+    if done and session.provider.repairs and (failed := _to_repair(done)):
+        descent = {candidate.parent for candidate in _descent(done[-1].candidate, done)}
+        parent = next(one for one in reversed(parents) if one.id in descent or one.id is None)
+        yield Request(harness=session.harness, parent=parent, history=tuple(done), screen=screen, failed=failed)
+    for parent in session.strategy(done, parents):
+        yield Request(harness=session.harness, parent=parent, history=tuple(done), screen=screen)
+
+
+def _candidate(session: Session, request: Request, proposal: Proposal) -> Candidate:
+    plan = proposal.plan
+    if plan.expected is None and session.bench.device == "none":
+        # Nothing will be timed, so a winner can be chosen by nothing else.
+        (rank,) = request.screen([proposal.source])
+        plan = replace(plan, expected=rank.ratio)
+    return Candidate(
+        id=wire.digest(proposal.source),
+        source=proposal.source,
+        parent=request.failed.candidate.id if request.failed else request.parent.id,
+        plan=plan,
+        provider=session.provider.name,
+    )
+
+
+def _parents(session: Session, done: Sequence[Evaluation]) -> list[Parent]:
+    """The original, then every candidate that passed and is ahead of it, in the order they were judged."""
+    parents = [Parent(id=None, source=original(session.harness), profile=session.baseline, ratio=1.0)]
+    for one in done:
+        ahead = lead(one)
+        if isinstance(one.verdict, Passed) and ahead is not None and ahead > 1.0:
+            profile = one.verdict.profile
+            parents.append(Parent(id=one.candidate.id, source=one.candidate.source, profile=profile, ratio=ahead))
+    return parents
+
+
+def _to_repair(done: Sequence[Evaluation]) -> Failure | None:
+    """The last candidate, if it failed and its failed line of descent has a repair left."""
+    last = done[-1]
+    if isinstance(last.verdict, Passed):
+        return None
+    failed = {one.candidate.id for one in done if not isinstance(one.verdict, Passed)}
+    attempts = sum(candidate.id in failed for candidate in _descent(last.candidate, done))
+    return Failure(candidate=last.candidate, reason=last.verdict.reason) if attempts <= REPAIRS else None
+
+
+def _descent(candidate: Candidate, done: Sequence[Evaluation]) -> list[Candidate]:
+    """The candidate and those it was made from, nearest first."""
+    by_id = {one.candidate.id: one.candidate for one in done}
+    line = [candidate]
+    while line[-1].parent is not None:
+        line.append(by_id[line[-1].parent])
+    return line
+
+
+def original(harness: Harness) -> str:
+    """The harness's own kernel.py, as each candidate replaces it."""
+    return (harness.folder / KERNEL).read_text()

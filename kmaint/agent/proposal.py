@@ -1,0 +1,69 @@
+"""What the chain asks of a provider and what it gets back: plans and code, never decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kmaint.evaluate import Screened
+from kmaint.records.evaluation import Candidate, Evaluation, Plan, Profile
+from kmaint.records.harness import Harness
+
+Screen = Callable[[Sequence[str]], list[Screened]]
+"""Ranks whole sources against the original, roughly and fast; remembers what it has ranked before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """What a proposal starts from: the original, whose `id` is None, or a candidate that passed the gate.
+
+    `ratio` is original over parent: 1 for the original, else the lower bound that the gate measured, or an estimate.
+    """
+
+    id: str | None
+    source: str
+    profile: Profile
+    ratio: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A candidate that the gate turned down, and why in one line."""
+
+    candidate: Candidate
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One turn. With `failed` it is a repair turn: mend that candidate, which was made from the parent."""
+
+    harness: Harness
+    parent: Parent
+    history: tuple[Evaluation, ...]
+    screen: Screen
+    failed: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """One edit and the whole source it leads to."""
+
+    plan: Plan
+    source: str
+
+
+class Provider(Protocol):
+    """Gives proposals: a function of the request, so that after a kill it knows again what it knew before."""
+
+    @property
+    def name(self) -> str:
+        """As the user chose it, and as it stands in each candidate."""
+
+    @property
+    def repairs(self) -> bool:
+        """Whether it makes anything of a repair turn."""
+
+    def propose(self, request: Request) -> Proposal | None:
+        """The next proposal from this parent that is not in the history; None where there is none."""

@@ -1,0 +1,109 @@
+"""A real harness of one small SGLang kernel with a suite of two cases, and one survey of this interpreter for all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kmaint import wire
+from kmaint.evaluate import Bench, baseline, open_bench
+from kmaint.folder import SUITE, read_harness
+from kmaint.records.evaluation import (
+    Candidate,
+    Environment,
+    Evaluation,
+    Interval,
+    Numerics,
+    Passed,
+    Plan,
+    Profile,
+    Rung,
+    Timing,
+    Verdict,
+    Wrong,
+)
+from kmaint.records.harness import Harness
+
+CASES = Path(__file__).parent / "cases"
+RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    """This interpreter without a GPU, so that the tests say the same everywhere."""
+    return open_bench(device="none")
+
+
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    """merge_state of SGLang 0.5.17 in a folder of its own."""
+    folder = tmp_path_factory.mktemp("harness") / "merge_state"
+    shutil.copytree(CASES / "merge_state", folder)
+    (folder / "suite.py").rename(folder / SUITE)  # pytest would collect it under its own name
+    shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    return read_harness(folder)
+
+
+@pytest.fixture(scope="session")
+def profile(harness: Harness, bench: Bench) -> Profile:
+    """The original's own."""
+    return baseline(harness, bench)
+
+
+MACHINE = Environment(
+    device=None,
+    device_uuid=None,
+    arch="sm_90",
+    driver=None,
+    python="3.11",
+    torch="2.13.0",
+    triton="3.7.1",
+    cuda=None,
+    platform="linux",
+    multiprocessors=None,
+    l2_bytes=None,
+    memory_bandwidth_gbps=None,
+)
+PROFILE = Profile(bottleneck="latency", estimated=True, resources=(), roofline_fraction=None, next_step="time it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Makes verdicts for what only reads them: strategies, budgets, the choice of a winner."""
+
+    seconds: float = 30.0
+
+    def passed(
+        self,
+        source: str,
+        *,
+        parent: str | None = None,
+        edit: str = "",
+        expected: float | None = None,
+        measured: tuple[float, float] | None = None,
+        win: bool = True,
+    ) -> Evaluation:
+        """Passed; `measured` is the ratio and its lower bound."""
+        timing = None
+        if measured is not None:
+            speedup = Interval(ratio=measured[0], low=measured[1], high=2 * measured[0] - measured[1])
+            timing = Timing(workloads=(), speedup=speedup, noise_floor=0.01)
+        numerics = Numerics(
+            kind="bit-exact", oracle=False, original_error=None, candidate_error=None, max_difference=0.0
+        )
+        verdict = Passed(numerics=numerics, profile=PROFILE, timing=timing, win=win and measured is not None)
+        return self._evaluation(verdict, source, parent=parent, edit=edit, expected=expected)
+
+    def wrong(self, source: str, *, parent: str | None = None, edit: str = "") -> Evaluation:
+        return self._evaluation(Wrong(reason="off by one", codes=("mismatch",)), source, parent=parent, edit=edit)
+
+    def _evaluation(
+        self, verdict: Verdict, source: str, *, parent: str | None, edit: str, expected: float | None = None
+    ) -> Evaluation:
+        plan = Plan(bottleneck="latency", edit=edit or source, why="a test", expected=expected)
+        candidate = Candidate(id=wire.digest(source), source=source, parent=parent, plan=plan, provider="test")
+        rung = Rung(name="lint", passed=True, seconds=self.seconds)
+        return Evaluation(candidate=candidate, verdict=verdict, rungs=(rung,), environment=MACHINE)

@@ -1,0 +1,101 @@
+"""The builtin provider: what it tries on a real kernel, and which of it it thinks worth a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from kmaint.agent.builtin import Builtin, subject_of, variants
+from kmaint.agent.proposal import Parent, Request, Screen
+from kmaint.agent.screening import Screening
+from kmaint.agent.transforms.catalogue import TRANSFORMS
+from kmaint.evaluate import Bench, Screened
+from kmaint.folder import KERNEL
+from kmaint.records.evaluation import Bottleneck, Evaluation, Profile
+from kmaint.records.harness import Harness
+from kmaint.records.workload import Json
+from tests.agent.conftest import PROFILE, Judged
+
+judged = Judged()
+
+
+def ranks(edits: Mapping[str, float | None], sources: Sequence[tuple[str, str]]) -> Screen:
+    """Ranks by the text that a note starts with; what is not named is as fast as the original."""
+    notes = dict(sources)
+
+    def rank(asked: Sequence[str]) -> list[Screened]:
+        found = [
+            next((ratio for start, ratio in edits.items() if notes.get(source, "").startswith(start)), 1.0)
+            for source in asked
+        ]
+        return [Screened(ratio=ratio, estimated=True) for ratio in found]
+
+    return rank
+
+
+def request(harness: Harness, screen: Screen, *history: Evaluation, profile: Profile = PROFILE) -> Request:
+    source = (harness.folder / KERNEL).read_text()
+    parent = Parent(id=None, source=source, profile=profile, ratio=1.0)
+    return Request(harness=harness, parent=parent, history=history, screen=screen)
+
+
+@pytest.fixture(scope="module")
+def made(harness: Harness) -> list[tuple[str, str]]:
+    """Every variant of merge_state, as source and note."""
+    subject = subject_of(request(harness, lambda _sources: []))
+    return [(edited.source, edited.note) for _, edited in variants(subject, "latency", TRANSFORMS)]
+
+
+def test_first_choices_come_first_and_those_for_the_bottleneck_ahead(harness: Harness) -> None:
+    subject = subject_of(request(harness, lambda _sources: []))
+    bottlenecks: tuple[Bottleneck, ...] = ("latency", "memory", "compute")
+    for bottleneck in bottlenecks:
+        found = [transform for transform, _ in variants(subject, bottleneck, TRANSFORMS)]
+        firsts = list(dict.fromkeys(transform.name for transform in found))
+        assert len(firsts) > 1
+        assert firsts == [transform.name for transform in found[: len(firsts)]]
+        addressed = [bottleneck in transform.addresses for transform in found[: len(firsts)]]
+        assert addressed == sorted(addressed, reverse=True)
+
+
+def test_the_edit_that_screens_best_is_proposed(harness: Harness, made: list[tuple[str, str]]) -> None:
+    screen = ranks({"num_warps=8": 1.2, "num_warps=2": 1.3, "num_warps=1": None}, made)
+    proposal = Builtin().propose(request(harness, screen))
+    assert proposal is not None
+    assert (proposal.plan.edit, proposal.plan.expected) == ("launch_parameters", 1.3)
+    assert proposal.plan.why.startswith("num_warps=2: ")
+    assert dict(made)[proposal.source] == "num_warps=2"
+
+
+def test_nothing_is_proposed_for_less_than_a_hundredth(harness: Harness, made: list[tuple[str, str]]) -> None:
+    assert Builtin().propose(request(harness, ranks({"num_warps=8": 1.009}, made))) is None
+    assert Builtin().propose(request(harness, ranks({"num_warps": None}, made))) is None
+
+
+def test_a_transform_is_tried_once_on_a_parent(harness: Harness, made: list[tuple[str, str]]) -> None:
+    screen = ranks({"num_warps=8": 1.2, "num_warps=2": 1.3}, made)
+    first = judged.passed("some source", edit="launch_parameters", expected=1.2)
+    assert Builtin().propose(request(harness, screen, first)) is None
+
+
+def test_a_transform_that_was_wrong_is_not_tried_on_another_parent(
+    harness: Harness, made: list[tuple[str, str]]
+) -> None:
+    screen = ranks({"num_warps=8": 1.2}, made)
+    elsewhere = judged.passed("elsewhere", edit="launch_parameters", parent="another", expected=1.2)
+    wrong = judged.wrong("wrong", edit="launch_parameters", parent="another")
+    assert Builtin().propose(request(harness, screen, elsewhere)) is not None
+    assert Builtin().propose(request(harness, screen, elsewhere, wrong)) is None
+
+
+def test_real_screening_is_done_once_and_written_down(harness: Harness, bench: Bench, profile: Profile) -> None:
+    noted: list[tuple[str, Json]] = []
+    screen = Screening(harness=harness, bench=bench, note=lambda kind, said: noted.append((kind, said)))
+    launch = Builtin(transforms=tuple(one for one in TRANSFORMS if one.name == "launch_parameters"))
+    proposal = launch.propose(request(harness, screen, profile=profile))
+    assert proposal == launch.propose(request(harness, screen, profile=profile))
+    assert [kind for kind, _ in noted] == ["screening"]
+    best = max(rank.ratio for rank in screen.table.values() if rank.ratio is not None)
+    assert proposal is not None
+    assert proposal.plan.expected == best > 1.01
