@@ -20,6 +20,8 @@ LAUNCH_US = 1.0
 """One kernel inside a CUDA graph."""
 MEMORY_LATENCY_US = 0.75
 """A load that misses the L2 on an H200, under some load."""
+SCHEDULERS = 4
+CLOCK_MHZ = 1700.0
 REGISTERS_PER_MULTIPROCESSOR = 65536
 SHARED_PER_MULTIPROCESSOR = 228 * 1024
 WARPS_PER_MULTIPROCESSOR = 64
@@ -74,22 +76,23 @@ def resident_warps(resources: Resources) -> int:
 def estimate_us(launch: Launch, traffic_bytes: float, environment: Environment) -> float:
     """An estimate by Little's law, to rank candidates where there is no GPU; never a measurement.
 
-    Bytes in flight are resident warps x 32 lanes x load width x independent loads, all assumed to be outstanding
-    at once; throughput is those bytes a memory latency, at most the memory's. To it come a launch and, for each
-    wave of programs, one latency and the issue of its instructions at one warp instruction a cycle and scheduler.
+    Bytes in flight are resident warps x 32 lanes x load width x independent loads, at most what a program has to move,
+    all assumed to be outstanding at once; throughput is those bytes a memory latency, at most the memory's. To it come
+    a launch, a latency for the first wave and the last, and the issue of each instruction once at one warp instruction
+    a cycle and scheduler: loops are not counted, and nothing overlaps.
     """
     resources = launch.resources
     multiprocessors = environment.multiprocessors or ASSUMED_MULTIPROCESSORS
     warps = max(resident_warps(resources), resources.num_warps)
-    in_use = min(multiprocessors, launch.programs)
-    flying = in_use * min(warps, math.ceil(launch.programs / in_use) * resources.num_warps)
-    in_flight_bytes = flying * 32 * max(resources.load_bits, 8) / 8 * max(launch.loads, 1)
+    flying_programs = min(launch.programs, multiprocessors * warps // resources.num_warps)
+    loaded_bytes = resources.num_warps * 32 * max(resources.load_bits, 8) / 8 * max(launch.loads, 1)
+    in_flight_bytes = max(1.0, flying_programs * min(loaded_bytes, traffic_bytes / launch.programs))
     bandwidth = environment.memory_bandwidth_gbps or ASSUMED_BANDWIDTH_GBPS
-    bytes_per_us = min(in_flight_bytes / MEMORY_LATENCY_US, bandwidth * 1e3)
-    waves = math.ceil(launch.programs * resources.num_warps / (multiprocessors * warps))
-    issue_us = launch.programs * resources.num_warps * resources.instructions / (multiprocessors * 4) / 1700.0
-    spill_us = waves * resources.spill_bytes * 0.01
-    return LAUNCH_US + MEMORY_LATENCY_US * min(waves, 2) + max(traffic_bytes / bytes_per_us, issue_us) + spill_us
+    memory_us = traffic_bytes / min(in_flight_bytes / MEMORY_LATENCY_US, bandwidth * 1e3)
+    waves = math.ceil(launch.programs / flying_programs)
+    issued = launch.programs * resources.num_warps * resources.instructions
+    issue_us = issued / (multiprocessors * SCHEDULERS) / CLOCK_MHZ
+    return LAUNCH_US + MEMORY_LATENCY_US * min(waves, 2) + memory_us + issue_us + waves * resources.spill_bytes * 0.01
 
 
 def estimate_total_us(launches: Sequence[Launch], contract: Contract, environment: Environment) -> dict[str, float]:
@@ -169,4 +172,4 @@ def _issue_share(launch: Launch, times: Mapping[str, float], environment: Enviro
     if not taken:
         return 0.0
     warps = launch.programs * launch.resources.num_warps
-    return warps * launch.resources.instructions / (multiprocessors * 4) / 1700.0 / taken
+    return warps * launch.resources.instructions / (multiprocessors * SCHEDULERS) / CLOCK_MHZ / taken

@@ -35,7 +35,8 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
                 expected, actual = original(case), candidate(case)
                 ledger.compare(workload["name"], case, expected, actual)
                 if reference is not None and not expected.error:
-                    ledger.measure(_truth(reference, state["contract"], case, device), expected, actual)
+                    truth = _truth(reference, state["contract"], case, device)
+                    ledger.measure(workload["name"], truth, expected, actual)
     except subject.SubjectLost as lost:
         return {"lost": lost.code, "text": str(lost)}
     return ledger.result()
@@ -94,7 +95,7 @@ class Ledger:
         if left.is_floating_point():
             self._largest = max(self._largest, judge.error_against(left.double(), right))
 
-    def measure(self, truth: dict[str, torch.Tensor], expected: Any, actual: Any) -> None:
+    def measure(self, workload: str, truth: dict[str, torch.Tensor], expected: Any, actual: Any) -> None:
         """Errors of both against the truth, over the leaves that the reference knows."""
         for want, got in zip(expected.leaves, actual.leaves, strict=False):
             if want.path not in truth or want.kind != "tensor" or got.shape != want.shape:
@@ -102,10 +103,18 @@ class Ledger:
             left, right = cases.tensor_of(want), cases.tensor_of(got)
             if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
                 continue
-            before = self._errors or (0.0, 0.0)
             exact = truth[want.path]
-            pair = (judge.error_against(exact, left), judge.error_against(exact, right))
-            self._errors = (max(before[0], pair[0]), max(before[1], pair[1]))
+            own, other = judge.error_against(exact, left), judge.error_against(exact, right)
+            before = self._errors or (own, other)
+            self._errors = (max(before[0], own), max(before[1], other))
+            self._judge(workload, want.path, judge.TOLERANCES.get(left.dtype), own, other)
+
+    def _judge(self, workload: str, path: str, tolerance: Any, own: float, other: float) -> None:
+        """Where the original itself misses the truth by more than its type's rounding, its error is no yardstick."""
+        if tolerance is None or own > tolerance.relative or other <= judge.WORSE * own + tolerance.absolute:
+            return
+        text = f"{workload}: {path} is off from float64 by {other:.3g} of its row's scale, the original by {own:.3g}"
+        self._differences.append({"code": "less_accurate", "text": text})
 
     def result(self) -> dict[str, Any]:
         original, candidate = self._errors or (None, None)
@@ -117,5 +126,4 @@ class Ledger:
             "max_difference": self._largest,
             "not_judged": sorted(self._not_judged),
             "differences": self._differences,
-            "worse": judge.WORSE,
         }

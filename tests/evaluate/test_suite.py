@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kmaint.errors import HarnessError, InternalError
+from kmaint.evaluate import Bench
+from kmaint.evaluate.suite import controls, rejected, run_suite, trust
+from kmaint.folder import read_harness
+from kmaint.records.evaluation import Crashed, Dishonest, TimedOut, Wrong
+from kmaint.records.harness import Harness
+
+KERNEL = """\
+@triton.jit
+def kernel(p, n):
+    tl.store(p + n, n * 2, mask=n < 4)
+    if n > 1:
+        tl.store(p, value=n)
+    old = tl.atomic_add(p, n)
+"""
+
+
+def test_the_controls_store_nothing_or_too_much() -> None:
+    nothing, more = controls(KERNEL).values()
+    assert nothing.splitlines()[2:] == ["    pass", "    if n > 1:", "        pass", "    old = tl.atomic_add(p, n)"]
+    assert more.splitlines()[2:] == [
+        "    tl.store(p + n, n * 2 + 1, mask=n < 4)",
+        "    if n > 1:",
+        "        tl.store(p, value=n + 1)",
+        "    old = tl.atomic_add(p, n + 1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "code", "reason"),
+    [
+        ("gate.mismatch: [mismatch] return is 1, not 2\nmore", Wrong, "mismatch", "return is 1, not 2"),
+        ("[timeout] no answer within 5 s", TimedOut, "timeout", "no answer within 5 s"),
+        ("[signal] ended by SIGSEGV", Crashed, "signal", "ended by SIGSEGV"),
+        ("[no_kernel_launched] torch does it", Dishonest, "no_kernel_launched", "torch does it"),
+        ("ValueError: [nonsense] x", Wrong, "exception", "ValueError: [nonsense] x"),
+        ("", Wrong, "exception", "a test failed without a message"),
+    ],
+)
+def test_a_failing_test_s_message_names_the_verdict(message: str, kind: type, code: str, reason: str) -> None:
+    found = rejected(message, "log")
+    assert isinstance(found, kind)
+    assert (found.codes, found.reason, found.log) == ((code,), reason, "log")
+
+
+def test_a_suite_that_accepts_anything_is_not_trusted(harness: Harness, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "vacuous"
+    shutil.copytree(harness.folder, folder)
+    (folder / ".kmaint-controls").unlink(missing_ok=True)
+    (folder / "test_kernel.py").write_text("def test_nothing():\n    pass\n")
+    with pytest.raises(InternalError) as caught:
+        trust(read_harness(folder), bench, on_gpu=False)
+    assert str(caught.value) == (
+        f"{folder / 'test_kernel.py'}: [control_accepted] passes a kernel that stores nothing, so its word is worth "
+        f"nothing; write it again with 'kmaint testgen {folder}'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "missing, so nothing can be checked; 'kmaint testgen {folder}' writes it"),
+        (
+            "import pytest\n\n@pytest.mark.skip\ndef test_none(): pass\n",
+            "every test is skipped here; run it with a GPU, or write it again",
+        ),
+    ],
+)
+def test_a_suite_that_says_nothing(harness: Harness, bench: Bench, tmp_path: Path, text: str | None, why: str) -> None:
+    folder = tmp_path / "silent"
+    shutil.copytree(harness.folder, folder)
+    suite = folder / "test_kernel.py"
+    suite.unlink()
+    if text is not None:
+        suite.write_text(text)
+    with pytest.raises(HarnessError) as caught:
+        run_suite(read_harness(folder), folder / "kernel.py", bench, on_gpu=False)
+    assert str(caught.value) == f"{suite}: {why.format(folder=folder)}"
+
+
+def test_a_suite_past_its_limit_is_a_verdict(harness: Harness, bench: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "slow"
+    shutil.copytree(harness.folder, folder)
+    (folder / "test_kernel.py").write_text("import time\n\ndef test_long():\n    time.sleep(60)\n")
+    hasty = Bench(**{**vars(bench), "limits_s": {**bench.limits_s, "interpreter": 2.0}})
+    found = run_suite(read_harness(folder), folder / "kernel.py", hasty, on_gpu=False).rejection
+    assert isinstance(found, TimedOut)
+    assert found.reason == "the suite did not end within 2 s"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kmaint.evaluate import timing
+from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
+
+MICROSECONDS = st.floats(1.0, 1000.0)
+BLOCKS = st.lists(st.tuples(MICROSECONDS, MICROSECONDS), min_size=1, max_size=12)
+few = settings(max_examples=25, deadline=None)
+
+
+def measured(
+    original_us: list[float], candidate_us: list[float], *, weight: float = 1.0, noise: float = 0.0
+) -> WorkloadTiming:
+    return WorkloadTiming(
+        workload=f"w{weight}",
+        weight=weight,
+        original_us=tuple(original_us),
+        candidate_us=tuple(candidate_us),
+        speedup=timing.interval(original_us, candidate_us),
+        noise=Interval(ratio=1.0, low=1.0 - noise, high=1.0 + noise),
+    )
+
+
+@few
+@given(BLOCKS)
+def test_the_interval_holds_the_median_and_is_seeded(blocks: list[tuple[float, float]]) -> None:
+    original, candidate = [a for a, _ in blocks], [b for _, b in blocks]
+    found = timing.interval(original, candidate)
+    assert found.low <= found.ratio <= found.high
+    assert found == timing.interval(original, candidate)
+
+
+@few
+@given(BLOCKS, st.floats(0.1, 10.0))
+def test_a_slower_machine_changes_nothing(blocks: list[tuple[float, float]], factor: float) -> None:
+    original, candidate = [a for a, _ in blocks], [b for _, b in blocks]
+    slow = timing.interval([a * factor for a in original], [b * factor for b in candidate])
+    assert slow.ratio == pytest.approx(timing.interval(original, candidate).ratio)
+
+
+@few
+@given(BLOCKS)
+def test_swapping_the_legs_turns_the_mean_over(blocks: list[tuple[float, float]]) -> None:
+    odd = blocks if len(blocks) % 2 else blocks[1:]  # the median of an even number of ratios is a mean, not a ratio
+    if odd:
+        ahead = timing.geometric_mean([(1.0, [a / b for a, b in odd])]).ratio
+        behind = timing.geometric_mean([(1.0, [b / a for a, b in odd])]).ratio
+        assert ahead * behind == pytest.approx(1.0)
+
+
+@few
+@given(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=4), st.floats(0.1, 5.0))
+def test_the_mean_is_weighted_and_a_common_weight_cancels(ratios: list[float], weight: float) -> None:
+    found = timing.geometric_mean([(weight, [ratio]) for ratio in ratios])
+    assert found.ratio == pytest.approx(math.prod(ratios) ** (1 / len(ratios)))
+    assert found.low == pytest.approx(found.ratio)
+    assert found.high == pytest.approx(found.ratio)
+
+
+def test_a_heavy_workload_counts_for_more() -> None:
+    assert timing.geometric_mean([(3.0, [2.0]), (1.0, [1.0])]).ratio == pytest.approx(2.0**0.75)
+
+
+def test_a_clear_gain_wins() -> None:
+    assert timing.is_win(timing.combine([measured([12.0] * 20, [10.0] * 20)]))
+
+
+def test_the_same_kernel_does_not_win() -> None:
+    assert not timing.is_win(timing.combine([measured([10.0] * 20, [10.0] * 20)]))
+
+
+def test_a_gain_inside_the_noise_does_not_win() -> None:
+    found = timing.combine([measured([10.5] * 20, [10.0] * 20, noise=0.06)])
+    assert found.noise_floor == pytest.approx(0.06)
+    assert not timing.is_win(found)
+
+
+def test_a_quiet_machine_still_asks_for_one_percent() -> None:
+    found = timing.combine([measured([10.05] * 20, [10.0] * 20)])
+    assert found.noise_floor == timing.SMALLEST_GAIN
+    assert not timing.is_win(found)
+
+
+def test_one_workload_that_loses_more_than_two_percent_undoes_a_win() -> None:
+    gain = measured([20.0] * 20, [10.0] * 20, weight=0.9)
+    assert timing.is_win(timing.combine([gain, measured([9.9] * 20, [10.0] * 20, weight=0.1)]))
+    assert not timing.is_win(timing.combine([gain, measured([9.7] * 20, [10.0] * 20, weight=0.1)]))
+
+
+def test_faster_than_the_memory_is_no_measurement() -> None:
+    slow = measured([10.0], [5.0])
+    assert not timing.below_floor(slow)
+    with_floor = WorkloadTiming(**{**vars(slow), "floor_us": 5.5})
+    assert timing.below_floor(with_floor)
+    assert not timing.below_floor(WorkloadTiming(**{**vars(slow), "floor_us": 5.2}))
+
+
+def test_combine_keeps_the_samples() -> None:
+    one = measured([10.0, 11.0], [9.0, 9.5])
+    found = timing.combine([one])
+    assert isinstance(found, Timing)
+    assert found.workloads == (one,)
