@@ -1,11 +1,12 @@
 """The static closure of a launcher: every module-level statement it needs, from whatever module of the tree.
 
-A name leads to a statement (taken whole), to an import that stays (standard library, torch, triton, numpy), to an entry of
-the catalogue of stand-ins, or nowhere, which stops the extraction with one line that names the symbol.
+A name leads to a statement (taken whole), to an import that stays (standard library, torch, triton, numpy), to an entry
+of the catalogue of stand-ins, or nowhere, which stops the extraction with one line that names the symbol.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import sys
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def close(library: Library, *starts: tuple[Module, str]) -> Closure:
     """The closure of these definitions. StoppedError, naming the symbol, where something cannot be followed."""
     walker = _Walker(library)
     for module, name in starts:
-        walker.need(module, name)
+        walker.start(module, name)
     return walker.closure
 
 
@@ -89,7 +90,15 @@ class _Walker:
         self.truth = Truth(library)
         self.closure = Closure()
         self._owners: dict[str, object] = {}
+        self._holders: dict[str, Module] = {}
         self._visiting: set[str] = set()
+
+    def start(self, module: Module, name: str) -> None:
+        """Take a definition that the slice is made for."""
+        found = self._find(module, name)
+        if not isinstance(found, Piece):
+            raise StoppedError(f"{name}: {module.relative} defines it for another platform only")
+        self._take(found, name, module)
 
     def need(self, module: Module, name: str) -> None:
         """Take whatever a name of a module means into the closure."""
@@ -101,27 +110,30 @@ class _Walker:
         if statements := module.bindings.get(name):
             return self._live_piece(module, name, statements)
         if candidates := module.imports.get(name):
-            return self._from_import(module, name, candidates)
+            return self._from_import(module, candidates)
         for star in module.stars:
             found = self._absolute(f"{star}.{name}", optional=True)
             if found is not None:
                 return found
-        if hasattr(builtins, name) or name in MODULE_NAMES:
+        if hasattr(builtins, name) or name in MODULE_NAMES or name in module.declared:
             return None
         raise StoppedError(f"{name}: not bound at module level in {module.relative}")
 
-    def _live_piece(self, module: Module, name: str, statements: list[Statement]) -> Found:
-        live = [statement for statement in statements if self.truth.of_branch(module, statement, name) is not False]
+    def _live_piece(self, module: Module, name: str, statements: list[Statement]) -> Found | None:
+        live = [one for one in statements if self.truth.of_branch(module, one, name) is not False]
         imported = [
             one for one in module.imports.get(name, ()) if self.truth.of_conditions(module, one.conditions) is True
         ]
         if imported and not live:
-            found = self._from_import(module, name, imported)
+            found = self._from_import(module, imported)
             if found is not None:
                 return found
-        return Piece(module, (live or statements)[0])
+        if not live:
+            self._stub(f"{module.name}.{name}", "defined for another platform only: never reached here")
+            return None
+        return Piece(module, live[0])
 
-    def _from_import(self, module: Module, name: str, candidates: list[Imported]) -> Found | None:
+    def _from_import(self, module: Module, candidates: list[Imported]) -> Found | None:
         likely = [one for one in candidates if self.truth.of_conditions(module, one.conditions) is not False]
         if not likely:
             self._stub(candidates[0].target, "bound only on another platform or for type checkers: never reached here")
@@ -199,11 +211,15 @@ class _Walker:
         key = (piece.module.name, piece.statement.line)
         if key in self.closure.pieces:
             return
-        owner = ("text", piece.module.text(piece.statement))
-        if all(self._owners.get(name) == owner for name in piece.statement.names):
-            return  # another module says the same in the same words, as in `_is_hip = is_hip()`
+        text = piece.module.text(piece.statement)
+        owner = ("text", text, piece.module.name if _is_table(piece.statement) else "")
+        if all(self._owners.get(name) == owner for name in piece.statement.names) and not _is_value(piece.statement):
+            # another module says the same in the same words
+            self.closure.needs.setdefault(piece.module, []).append(self._holders[piece.statement.names[0]])
+            return
         for name in piece.statement.names:
             self._claim(name, owner, piece.module)
+            self._holders[name] = piece.module
         self.closure.pieces[key] = piece
         names = names_of(piece.statement.node, lambda test: self.truth.of(piece.module, test))
         self._follow(piece, names)
@@ -284,6 +300,18 @@ class _Walker:
 
     def _stub(self, symbol: str, reason: str) -> None:
         self.closure.stubs.setdefault(symbol, Stub(symbol=symbol, reason=reason))
+
+
+def _is_value(statement: Statement) -> bool:
+    """`_is_hip = is_hip()`: said again by another module, it may run again, and its place in each stays right."""
+    return isinstance(statement.node, (ast.Assign, ast.AnnAssign))
+
+
+def _is_table(statement: Statement) -> bool:
+    """A container that functions fill: one each, even where two modules say the same."""
+    return isinstance(statement.node, (ast.Assign, ast.AnnAssign)) and isinstance(
+        statement.node.value, (ast.Dict, ast.List, ast.Set)
+    )
 
 
 def executable_order(closure: Closure) -> Iterator[Piece]:

@@ -52,7 +52,7 @@ class _Member:
 
 
 def fetch_release(requirement: str, into: Path, *, progress: Callable[[str], None]) -> Path:
-    """Make `into` the source tree of a release such as `sglang==0.5.17`, committed and tagged; a second call changes nothing.
+    """Make `into` the source tree of a release such as `sglang==0.5.17`, as one tagged commit; again changes nothing.
 
     The index is PIP_INDEX_URL where that is set. UsageError for a wrong version, MissingError where the index cannot be
     read or the archive is not what the index says.
@@ -76,7 +76,7 @@ def fetch_release(requirement: str, into: Path, *, progress: Callable[[str], Non
         }
         (tree / RELEASE_FILE).write_text(json.dumps(stated, indent=1) + "\n")
         _commit(tree, f"{name} {version}", version, newest)
-        os.replace(tree, into)
+        tree.replace(into)
     progress(f"{into}: {name} {version}, one commit")
     return into
 
@@ -233,7 +233,7 @@ def _wheel_members(archive: Path) -> Iterator[_Member]:
 
 
 def _inside(name: str, *, sdist: bool) -> PurePosixPath | None:
-    """Where a member goes, without a source distribution's own top folder. MissingError where it would leave the tree."""
+    """Where a member goes, a source distribution's own top folder dropped. MissingError where that is outside."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name:
         raise MissingError(f"the archive holds {name!r}, which would leave the tree", "report it to the package index")
@@ -248,7 +248,7 @@ def _is_source(path: PurePosixPath, member: _Member) -> bool:
 
 
 def _commit(tree: Path, title: str, tag: str, stamp: int) -> None:
-    """One commit whose id depends on nothing but the release: fixed names, the release's date, no settings of the user's."""
+    """One commit whose id depends on the release alone: fixed names, its own date, no settings of the user's."""
     date = f"{stamp} +0000"
     environment = clean_environment(
         {

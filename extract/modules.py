@@ -51,6 +51,8 @@ class Module:
     bindings: dict[str, list[Statement]] = field(default_factory=dict)
     imports: dict[str, list[Imported]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
+    declared: frozenset[str] = frozenset()
+    """Names that functions declare global: some are bound by nothing else."""
     future: bool = False
     """Whether its annotations are never evaluated."""
     source: bytes = b""
@@ -100,6 +102,9 @@ def read_module(tree: SourceTree, path: Path, name: str) -> Module:
     text = source.decode("utf-8-sig").replace("\r\n", "\n")
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     module = Module(name, path, tree.relative(path), package, text.splitlines(keepends=True), source=source)
+    module.declared = frozenset(
+        name for node in ast.walk(parsed) if isinstance(node, ast.Global) for name in node.names
+    )
     for node in parsed.body:
         _read_statement(module, node)
     return module
@@ -139,10 +144,7 @@ def bound_names(node: ast.stmt) -> Iterator[str]:
         case ast.Assign(targets=targets):
             for target in targets:
                 yield from _targets(target)
-        case ast.AnnAssign(target=target, value=value):
-            if value is not None:
-                yield from _targets(target)
-        case ast.AugAssign(target=target):
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
             yield from _targets(target)
         case ast.For(target=target):
             yield from _targets(target)

@@ -30,7 +30,7 @@ def regions_of(closure: Closure) -> Iterator[tuple[Region, str]]:
 
 
 def kernel_source(closure: Closure, title: str) -> str:
-    """kernel.py: the imports that are used, then the regions; what stands between markers is the framework's own text."""
+    """kernel.py: the imports that are used, then the regions, whose text is the framework's own."""
     blocks = [f'"""{title}"""']
     if closure.future:
         blocks.append("from __future__ import annotations")
@@ -95,6 +95,7 @@ def shims_source(closure: Closure, library: Library, framework: str) -> str:
     prelude = f"\n\n{PRELUDE}" if "_capability()" in body else ""
     wanted = {
         "import logging": "logging." in body,
+        "import re": "re.match" in body,
         "import types": "types." in body,
         "import torch": "torch." in body + prelude,
         "from typing import NamedTuple": "(NamedTuple)" in body,
@@ -119,7 +120,7 @@ def _fields(closure: Closure, shim: Shim, library: Library) -> str:
 
 
 def stated_default(library: Library, module: str, setting: str) -> str | None:
-    """Source of a setting's value in its table: `X: bool = False` as it stands, `X = EnvBool(False)` as `_Setting(False)`."""
+    """Source of a setting's default: `X: bool = False` as it stands, `X = EnvBool(False)` as `_Setting(False)`."""
     found = library.module(module)
     for node in ast.walk(ast.parse(found.source)) if found else ():
         match node:

@@ -96,7 +96,7 @@ def read_triton(tree: SourceTree, files: list[SourceFile]) -> tuple[list[Kernel]
     index: dict[str, ModuleFacts] = {}
     problems: list[Problem] = []
 
-    def parse(file: SourceFile) -> None:
+    def parse(file: SourceFile) -> ModuleFacts | None:
         try:
             facts = read_facts(file.content, path=file.relative, module=tree.module_of(file.path))
         except SyntaxError as error:
@@ -105,6 +105,8 @@ def read_triton(tree: SourceTree, files: list[SourceFile]) -> tuple[list[Kernel]
             problems.append(Problem(path=file.relative, line=None, reason=f"not Python: {error}"))
         else:
             index[facts.module] = facts
+            return facts
+        return None
 
     rest: list[SourceFile] = []
     for file in files:
@@ -112,24 +114,46 @@ def read_triton(tree: SourceTree, files: list[SourceFile]) -> tuple[list[Kernel]
             parse(file)
         else:
             rest.append(file)
-    for file in _importers(tree, rest, {name for name, facts in index.items() if facts.kernels}):
-        parse(file)
+    _read_importers(
+        tree, rest, {name: _launching_names(facts) for name, facts in index.items() if facts.kernels}, parse
+    )
     return _Linker(index).kernels(), problems
 
 
-def _importers(tree: SourceTree, files: list[SourceFile], modules: set[str]) -> Iterator[SourceFile]:
-    """Files that import one of the modules, by themselves or through a package's `__init__`."""
+def _launching_names(facts: ModuleFacts) -> set[bytes]:
+    """What other files can call to launch: kernels, and functions that launch or are handed one."""
+    names = {kernel.qualname for kernel in facts.kernels} | facts.launches.keys()
+    return {name.partition(".")[0].encode() for name in names} - {b"<module>"}
+
+
+def _read_importers(
+    tree: SourceTree,
+    files: list[SourceFile],
+    launching: dict[str, set[bytes]],
+    parse: Callable[[SourceFile], ModuleFacts | None],
+) -> None:
+    """Parse each file that imports a module, or a package that hands it on, and mentions a name of it that launches."""
     imports = {file.relative: _imported(tree, file) for file in files}
-    known, handed_on, pending = set(modules), True, files
+    known = {name: names for name, names in launching.items() if names}
+    for name in list(known):  # `from package import module`
+        package, _, last = name.rpartition(".")
+        known.setdefault(package, set()).add(last.encode())
+    handed_on, pending = True, files
     while handed_on:
         handed_on, later = False, []
         for file in pending:
-            if imports[file.relative].isdisjoint(known):
+            offered = set[bytes]().union(*(known[name] for name in imports[file.relative] & known.keys()))
+            star = b"import *" in file.content
+            named = offered if star else {name for name in offered if name in file.content}
+            if not named:
                 later.append(file)
                 continue
-            yield file
-            if file.relative.endswith("__init__.py") or b"import *" in file.content:
-                known.add(tree.module_of(file.path))
+            facts = parse(file)
+            if star or file.relative.endswith("__init__.py"):
+                known.setdefault(tree.module_of(file.path), set()).update(named)
+                handed_on = True
+            elif facts is not None and (hosts := _launching_names(facts)):
+                known.setdefault(facts.module, set()).update(hosts)
                 handed_on = True
         pending = later
 

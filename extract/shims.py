@@ -1,4 +1,4 @@
-"""The catalogue of stand-ins: each framework symbol that a slice may replace, the source that replaces it, and why it may.
+"""The catalogue of stand-ins: framework symbols that a slice may replace, what replaces each, and why it may.
 
 There is no catch-all: a symbol that is not listed here is sliced, or stops the extraction. The stand-ins answer as the
 framework does on one CUDA device; on a machine without CUDA they answer for a Hopper (sm_90).
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Shim:
-    """A stand-in. `truth` is what a call of it (or the value itself) comes out as in a test, `answers` what its methods do.
+    """A stand-in. `truth` is what it comes out as in a test, called or not; `answers` is the same for its methods.
 
     `fields` names the module whose own defaults the attributes take, where the symbol is a table of settings.
     """
@@ -65,6 +65,20 @@ def _capability() -> tuple[int, int]:
     return torch.cuda.get_device_capability() if torch.cuda.is_available() else (9, 0)
 '''
 """What several stand-ins use; first in every shims.py."""
+
+_SGLANG_PLATFORM = {
+    "is_cuda": True,
+    "is_cuda_alike": True,
+    "is_hip": False,
+    "is_rocm": False,
+    "is_cpu": False,
+    "is_npu": False,
+    "is_mps": False,
+    "is_musa": False,
+    "is_xpu": False,
+    "is_hpu": False,
+    "is_tpu": False,
+}
 
 _COMMON = "sglang.srt.utils.common"
 
@@ -217,6 +231,60 @@ _SGLANG = [
         def log_info_on_rank0(_logger: object, _message: str) -> None:
             return None
         """,
+    ),
+]
+
+_VERSION = '''
+class Version(tuple):
+    """A release number: its leading whole numbers, which compare as such."""
+
+    def __new__(cls, text: str) -> "Version":
+        return super().__new__(cls, (int(part) for part in re.match(r"\\d+(?:\\.\\d+)*", text).group().split(".")))
+
+    release = property(tuple)
+    major = property(lambda self: self[0])
+    minor = property(lambda self: (*self, 0)[1])
+
+
+class version:
+    parse = Version = Version
+
+
+parse = Version
+'''
+
+_OTHERS = [
+    _source(
+        "packaging.version",
+        "comparing release numbers needs no package: the leading whole numbers decide here",
+        _VERSION,
+    ),
+    *(
+        Shim(
+            f"packaging.version.{name}",
+            name,
+            _VERSION.lstrip(),
+            "comparing release numbers needs no package: the leading whole numbers decide here",
+        )
+        for name in ("parse", "Version")
+    ),
+    *(
+        Shim(
+            symbol,
+            "current_platform",
+            "class current_platform:\n"
+            + "".join(
+                f"    @staticmethod\n    def {method}() -> bool:\n        return {answer}\n\n"
+                for method, answer in _SGLANG_PLATFORM.items()
+            ).rstrip("\n")
+            + "\n",
+            "the framework's own answers for CUDA",
+            answers=_SGLANG_PLATFORM,
+        )
+        for symbol in (
+            "sglang.multimodal_gen.runtime.platforms.current_platform",
+            "sglang.srt.platforms.current_platform",
+        )
     ),
 ]
 
@@ -374,7 +442,7 @@ _VLLM = [
     _answer("vllm.model_executor.layers.batch_invariant.vllm_is_batch_invariant", answer=False),
 ]
 
-SHIMS: dict[str, Shim] = {shim.symbol: shim for shim in (*_SGLANG, *_VLLM)}
+SHIMS: dict[str, Shim] = {shim.symbol: shim for shim in (*_SGLANG, *_VLLM, *_OTHERS)}
 """By the dotted name of the module that defines the symbol."""
 
 
@@ -398,7 +466,8 @@ TORCH_SHIMS: dict[str, Shim] = {
         ),
         _torch(
             "torch.cuda.get_device_properties",
-            'lambda _device=None: types.SimpleNamespace(name="NVIDIA H200", major=9, minor=0, multi_processor_count=132)',
+            "lambda _device=None: types.SimpleNamespace("
+            'name="NVIDIA H200", major=9, minor=0, multi_processor_count=132)',
             "answers for an H200 where there is no CUDA device; torch's own otherwise",
         ),
         _torch(

@@ -1,4 +1,4 @@
-"""Cut one kernel and one of its launchers out of a tree into a harness folder that needs neither framework nor kmaint."""
+"""Cut one kernel and a launcher out of a tree, into a harness folder that needs neither framework nor kmaint."""
 
 from __future__ import annotations
 

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from extract.scan import find_kernel, scan_tree
+from kmaint.errors import UsageError
+from kmaint.records.kernel import Kernel
+
+WriteTree = Callable[[dict[str, str]], Path]
+
+KERNEL = "from vllm.triton_utils import tl, triton\n\n@triton.jit\ndef kernel(x, n: tl.constexpr):\n    tl.store(x, n)\n\n"
+LAUNCHES = {
+    "plain": "def host(x):\n    kernel[(1,)](x, 1)\n",
+    "a lambda as grid": "def host(x):\n    grid = lambda meta: (1,)\n    kernel[grid](x, 1)\n",
+    "a choice": "def host(x, c):\n    chosen = kernel if c else None\n    chosen[(1,)](x, 1)\n",
+    "a table": "TABLE = {1: kernel}\n\ndef host(x):\n    TABLE[1][(1,)](x, 1)\n",
+    "a table's get": "def host(x, w):\n    {16: kernel}.get(w)[(1,)](x, 1)\n",
+    "a wrapper made once": "tuned = triton.autotune(configs=[], key=[])(kernel)\n\ndef host(x):\n    tuned[(1,)](x, 1)\n",
+    "a factory": "def get():\n    return kernel\n\ndef host(x):\n    get()[(1,)](x, 1)\n",
+    "wrap_triton": "def host(x):\n    wrap_triton(kernel)[(1,)](x, 1)\n",
+    "a partial": "def host(x):\n    launch = functools.partial(kernel[(1,)], x)\n    launch(1)\n    kernel.run(x, 1, grid=(1,))\n",
+    "run": "def host(x):\n    kernel.run(x, 1, grid=(1,))\n",
+    "the function below a tuner": "def host(x):\n    kernel.fn[(1,)](x, 1)\n",
+    "another launcher": "def host(x):\n    launch_autotuned(kernel, (1,), x)\n",
+    "a nested function": "def host(x):\n    def inner():\n        kernel[(1,)](x, 1)\n    inner()\n",
+}
+
+
+@pytest.mark.parametrize("way", LAUNCHES)
+def test_each_way_to_launch_is_seen(way: str, write_tree: WriteTree) -> None:
+    (kernel,) = scan_tree(write_tree({"vllm/a.py": KERNEL + LAUNCHES[way]})).kernels
+    assert kernel.role == "kernel"
+    assert "host" in {host.qualname for host in kernel.launchers}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import triton\n@triton.jit\ndef kernel(x): ...\n",
+        "import triton as t\n@t.jit\ndef kernel(x): ...\n",
+        "from triton import jit\n@jit\ndef kernel(x): ...\n",
+        "from triton import jit as compiled\n@compiled(debug=True)\ndef kernel(x): ...\n",
+        "import triton\n@triton.heuristics({})\n@triton.jit(repr=str)\ndef kernel(x): ...\n",
+        "import triton\ndef body(x): ...\nkernel = triton.jit(body)\n",
+        "import triton\ndef body(x): ...\nkernel = triton.jit(do_not_specialize=[])(body)\n",
+        "try:\n    import triton\nexcept ImportError:\n    triton = None\nif triton:\n    @triton.jit\n    def kernel(x): ...\n",
+        "import triton\nclass Box:\n    @staticmethod\n    @triton.jit\n    def kernel(x): ...\n",
+        "def make():\n    import triton\n    @triton.jit\n    def kernel(x): ...\n",
+    ],
+)
+def test_each_spelling_of_the_decorator_is_seen(text: str, write_tree: WriteTree) -> None:
+    assert [kernel.name for kernel in scan_tree(write_tree({"vllm/a.py": text})).kernels] == ["kernel"]
+
+
+def test_a_docstring_that_speaks_of_jit_is_no_kernel(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/a.py": '"""import triton\n@triton.jit\ndef kernel(): ...\n"""\n'})
+    assert scan_tree(tree).kernels == ()
+
+
+def test_launches_and_callers_are_followed_through_files_and_packages(write_tree: WriteTree) -> None:
+    tree = write_tree(
+        {
+            "vllm/ops/kernels.py": KERNEL,
+            "vllm/ops/__init__.py": "from .launch import host as host\n",
+            "vllm/ops/launch.py": "from vllm.ops import kernels\n\ndef host(x):\n    kernels.kernel[(1,)](x, 1)\n",
+            "vllm/model.py": "from vllm.ops import host\n\nclass Layer:\n    def forward(self, x):\n        host(x)\n",
+        }
+    )
+    (kernel,) = scan_tree(tree).kernels
+    (host,) = kernel.launchers
+    assert (host.id, host.line) == ("vllm/ops/launch.py::host", 3)
+    assert host.callers == ("vllm/model.py::Layer.forward",)
+
+
+def test_a_function_that_only_kernels_call_is_a_device_function(write_tree: WriteTree) -> None:
+    tree = write_tree(
+        {
+            "vllm/device.py": "import triton\n\n@triton.jit\ndef square(x):\n    return x * x\n\n@triton.jit\ndef lost(x): ...\n",
+            "vllm/a.py": "import triton\nfrom vllm.device import square\n\n@triton.jit\ndef kernel(x):\n    square(x)\n\n"
+            "def host(x):\n    kernel[(1,)](x)\n",
+        }
+    )
+    kernels = {kernel.name: kernel for kernel in scan_tree(tree).kernels}
+    assert {name: kernel.role for name, kernel in kernels.items()} == {
+        "kernel": "kernel",
+        "square": "device",
+        "lost": "unknown",
+    }
+    assert kernels["square"].used_by == ("vllm/a.py::kernel",)
+
+
+def test_both_arms_of_an_if_have_ids_of_their_own(write_tree: WriteTree) -> None:
+    arm = "    @triton.jit\n    def softplus(x): ...\n"
+    tree = write_tree({"vllm/a.py": f"import triton\nif triton.NEW:\n{arm}else:\n{arm}"})
+    assert [kernel.id for kernel in scan_tree(tree).kernels] == ["vllm/a.py::softplus", "vllm/a.py::softplus#2"]
+
+
+def test_files_that_cannot_be_read_are_problems(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/broken.py": "import triton\n@triton.jit\ndef (:\n"})
+    (tree / "vllm/latin.py").write_bytes(b"import triton\nname = 'jit \xe9'\n")
+    (tree / "vllm/away.py").symlink_to("/nowhere/away.py")
+    (tree / "vllm/loop").symlink_to(tree / "vllm")
+    with (tree / "vllm/huge.py").open("wb") as huge:
+        huge.truncate(100 << 20)
+    (tree / ".venv").mkdir()
+    (tree / ".venv/skipped.py").write_text("def (")
+    problems = {problem.path: (problem.line, problem.reason) for problem in scan_tree(tree).problems}
+    assert problems.keys() == {"vllm/away.py", "vllm/broken.py", "vllm/huge.py", "vllm/latin.py"}
+    assert problems["vllm/broken.py"] == (3, "not Python: invalid syntax")
+    assert problems["vllm/huge.py"] == (None, "larger than 8 MB, so not read")
+    assert problems["vllm/away.py"] == (None, "No such file or directory")
+
+
+def test_a_byte_order_mark_is_no_problem(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/a.py": "\ufeff" + KERNEL})
+    assert len(scan_tree(tree).kernels) == 1
+
+
+def test_real_files_in_path_and_line_order(sglang_tree: Path) -> None:
+    scan = scan_tree(sglang_tree)
+    assert [(kernel.name, kernel.role) for kernel in scan.kernels] == [
+        ("merge_state_kernel", "kernel"),
+        ("fused_dual_residual_rmsnorm_kernel", "kernel"),
+        ("fused_rmsnorm_kernel", "kernel"),
+    ]
+    assert [host.qualname for host in scan.kernels[1].launchers] == ["fused_dual_residual_rmsnorm"]
+    assert scan.problems == ()
+
+
+def test_a_kernel_is_found_by_id_name_or_launcher(sglang_tree: Path) -> None:
+    scan = scan_tree(sglang_tree)
+    wanted: Kernel = scan.kernels[0]
+    for text in (wanted.id, "merge_state_kernel", "merge_state_triton"):
+        assert find_kernel(scan, text) == wanted
+
+
+def test_an_unknown_kernel_is_answered_with_the_nearest(sglang_tree: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_kernel(scan_tree(sglang_tree), "merge_stat_kernel")
+    assert str(caught.value) == (
+        f"{sglang_tree}: no kernel 'merge_stat_kernel'; "
+        "nearest: sglang/kernels/ops/attention/merge_state.py::merge_state_kernel, "
+        "sglang/kernels/ops/elementwise/elementwise.py::fused_rmsnorm_kernel"
+    )
+
+
+def test_a_name_that_fits_several_is_answered_with_their_ids(write_tree: WriteTree) -> None:
+    scan = scan_tree(write_tree({"vllm/a.py": KERNEL, "vllm/b.py": KERNEL}))
+    with pytest.raises(UsageError) as caught:
+        find_kernel(scan, "kernel")
+    assert str(caught.value) == "'kernel' names 2 kernels: vllm/a.py::kernel, vllm/b.py::kernel; give the whole id"
