@@ -48,7 +48,7 @@ def contract_for(kernel_source: str, kernel: str, entry: str, framework: str) ->
             return known.derived
     from extract.derive import derive  # it runs code in children, which the catalogue has no need of
 
-    return derive(kernel_source, kernel, entry, framework)
+    return derive(kernel_source, entry, framework)
 
 
 @functools.cache

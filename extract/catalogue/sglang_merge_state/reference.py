@@ -11,7 +11,5 @@ def reference(prefix_output, prefix_lse, suffix_output, suffix_lse, output=None,
     top = torch.maximum(prefix, suffix)
     prefix_weight, suffix_weight = torch.exp(prefix - top), torch.exp(suffix - top)
     total = prefix_weight + suffix_weight
-    merged = (
-        prefix_output * (prefix_weight / total)[..., None] + suffix_output * (suffix_weight / total)[..., None]
-    )
+    merged = prefix_output * (prefix_weight / total)[..., None] + suffix_output * (suffix_weight / total)[..., None]
     return {"return[0]": merged, "return[1]": torch.log(total) + top}

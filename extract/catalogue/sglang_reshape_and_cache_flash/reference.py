@@ -1,9 +1,7 @@
 """Float64 recomputation of reshape_and_cache_flash: rows written to their slots, all other slots untouched."""
 
 
-def reference(
-    key, value, key_cache, value_cache, slot_mapping, swa_slot_mapping=None, k_scale=None, v_scale=None
-):
+def reference(key, value, key_cache, value_cache, slot_mapping, swa_slot_mapping=None, k_scale=None, v_scale=None):
     """Arguments as the launcher's, floating ones in float64; gives the truth of each leaf by its path."""
     return {
         "argument key_cache": written(key, key_cache, slot_mapping, k_scale),

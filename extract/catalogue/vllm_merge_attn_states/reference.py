@@ -22,9 +22,7 @@ def reference(
     empty = top == -infinity
     prefix_weight, suffix_weight = torch.exp(prefix - top), torch.exp(suffix - top)
     total = prefix_weight + suffix_weight
-    merged = (
-        prefix_output * (prefix_weight / total).T[..., None] + suffix_output * (suffix_weight / total).T[..., None]
-    )
+    merged = prefix_output * (prefix_weight / total).T[..., None] + suffix_output * (suffix_weight / total).T[..., None]
     merged = torch.where(empty.T[..., None], 0.0, merged)
     merged_lse = torch.where(empty, -infinity, torch.log(total) + top)
     with_context = tokens if prefill_tokens_with_context is None else prefill_tokens_with_context

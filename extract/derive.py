@@ -1,0 +1,276 @@
+"""Derives the contract of a launcher that nobody has written one for: read its text, guess, run, correct, verify.
+
+A guess is believed only after the launcher has run on it under the Triton interpreter, on two sets of sizes, without an
+error, without an access outside its tensors, and with results that change with its inputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extract.contract import Derived, NotDerivable
+from extract.derive_guess import LADDER, UNBOUND, Guess, evaluated, first_guess, names_in, shapes_of
+from extract.derive_hints import read_hints
+from extract.derive_workloads import finished
+from kmaint import wire
+from kmaint.child import clean_environment, conversing
+from kmaint.records.workload import Binding
+
+HERE = Path(__file__).parent
+SEARCH_LIMIT_S = 60.0
+MOST_TRIALS = 160
+DTYPES = ("bfloat16", "float16", "float32")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the trials of one guess did, one for each set of sizes; see derive_probe.trial for the keys."""
+
+    trials: tuple[dict[str, Any], ...]
+
+    @property
+    def error(self) -> str:
+        return next((trial["error"] for trial in self.trials if trial["error"]), "")
+
+    @property
+    def outside(self) -> set[str]:
+        return {name for trial in self.trials for name in trial["outside"]}
+
+    @property
+    def clean(self) -> bool:
+        wrote = all(trial["outputs"] for trial in self.trials)
+        return wrote and not self.error and not self.outside and not any(trial["overrun"] for trial in self.trials)
+
+    @property
+    def score(self) -> tuple[int, int, int]:
+        """Higher is nearer: fewer errors, then more reached, then fewer tensors run past."""
+        errors = sum(bool(trial["error"]) for trial in self.trials)
+        reached = sum(bool(trial["extents"]) for trial in self.trials)
+        return -errors, reached, -len(self.outside) - sum(trial["overrun"] for trial in self.trials)
+
+
+class Prober:
+    """Makes trials in a child that is killed with all its forks."""
+
+    def __init__(self, process: Any, folder: Path, entry: str) -> None:
+        self._process, self._count = process, 0
+        self._deadline = time.monotonic() + SEARCH_LIMIT_S
+        self._ask({"folder": str(folder), "entry": entry})
+
+    @property
+    def exhausted(self) -> bool:
+        return self._count >= MOST_TRIALS or time.monotonic() > self._deadline
+
+    def run(self, guess: Guess) -> Seen:
+        """The guess on both sets of sizes."""
+        return Seen(tuple(self.once(guess, guess.bindings(which)) for which in (0, 1)))
+
+    def once(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "float32", seed: int = 1) -> dict[str, Any]:
+        """The guess on one set of sizes."""
+        self._count += 1
+        case = {"seed": seed, **axes, "DT": dtype}
+        return self._ask({"contract": wire.dump(guess.contract()), "case": case})
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise NotDerivable("the kernel's file cannot be imported under the Triton interpreter") from error
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise NotDerivable("the kernel's file cannot be imported under the Triton interpreter")
+        return dict(json.loads(answer))
+
+
+def derive(kernel_source: str, entry: str, framework: str) -> Derived:
+    """A contract found by search; NotDerivable with the argument or error on which the search ended."""
+    try:
+        hints = read_hints(kernel_source, entry)
+    except (LookupError, SyntaxError) as error:
+        raise NotDerivable(str(error.args[0])) from error
+    guess = first_guess(hints)
+    if not guess.shapes:
+        raise NotDerivable(f"{entry}: none of its parameters is known to be a tensor")
+    with tempfile.TemporaryDirectory(prefix="kmaint-derive-") as scratch:
+        folder = Path(scratch)
+        (folder / "kernel.py").write_text(kernel_source)
+        shutil.copytree(HERE / "runtime", folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copyfile(HERE / "derive_probe.py", folder / "derive_probe.py")
+        environment = clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)})
+        with conversing([sys.executable, "-m", "derive_probe"], env=environment, cwd=folder) as process:
+            prober = Prober(process, folder, entry)
+            guess = search(prober, guess)
+            guess = with_bounds(prober, guess)
+            dtypes = verified(prober, guess)
+            seen = prober.run(guess)
+    contract = finished(guess, seen.trials, dtypes, gated="mul" in entry or "glu" in entry)
+    return Derived(contract=contract, op=f"{framework}.{entry.lstrip('_')}", compute="kernel", reference=None)
+
+
+def search(prober: Prober, guess: Guess) -> Guess:
+    """The first guess that runs clean: climbs from guess to better guess, one change at a time."""
+    seen = prober.run(guess)
+    while not seen.clean:
+        for changed in itertools.chain(solved(guess, seen), alternatives(guess, seen)):
+            if prober.exhausted:
+                raise NotDerivable(reason(guess, seen, "search ended"))
+            tried = prober.run(changed)
+            if tried.clean or tried.score > seen.score:
+                guess, seen = changed, tried
+                break
+        else:
+            raise NotDerivable(reason(guess, seen, "no guess fits"))
+    return tightened(prober, guess, seen)
+
+
+def reason(guess: Guess, seen: Seen, prefix: str) -> str:
+    """Why the search ended, in one line that names an argument where one is known."""
+    if seen.error:
+        named = next(
+            (name for name in guess.order if f"'{name}'" in seen.error or f" {name} " in f" {seen.error} "), ""
+        )
+        line = next((trial["line"] for trial in seen.trials if trial["error"]), 0)
+        return f"{prefix}: {named + ': ' if named else ''}{seen.error} (kernel.py line {line})"
+    if seen.outside:
+        name = min(seen.outside)
+        return f"{prefix}: {name}: accessed outside shape {', '.join(guess.shapes[name])}"
+    return f"{prefix}: the launcher runs but writes nothing, or past a tensor of its own"
+
+
+def solved(guess: Guess, seen: Seen) -> Iterator[Guess]:
+    """Guesses in which a tensor that was run past, or of which nothing was known, gets the size that was touched."""
+    for name in sorted(seen.outside | {n for n in guess.shapes if guess.shapes[n] == (UNBOUND,)}):
+        extents = [trial["extents"].get(name) for trial in seen.trials]
+        if not all(extents) or any(extent[0] < 0 for extent in extents):
+            continue
+        wanted = tuple(extent[1] + 1 for extent in extents)
+        for shape in shapes_of(guess, name, wanted):
+            yield guess.but(shapes={**guess.shapes, name: shape})
+
+
+def alternatives(guess: Guess, seen: Seen) -> Iterator[Guess]:
+    """Guesses one change away, the likeliest first."""
+    for rung in range(guess.rung + 1, len(LADDER)):
+        yield guess.but(rung=rung)
+    yield from _other_shapes(guess, seen)
+    yield from _other_scalars(guess)
+    for name, kind in guess.dtypes.items():
+        if kind == "DT" and name not in seen.outside:
+            yield guess.but(dtypes={**guess.dtypes, name: "int64"}, values={**guess.values, name: ("index", "1")})
+    for name in guess.free:
+        yield guess.but(
+            shapes={k: v for k, v in guess.shapes.items() if k != name}, scalars={**guess.scalars, name: None}
+        )
+    for rung in range(guess.rung):
+        yield guess.but(rung=rung)
+
+
+def _other_shapes(guess: Guess, seen: Seen) -> Iterator[Guess]:
+    known = list(dict.fromkeys(shape for shape in guess.shapes.values() if shape != (UNBOUND,)))
+    labels = guess.axes()
+    first = [
+        ("rows", "hidden_dim"),
+        ("rows", "heads", "head_dim"),
+        ("rows",),
+        ("batch", "rows", "hidden_dim"),
+        ("rows", "heads", "rows_2", "head_dim"),
+    ]
+    for name, shape in guess.shapes.items():
+        if name in guess.free or name in seen.outside:
+            lasts = [known_shape[-1:] for known_shape in known] + [
+                known_shape[:-1] for known_shape in known if len(known_shape) > 1
+            ]
+            for other in dict.fromkeys([*known, *lasts, *((axis,) for axis in labels), *first]):
+                if other != shape and (name in guess.free or len(other) == len(shape)):
+                    yield guess.but(shapes={**guess.shapes, name: other})
+    free = [name for name in guess.shapes if name in guess.free]
+    if len(free) > 1:
+        for other in first:
+            yield guess.but(shapes={**guess.shapes, **dict.fromkeys(free, other)})
+
+
+def _other_scalars(guess: Guess) -> Iterator[Guess]:
+    sized = {axis for shape in guess.shapes.values() for size in shape for axis in names_in(size)}
+    for name, value in guess.scalars.items():
+        if value == f"={name}" and name in sized:
+            continue
+        options: list[object] = [f"={axis}" for axis in sorted(sized)]
+        options += [True, False, 1, 2, 1e-6, 0.5, {"dtype": "DT"}, None, "auto"]
+        for option in options:
+            if option != value or type(option) is not type(value):
+                yield guess.but(scalars={**guess.scalars, name: option})
+
+
+def tightened(prober: Prober, guess: Guess, seen: Seen) -> Guess:
+    """The same guess with tensors of unknown size brought down to what is touched of them."""
+    for name, shape in guess.shapes.items():
+        if shape != (UNBOUND,):
+            continue
+        if not any(trial["extents"].get(name) for trial in seen.trials):
+            raise NotDerivable(f"{name}: nothing says its shape, and the kernel never touches it")
+        for changed in solved(guess.but(free=guess.free | {name}), seen):
+            if changed.shapes[name] != shape and prober.run(changed).clean:
+                guess = changed
+                break
+        else:
+            raise NotDerivable(f"{name}: the {seen.trials[0]['extents'][name][1] + 1} elements touched fit no sizes")
+    return guess
+
+
+def with_bounds(prober: Prober, guess: Guess) -> Guess:
+    """The guess with the largest size below which each index tensor's values may lie."""
+    for name, (kind, bound) in guess.values.items():
+        if kind != "index":
+            continue
+        leading = [shape[0] for other, shape in guess.shapes.items() if other != name and shape[0].isidentifier()]
+        own = {axis for size in guess.shapes[name] for axis in names_in(size)}
+        ordered = sorted(dict.fromkeys([*leading, *guess.axes()]), key=lambda axis: axis in own)
+        for axis in ordered:
+            changed = guess.but(values={**guess.values, name: (kind, axis)})
+            if axis != bound and not prober.exhausted and prober.run(changed).clean:
+                guess = _distinct(prober, changed, name, axis)
+                break
+    return guess
+
+
+def _distinct(prober: Prober, guess: Guess, name: str, axis: str) -> Guess:
+    """Where an index says where to write, no two of its values may be equal: the outcome would depend on the order."""
+    trial = prober.once(guess, guess.bindings(0))
+    written_by_index = any(axis in guess.shapes[stored][:1] for stored in trial["stored"])
+    if not written_by_index:
+        return guess
+    count = " * ".join(f"({size})" for size in guess.shapes[name])
+    changed = guess.but(
+        values={**guess.values, name: ("permutation", axis)},
+        constraints=(*guess.constraints, f"{count} <= {axis}"),
+    )
+    fits = all(evaluated(count, bound) <= evaluated(axis, bound) for bound in map(changed.bindings, (0, 1)))
+    return changed if fits and prober.run(changed).clean else guess
+
+
+def verified(prober: Prober, guess: Guess) -> tuple[str, ...]:
+    """The floating dtypes on which the guess runs; NotDerivable where its results do not follow from its inputs."""
+    first, second = guess.bindings(0), guess.bindings(1)
+    if prober.once(guess, first)["digest"] == prober.once(guess, first, seed=2)["digest"]:
+        raise NotDerivable("the results are the same whatever the inputs")
+    if "DT" not in guess.dtypes.values() and {"dtype": "DT"} not in guess.scalars.values():
+        return ()
+    runs = [
+        dtype
+        for dtype in DTYPES
+        if Seen((prober.once(guess, first, dtype=dtype), prober.once(guess, second, dtype=dtype))).clean
+    ]
+    if not runs:
+        raise NotDerivable("no floating dtype runs on both sets of sizes")
+    return tuple(runs)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from extract.contract import CATALOGUE, Entry, catalogue, contract_for, read_entry
+from extract.runtime import cases
+from kmaint import wire
+from kmaint.child import clean_environment, run_child
+
+HERE = Path(__file__).parent / "cases"
+ALLOWED = {
+    "torch.float64": 1e-12,
+    "torch.float32": 1e-5,
+    "torch.bfloat16": 2e-2,
+    "torch.float16": 3e-3,
+    "torch.int8": 8e-3,
+}
+"""Of the largest value: a few roundings of the dtype; int8 is cut off, not rounded."""
+CASES = {"vllm_unified_attention": 4}
+FOLDERS = [path.parent.name for path in sorted(CATALOGUE.glob("*/contract.toml"))]
+
+
+@pytest.fixture(scope="module")
+def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
+    """Largest error of each launcher by output dtype; all run in one child, since importing torch takes seconds."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    shutil.copytree(CATALOGUE.parent / "runtime", folder / "runtime")
+    words = []
+    for name in FOLDERS:
+        entry = read_entry(CATALOGUE / name)
+        (folder / name).mkdir()
+        shutil.copyfile(HERE / "catalogue" / f"{name}.py", folder / name / "kernel.py")
+        (folder / name / "reference.py").write_text(entry.derived.reference or "")
+        (folder / name / "workloads.json").write_text(json.dumps(wire.dump(entry.derived.contract)))
+        words.append(f"{name}={entry.entry}={CASES.get(name, 8)}")
+    environment = clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)})
+    argv = [sys.executable, HERE / "compare_with_reference.py", folder, *words]
+    finished = run_child(argv, timeout_s=240, env=environment)
+    assert finished.code == 0, finished.stderr
+    return wire.load(dict[str, dict[str, float]], json.loads(finished.stdout))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_launcher_agrees_with_its_reference(name: str, errors: dict[str, dict[str, float]]) -> None:
+    worst = errors[name]
+    assert worst and all(error <= ALLOWED[dtype] for dtype, error in worst.items()), worst
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.derived.op)
+def test_every_workload_is_a_call_that_the_contract_admits(entry: Entry) -> None:
+    contract = entry.derived.contract
+    bound = {axis.name for axis in contract.axes}
+    assert contract.workloads
+    for workload in contract.workloads:
+        assert workload.axes.keys() == bound
+        assert all(cases.evaluate(constraint, workload.axes) for constraint in contract.constraints)
+        assert cases.evaluate(contract.traffic, workload.axes) > 0
+        assert all(kind in cases.CONTENTS for kind in (argument.values for argument in contract.arguments))
+        for argument in contract.arguments:
+            assert set(argument.layouts) <= set(cases.LAYOUTS)
+
+
+def test_traffic_counts_each_byte_once() -> None:
+    entry = next(entry for entry in catalogue() if entry.derived.op == "sglang.silu_and_mul")
+    workload = next(w for w in entry.derived.contract.workloads if w.name == "T1024")
+    assert cases.evaluate(entry.derived.contract.traffic, workload.axes) == 1024 * 14336 * 2 * 3
+
+
+def test_a_known_launcher_is_found_by_each_of_its_kernels() -> None:
+    for kernel in ("kernel_unified_attention", "reduce_segments"):
+        assert contract_for("", kernel, "unified_attention", "vllm").op == "vllm.unified_attention"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extract.contract import NotDerivable, contract_for
+
+HERE = Path(__file__).parent / "cases"
+SHIFT = """
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def shift_kernel(x_ptr, table_ptr, out_ptr, n, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    row = tl.load(table_ptr + tl.program_id(0))
+    x = tl.load(x_ptr + row * n + at, mask=at < n)
+    tl.store(out_ptr + tl.program_id(0) * n + at, x, mask=at < n)
+
+
+def shift(x, table, out):
+    n = out.shape[1]
+    shift_kernel[(table.shape[0],)](x, table, out, n, triton.next_power_of_2(n))
+
+
+def constant(number):
+    return number
+"""
+
+
+def test_a_row_wise_kernel() -> None:
+    source = (HERE / "gelu_and_mul.py").read_text()
+    derived = contract_for(source, "gelu_and_mul_kernel", "gelu_and_mul_triton", "sglang")
+    contract = derived.contract
+    assert derived.op == "sglang.gelu_and_mul_triton" and derived.reference is None
+    assert [(a.name, a.shape, a.dtype) for a in contract.arguments] == [
+        ("hidden_states", ("bs", "in_hidden_dim"), "DT")
+    ]
+    assert contract.constraints == ("(in_hidden_dim) % (2) == 0",)
+    assert contract.traffic == "(bs)*(in_hidden_dim)*itemsize(DT) + (bs)*(in_hidden_dim // 2)*itemsize(DT)"
+    assert {w.axes["in_hidden_dim"] for w in contract.workloads} == {2 * 14336, 2 * 12288}
+    assert {w.origin for w in contract.workloads} == {"derived"}
+
+
+def test_sizes_that_only_a_run_can_tell() -> None:
+    contract = contract_for(SHIFT, "shift_kernel", "shift", "vllm").contract
+    arguments = {argument.name: argument for argument in contract.arguments}
+    assert len(arguments["out"].shape) == 2 and len(arguments["table"].shape) == 1
+    assert arguments["table"].dtype == "int64" and arguments["table"].values in ("index", "permutation")
+
+
+def test_no_tensor() -> None:
+    with pytest.raises(NotDerivable) as raised:
+        contract_for(SHIFT, "shift_kernel", "constant", "vllm")
+    assert str(raised.value) == "constant: none of its parameters is known to be a tensor"
