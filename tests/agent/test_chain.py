@@ -1,0 +1,189 @@
+"""The chain, on a real kernel and through the real gate: what it yields, when it stops, how it goes on after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kmaint import wire
+from kmaint.agent.chain import Session, improve, original
+from kmaint.agent.screening import TABLE, remembered
+from kmaint.agent.scripted import Script, Scripted, read_folder
+from kmaint.agent.strategies import lines
+from kmaint.agent.winner import choose_winner
+from kmaint.evaluate import Bench
+from kmaint.records.evaluation import Evaluation, Passed, Profile
+from kmaint.records.harness import Harness
+from kmaint.records.run import Budget, Run
+from kmaint.records.workload import Json
+from kmaint.store import Store
+from tests.agent.conftest import CASES, MACHINE, PROFILE, Judged
+
+judged = Judged()
+Noted = list[tuple[str, Json]]
+
+
+def session_with(harness: Harness, bench: Bench, noted: Noted, *, budget: Budget | None = None) -> Session:
+    return Session(
+        harness=harness,
+        bench=bench,
+        provider=read_folder(CASES / "scripts"),
+        strategy=lines,
+        budget=budget or Budget(),
+        baseline=PROFILE,
+        note=lambda kind, said: noted.append((kind, said)),
+    )
+
+
+def summary(evaluations: Sequence[Evaluation]) -> list[tuple[str, str]]:
+    return [(one.candidate.plan.edit, one.verdict.kind) for one in evaluations]
+
+
+@pytest.fixture(scope="module")
+def noted() -> Noted:
+    return []
+
+
+@pytest.fixture(scope="module")
+def found(harness: Harness, bench: Bench, noted: Noted) -> list[Evaluation]:
+    """A whole run: a wrong candidate, its repair, and one that does not build."""
+    return list(improve(session_with(harness, bench, noted), []))
+
+
+EXPECTED = [("1-many-warps", "wrong"), ("1-many-warps.1", "passed"), ("2-unknown-name", "not_built")]
+
+
+def test_every_attempt_ends_in_a_verdict_and_a_wrong_one_is_repaired(found: list[Evaluation]) -> None:
+    wrong, repaired, not_built = found
+    assert summary(found) == EXPECTED
+    assert repaired.candidate.parent == wrong.candidate.id
+    assert (wrong.candidate.parent, not_built.candidate.parent) == (None, None)
+    assert repaired.candidate.plan.why == "Sixteen warps a program, and one division instead of two."
+    assert not isinstance(not_built.verdict, Passed)
+    assert "prefix_scale is not defined" in not_built.verdict.reason
+
+
+def test_what_happened_is_written_down_as_it_happens(found: list[Evaluation], noted: Noted) -> None:
+    kinds = [kind for kind, _ in noted]
+    assert kinds == ["screening", "plan", "screening", "plan", "screening", "plan", "stopped"]
+    assert noted[-1][1] == {"reason": "the provider has no proposal left", "candidates": 3}
+    assert noted[3][1] == {
+        "candidate": found[1].candidate.id,
+        "parent": found[0].candidate.id,
+        "plan": wire.dump(found[1].candidate.plan),
+    }
+
+
+def test_without_a_gpu_the_winner_is_chosen_by_estimate_and_holds_no_time(found: list[Evaluation]) -> None:
+    winner = choose_winner(found)
+    assert winner == found[1]
+    assert isinstance(winner.verdict, Passed)
+    assert (winner.verdict.timing, winner.verdict.win, winner.verdict.profile.estimated) == (None, False, True)
+
+
+@pytest.mark.parametrize("budget", [Budget(candidates=2, minutes=None), Budget(candidates=None, minutes=0.001)])
+def test_a_spent_budget_stops_before_the_next_candidate(harness: Harness, bench: Bench, budget: Budget) -> None:
+    said: Noted = []
+    history = [judged.wrong("a"), judged.wrong("b")]
+    assert list(improve(session_with(harness, bench, said, budget=budget), history)) == []
+    spent = "2 candidates" if budget.candidates else "0.001 minutes"
+    assert said == [("stopped", {"reason": f"the budget of {spent} is spent", "candidates": 2})]
+
+
+def test_the_original_and_what_was_judged_before_are_never_run_again(
+    harness: Harness, bench: Bench, found: list[Evaluation]
+) -> None:
+    """A provider that proposes only those: both are turned down, and said to be."""
+
+    class Stubborn(Scripted):
+        def propose(self, request: object) -> object:  # type: ignore[override]
+            return self.scripts[0].first
+
+    for source in (original(harness), found[2].candidate.source):
+        said: Noted = []
+        first = replace(read_folder(CASES / "scripts").scripts[0].first, source=source)
+        provider = Stubborn(scripts=(Script(first=first, repairs=()),))
+        session = replace(session_with(harness, bench, said), provider=provider)  # type: ignore[arg-type]
+        ranks = remembered([{wire.digest(source): {"ratio": 1.0, "estimated": True, "reason": ""}}])
+        assert list(improve(replace(session, ranks=ranks), found[2:])) == []
+        assert {kind for kind, _ in said} == {"duplicate", "stopped"}
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_not_been_killed(
+    harness: Harness, bench: Bench, found: list[Evaluation], noted: Noted
+) -> None:
+    said: Noted = []
+    ranks = remembered(payload for kind, payload in noted if kind == TABLE)
+    rest = list(improve(replace(session_with(harness, bench, said), ranks=ranks), found[:2]))
+    assert [one.candidate for one in rest] == [found[2].candidate]
+    assert said == noted[5:]
+
+
+RUN = Run(
+    id="merge-1a2b",
+    harness="merge_state",
+    kernel="merge_state.py::merge_state_kernel",
+    provider="scripted",
+    strategy="lines",
+    budget=Budget(),
+    state="running",
+    created="2026-11-01T00:00:00",
+    environment=MACHINE,
+)
+
+
+def run_with_store(folder: Path, state: Path, profile: Profile) -> None:
+    """What the workflow does with a run, from its beginning or from where it was left."""
+    from kmaint.evaluate import open_bench
+    from kmaint.folder import read_harness
+
+    with Store(state) as store:
+        history = store.begin(RUN).evaluations
+        ranks = remembered(event.payload for event in store.events(RUN.id) if event.kind == TABLE)
+        session = session_with(read_harness(folder), open_bench(device="none"), [])
+        session = replace(session, ranks=ranks, note=lambda kind, said: store.note(RUN.id, kind, said))
+        for evaluation in improve(replace(session, baseline=profile), history):
+            store.record(RUN.id, evaluation)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.agent.conftest import PROFILE
+from tests.agent.test_chain import run_with_store
+run_with_store(Path(sys.argv[1]), Path(sys.argv[2]), PROFILE)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_the_middle_ends_with_the_same_evaluations_and_nothing_twice(
+    harness: Harness, tmp_path: Path
+) -> None:
+    root = Path(__file__).parents[2]
+    argv = [sys.executable, "-c", CHILD, str(harness.folder), str(tmp_path)]
+    with (
+        Store(tmp_path) as store,
+        subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(root)}, start_new_session=True) as child,
+    ):
+        store.begin(RUN)
+        while not store.run(RUN.id).evaluations and child.poll() is None:
+            time.sleep(0.1)
+        os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == -signal.SIGKILL
+    with Store(tmp_path) as store:
+        assert summary(store.run(RUN.id).evaluations) == EXPECTED[:1]
+    run_with_store(harness.folder, tmp_path, PROFILE)
+    with Store(tmp_path) as store:
+        evaluations, events = store.run(RUN.id).evaluations, store.events(RUN.id)
+    assert summary(evaluations) == EXPECTED
+    written = {file.stem: file.read_text() for file in (CASES / "scripts").glob("*.py")}
+    assert {one.candidate.plan.edit: one.candidate.source for one in evaluations} == written
+    assert [event.kind for event in events].count("stopped") == 1
