@@ -18,7 +18,7 @@ import pytest
 
 from kmaint import wire
 from kmaint.errors import UsageError
-from kmaint.records.evaluation import Candidate, Environment, Evaluation, Plan, Wrong
+from kmaint.records.evaluation import Candidate, Environment, Evaluation, Plan, Profile, Wrong
 from kmaint.records.run import Budget, Run
 from kmaint.store import DATABASE, Store
 
@@ -46,6 +46,7 @@ MACHINE = Environment(
     l2_bytes=None,
     memory_bandwidth_gbps=None,
 )
+BASELINE = Profile(bottleneck="memory", estimated=True, resources=(), roofline_fraction=0.4, next_step="time it")
 
 
 def evaluation(source: str, log: str = "") -> Evaluation:
@@ -65,9 +66,11 @@ def test_a_run_is_read_back_as_it_was_recorded(tmp_path: Path) -> None:
         store.begin(RUN)
         for one in found:
             store.record(RUN.id, one)
+        store.keep_baseline(RUN.id, BASELINE)
         store.finish(RUN.id, "won", found[1].candidate.id)
     with Store(tmp_path) as store:
-        assert store.run(RUN.id) == replace(RUN, evaluations=found, state="won", best=found[1].candidate.id)
+        best = found[1].candidate.id
+        assert store.run(RUN.id) == replace(RUN, evaluations=found, state="won", best=best, baseline=BASELINE)
         assert store.runs() == [store.run("merge")]
 
 
@@ -87,7 +90,7 @@ def test_events_keep_their_order_and_may_hold_records(tmp_path: Path) -> None:
         store.note(RUN.id, "stopped", {"reason": "no idea left"})
         events = store.events(RUN.id)
     assert [(event.kind, event.payload) for event in events] == [
-        ("plan", {"bottleneck": "memory", "edit": "wider loads", "why": "two bytes a thread", "anchor": [3, 9]}),
+        ("plan", wire.dump(evaluation("a").candidate.plan)),
         ("stopped", {"reason": "no idea left"}),
     ]
     assert events[0].number < events[1].number

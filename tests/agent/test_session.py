@@ -1,0 +1,41 @@
+"""A session opened from the settings, and again from what the run noted before."""
+
+from __future__ import annotations
+
+import pytest
+
+from kmaint import wire
+from kmaint.agent.session import open_session
+from kmaint.agent.strategies import greedy
+from kmaint.config import load_config
+from kmaint.errors import UsageError
+from kmaint.evaluate import Bench, Screened
+from kmaint.records.harness import Harness
+from kmaint.records.run import Budget
+from kmaint.store import Event
+from tests.agent.conftest import PROFILE
+
+
+def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench) -> None:
+    rank = Screened(ratio=1.25, estimated=True)
+    events = [
+        Event(number=1, at="", kind="baseline", payload=wire.dump(PROFILE)),
+        Event(number=2, at="", kind="screening", payload={"0123456789ab": wire.dump(rank)}),
+        Event(number=3, at="", kind="plan", payload={}),
+    ]
+    said: list[str] = []
+    config = load_config(strategy="greedy", candidates=7, minutes=3.0)
+    session = open_session(harness, bench, config, note=lambda kind, _payload: said.append(kind), events=events)
+    assert (session.baseline, session.ranks) == (PROFILE, {"0123456789ab": rank})
+    assert (session.strategy, session.budget, session.provider.name) == (
+        greedy,
+        Budget(candidates=7, minutes=3.0),
+        "builtin",
+    )
+    assert said == []
+
+
+def test_a_wrong_setting_is_answered_before_anything_slow(harness: Harness, bench: Bench) -> None:
+    with pytest.raises(UsageError) as error:
+        open_session(harness, bench, load_config(strategy="breadth"))
+    assert str(error.value) == "no strategy 'breadth'; there are lines, greedy"
