@@ -311,7 +311,9 @@ def _pointer_uses(kernel: ast.FunctionDef) -> tuple[set[str], set[str], set[str]
     parameters = {argument.arg for argument in kernel.args.args}
     origin: dict[str, set[str]] = {name: {name} for name in parameters}
     loaded_from: dict[str, set[str]] = {}
-    loaded, stored, indices = set(), set(), set()
+    loaded: set[str] = set()
+    stored: set[str] = set()
+    indices: set[str] = set()
     for node in sorted(
         (n for n in ast.walk(kernel) if isinstance(n, ast.Assign | ast.AugAssign | ast.Call)),
         key=lambda n: (n.lineno, isinstance(n, ast.Assign)),
@@ -371,7 +373,7 @@ def _comments(source: str, function: ast.FunctionDef) -> dict[str, tuple[str, ..
 
 def _documented(function: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
     """Shapes that the docstring gives to arguments."""
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for line in (ast.get_docstring(function) or "").splitlines():
         named = DOC_LINE.match(line)
         if named and (shape := BRACKETED.search(named["text"])) and (sizes := _sizes(shape[1])):

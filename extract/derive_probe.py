@@ -92,7 +92,7 @@ class Watch:
 
 def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]:
     """What one call did: its error with the line of kernel.py, extents in elements, what was written, and a digest."""
-    cases.GUARD = GUARD_BYTES
+    setattr(cases, "GUARD", GUARD_BYTES)  # noqa: B010 - a module that only the child can name
     call = cases.build(contract, case, "cpu")
     allocations = cases.Allocations()
     watch = Watch(call.buffers, allocations.buffers)

@@ -172,11 +172,11 @@ def traffic(guess: Guess, trials: tuple[dict[str, Any], ...]) -> str:
             parts.append(_bytes(times, shape, guess.dtypes[name]))
     for position, (number, dtype) in enumerate(first["returned"]):
         wanted = (number, trials[1]["returned"][position][0])
-        shape = _returned_shape(guess, wanted)
-        if shape is None:
+        returned = _returned_shape(guess, wanted)
+        if returned is None:
             return ""
         named = dtype.removeprefix("torch.")
-        parts.append(_bytes(1, shape, "DT" if named == "float32" and "DT" in guess.dtypes.values() else named))
+        parts.append(_bytes(1, returned, "DT" if named == "float32" and "DT" in guess.dtypes.values() else named))
     return " + ".join(parts)
 
 

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import torch
 
 from .cases import Case, Contract, Leaf, Outcome, perform
+from .interpreter import mend
 
 CALL_LIMIT_S = 60.0
 """One call's limit, the candidate's import and first compilation included."""
@@ -49,6 +50,7 @@ class Subject(Protocol):
 
 def load(path: Path, name: str) -> ModuleType:
     """Import a file as a module of that name; its own folder is not searched, the harness's is."""
+    mend()
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

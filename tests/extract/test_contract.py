@@ -39,7 +39,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, floa
         (folder / name / "workloads.json").write_text(json.dumps(wire.dump(entry.derived.contract)))
         words.append(f"{name}={entry.entry}={CASES.get(name, 8)}")
     environment = clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)})
-    argv = [sys.executable, HERE / "compare_with_reference.py", folder, *words]
+    argv: list[str | Path] = [sys.executable, HERE / "compare_with_reference.py", folder, *words]
     finished = run_child(argv, timeout_s=240, env=environment)
     assert finished.code == 0, finished.stderr
     return wire.load(dict[str, dict[str, float]], json.loads(finished.stdout))
