@@ -1,0 +1,119 @@
+"""Finds the launches of a kernel in the host code, and follows what they pass back to where it is written."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from kmaint.agent.transforms.base import NotApplicable, Subject
+from kmaint.agent.transforms.source import OTHER_PLATFORM, Function, Source, assignments, parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One `kernel[grid](...)`: the host function it stands in, and each kernel parameter's argument."""
+
+    host: Function
+    kernel: str
+    call: ast.Call
+    grid: ast.expr
+    arguments: dict[str, ast.expr]
+
+    @property
+    def options(self) -> list[ast.expr]:
+        """What is unpacked into the call by `**`."""
+        return [keyword.value for keyword in self.call.keywords if keyword.arg is None]
+
+
+def launches(source: Source, subject: Subject) -> list[Launch]:
+    """Launches of the subject's kernel reachable from its entry; raises NotApplicable when there is none."""
+    found = [launch for launch in all_launches(source, subject.entry) if launch.kernel == subject.kernel]
+    if not found:
+        raise NotApplicable(f"{subject.entry} does not launch {subject.kernel}[grid](...)")
+    return found
+
+
+def all_launches(source: Source, entry: str) -> list[Launch]:
+    """Every launch reachable from the entry inside this file, in source order."""
+    found = []
+    for host in reachable(source, entry):
+        for call in ast.walk(host):
+            match call:
+                case ast.Call(func=ast.Subscript(value=ast.Name(id=kernel), slice=grid)) if kernel in source.functions:
+                    arguments = _bound(call, parameters(source.functions[kernel]))
+                    found.append(Launch(host=host, kernel=kernel, call=call, grid=grid, arguments=arguments))
+    return sorted(found, key=lambda launch: launch.call.lineno)
+
+
+def reachable(source: Source, entry: str) -> list[Function]:
+    """The entry and the functions of this file that it calls, directly or not."""
+    found: list[Function] = []
+    waiting = [entry]
+    while waiting:
+        function = source.function(waiting.pop())
+        if function not in found:
+            found.append(function)
+            called = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+            waiting += [name.id for name in called if isinstance(name, ast.Name) and name.id in source.functions]
+    return found
+
+
+def default_values(host: Function, name: str) -> list[ast.expr]:
+    """A local variable's unconditional value, or those of the branches that are not for another platform."""
+    every = [item for item in assignments(host, name) if not isinstance(item, ast.AugAssign)]
+    plain = [item for item in every if item in host.body]
+    if plain:
+        return [value for item in plain[-1:] if (value := item.value) is not None]
+    elsewhere = {item for item in every for branch in _other_platform(host) if item in branch}
+    return [value for item in every if item not in elsewhere and (value := item.value) is not None]
+
+
+def option_values(host: Function, options: ast.expr, key: str) -> list[ast.expr]:
+    """What `**options` holds under a key: in a literal dict of the function, or assigned by subscript."""
+    if not isinstance(options, ast.Name):
+        return []
+    found: list[ast.expr] = []
+    for statement in ast.walk(host):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(keys=keys, values=values)) if (
+                name == options.id
+            ):
+                found += [
+                    value
+                    for item, value in zip(keys, values, strict=True)
+                    if isinstance(item, ast.Constant) and item.value == key
+                ]
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=item))], value=value
+            ) if name == options.id and item == key:
+                found.append(value)
+    return found
+
+
+def resolve_grid(launch: Launch) -> ast.Tuple | None:
+    """The grid as a tuple, through a local variable or a lambda; None where it is computed otherwise."""
+    grid: ast.expr = launch.grid
+    if isinstance(grid, ast.Name):
+        values = default_values(launch.host, grid.id)
+        if len(values) != 1:
+            return None
+        grid = values[0]
+    if isinstance(grid, ast.Lambda):
+        grid = grid.body
+    return grid if isinstance(grid, ast.Tuple) else None
+
+
+def _bound(call: ast.Call, kernel_parameters: list[str]) -> dict[str, ast.expr]:
+    if any(isinstance(value, ast.Starred) for value in call.args):
+        return {}
+    bound = dict(zip(kernel_parameters, call.args, strict=False))
+    return bound | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+
+
+def _other_platform(host: Function) -> list[set[ast.AST]]:
+    """The bodies of `if` statements that ask for a platform other than CUDA."""
+    return [
+        {inner for statement in node.body for inner in ast.walk(statement)}
+        for node in ast.walk(host)
+        if isinstance(node, ast.If) and OTHER_PLATFORM.search(ast.unparse(node.test))
+    ]
