@@ -74,10 +74,10 @@ class Prober:
         """The guess on both sets of sizes."""
         return Seen(tuple(self.once(guess, guess.bindings(which)) for which in (0, 1)))
 
-    def once(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "float32", seed: int = 1) -> dict[str, Any]:
+    def once(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "", seed: int = 1) -> dict[str, Any]:
         """The guess on one set of sizes."""
         self._count += 1
-        case = {"seed": seed, **axes, "DT": dtype}
+        case = {"seed": seed, **axes, "DT": dtype or guess.dtype}
         return self._ask({"contract": wire.dump(guess.contract()), "case": case})
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +163,8 @@ def alternatives(guess: Guess, seen: Seen) -> Iterator[Guess]:
     """Guesses one change away, the likeliest first."""
     for rung in range(guess.rung + 1, len(LADDER)):
         yield guess.but(rung=rung)
+    if guess.dtype == "float32":
+        yield guess.but(dtype="bfloat16")
     yield from _other_shapes(guess, seen)
     yield from _other_scalars(guess)
     for name, kind in guess.dtypes.items():
@@ -219,7 +221,9 @@ def tightened(prober: Prober, guess: Guess, seen: Seen) -> Guess:
             continue
         if not any(trial["extents"].get(name) for trial in seen.trials):
             raise NotDerivable(f"{name}: nothing says its shape, and the kernel never touches it")
-        for changed in solved(guess.but(free=guess.free | {name}), seen):
+        # a launcher that takes x.numel() touches all of whatever it is given: any shape will do, two axes are usual
+        other = (changed for changed in _other_shapes(guess, seen) if changed.shapes[name] != shape)
+        for changed in itertools.chain(solved(guess.but(free=guess.free | {name}), seen), other):
             if changed.shapes[name] != shape and prober.run(changed).clean:
                 guess = changed
                 break

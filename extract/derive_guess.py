@@ -61,6 +61,8 @@ class Guess:
     order: tuple[str, ...]
     free: frozenset[str] = frozenset()
     rung: int = 0
+    dtype: str = "float32"
+    """What DT is while searching: the most exact, unless the launcher refuses it."""
     constraints: tuple[str, ...] = ()
 
     def but(self, **changes: object) -> Guess:
@@ -157,7 +159,7 @@ class _Resolve(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         name = self.hints.aliases.get(node.id.lower(), node.id)
         lower = {known.lower(): value for known, value in self.hints.definitions.items()}
-        if name.lower() in lower and name.lower() not in self.labels and self.depth < 6:
+        if lower.get(name.lower()) and name.lower() not in self.labels and self.depth < 6:
             tree = ast.parse(lower[name.lower()], mode="eval").body
             simple = (ast.BinOp, ast.operator, ast.Name, ast.Constant, ast.expr_context)
             if all(isinstance(part, simple) for part in ast.walk(tree)):
