@@ -16,7 +16,6 @@ from extract.modules import Imported, Library, Module, Statement
 from extract.names import Names, names_of
 from extract.shims import REAL, SHIMS, TORCH_SHIMS, Shim
 from extract.truth import Truth
-from kmaint.errors import KmaintError
 from kmaint.records.harness import Stub
 
 KEPT_PACKAGES = frozenset(sys.stdlib_module_names) | {"torch", "triton", "numpy"}
@@ -24,10 +23,8 @@ FRAMEWORKS = frozenset({"sglang", "vllm"})
 MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__annotations__", "__spec__"})
 
 
-class StoppedError(KmaintError):
-    """A kernel that cannot stand alone yet; the text names the symbol that stands in the way."""
-
-    exit_code = 1
+class StoppedError(Exception):
+    """A kernel that cannot stand alone yet; the text is one line that names the symbol in the way."""
 
 
 @dataclass(frozen=True)

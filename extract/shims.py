@@ -429,6 +429,14 @@ _VLLM = [
         """,
     ),
     _source(
+        "vllm.utils.platform_utils.is_pin_memory_available",
+        "pages can be locked wherever there is a CUDA device",
+        """
+        def is_pin_memory_available() -> bool:
+            return torch.cuda.is_available()
+        """,
+    ),
+    _source(
         "vllm.compilation.breakable_cudagraph.eager_break_during_capture",
         "marks where the engine splits its CUDA graphs; the function itself is unchanged",
         """

@@ -20,6 +20,7 @@ from extract.fetch import fetch_release
 from extract.tree import open_tree
 from kmaint.errors import MissingError, UsageError
 
+
 class Publish(Protocol):
     def __call__(self, name: str, content: bytes, sha256: str = "") -> None: ...
 
@@ -44,9 +45,7 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish
         with (root / project / "index.html").open("a") as page:
             page.write(f'<a href="{name}#sha256={stated}">{name}</a>\n')
 
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(root))
-    ) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}")

@@ -11,17 +11,19 @@ from kmaint.records.kernel import Kernel
 
 WriteTree = Callable[[dict[str, str]], Path]
 
-KERNEL = "from vllm.triton_utils import tl, triton\n\n@triton.jit\ndef kernel(x, n: tl.constexpr):\n    tl.store(x, n)\n\n"
+KERNEL = (
+    "from vllm.triton_utils import tl, triton\n\n@triton.jit\ndef kernel(x, n: tl.constexpr):\n    tl.store(x, n)\n\n"
+)
 LAUNCHES = {
     "plain": "def host(x):\n    kernel[(1,)](x, 1)\n",
     "a lambda as grid": "def host(x):\n    grid = lambda meta: (1,)\n    kernel[grid](x, 1)\n",
     "a choice": "def host(x, c):\n    chosen = kernel if c else None\n    chosen[(1,)](x, 1)\n",
     "a table": "TABLE = {1: kernel}\n\ndef host(x):\n    TABLE[1][(1,)](x, 1)\n",
     "a table's get": "def host(x, w):\n    {16: kernel}.get(w)[(1,)](x, 1)\n",
-    "a wrapper made once": "tuned = triton.autotune(configs=[], key=[])(kernel)\n\ndef host(x):\n    tuned[(1,)](x, 1)\n",
+    "a wrapper made once": "tuned = triton.autotune(configs=[], key=[])(kernel)\n\ndef host(x):\n    tuned[(1,)](x, 1)\n",  # noqa: E501 - one case a line
     "a factory": "def get():\n    return kernel\n\ndef host(x):\n    get()[(1,)](x, 1)\n",
     "wrap_triton": "def host(x):\n    wrap_triton(kernel)[(1,)](x, 1)\n",
-    "a partial": "def host(x):\n    launch = functools.partial(kernel[(1,)], x)\n    launch(1)\n    kernel.run(x, 1, grid=(1,))\n",
+    "a partial": "def host(x):\n    launch = functools.partial(kernel[(1,)], x)\n    launch(1)\n    kernel.run(x, 1, grid=(1,))\n",  # noqa: E501 - one case a line
     "run": "def host(x):\n    kernel.run(x, 1, grid=(1,))\n",
     "the function below a tuner": "def host(x):\n    kernel.fn[(1,)](x, 1)\n",
     "another launcher": "def host(x):\n    launch_autotuned(kernel, (1,), x)\n",
@@ -46,7 +48,7 @@ def test_each_way_to_launch_is_seen(way: str, write_tree: WriteTree) -> None:
         "import triton\n@triton.heuristics({})\n@triton.jit(repr=str)\ndef kernel(x): ...\n",
         "import triton\ndef body(x): ...\nkernel = triton.jit(body)\n",
         "import triton\ndef body(x): ...\nkernel = triton.jit(do_not_specialize=[])(body)\n",
-        "try:\n    import triton\nexcept ImportError:\n    triton = None\nif triton:\n    @triton.jit\n    def kernel(x): ...\n",
+        "try:\n    import triton\nexcept ImportError:\n    triton = None\nif triton:\n    @triton.jit\n    def kernel(x): ...\n",  # noqa: E501 - one case a line
         "import triton\nclass Box:\n    @staticmethod\n    @triton.jit\n    def kernel(x): ...\n",
         "def make():\n    import triton\n    @triton.jit\n    def kernel(x): ...\n",
     ],
@@ -78,8 +80,8 @@ def test_launches_and_callers_are_followed_through_files_and_packages(write_tree
 def test_a_function_that_only_kernels_call_is_a_device_function(write_tree: WriteTree) -> None:
     tree = write_tree(
         {
-            "vllm/device.py": "import triton\n\n@triton.jit\ndef square(x):\n    return x * x\n\n@triton.jit\ndef lost(x): ...\n",
-            "vllm/a.py": "import triton\nfrom vllm.device import square\n\n@triton.jit\ndef kernel(x):\n    square(x)\n\n"
+            "vllm/device.py": "import triton\n\n@triton.jit\ndef square(x):\n    return x * x\n\n@triton.jit\ndef lost(x): ...\n",  # noqa: E501 - one case a line
+            "vllm/a.py": "import triton\nfrom vllm.device import square\n\n@triton.jit\ndef kernel(x):\n    square(x)\n\n"  # noqa: E501 - one case a line
             "def host(x):\n    kernel[(1,)](x)\n",
         }
     )

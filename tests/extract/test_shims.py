@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import logging
+import re
+import types
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from extract.shims import PRELUDE, SHIMS, TORCH_SHIMS
+
+SCOPE = {"logging": logging, "re": re, "torch": torch, "types": types, "NamedTuple": NamedTuple}
+
+
+def run(source: str) -> dict[str, object]:
+    scope: dict[str, object] = dict(SCOPE)
+    exec(PRELUDE + source, scope)
+    return scope
+
+
+@pytest.mark.parametrize("symbol", SHIMS)
+def test_each_stand_in_runs_defines_its_name_and_answers_as_the_slicer_assumes(symbol: str) -> None:
+    shim = SHIMS[symbol]
+    found = run(shim.source)[shim.name]
+    if shim.truth is not None:
+        assert (found() if callable(found) else found) is shim.truth
+    for method, answer in shim.answers.items():
+        assert getattr(found, method)() is answer
+    assert shim.reason
+
+
+def test_platform_answers_for_a_hopper_where_there_is_no_device() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("answers for the device that is there")
+    platform = run(SHIMS["vllm.platforms.current_platform"].source)["current_platform"]
+    assert hasattr(platform, "has_device_capability")
+    assert [platform.has_device_capability(wanted) for wanted in (89, 90, (9, 0), 100)] == [True, True, True, False]
+
+
+def test_release_numbers_compare_as_numbers() -> None:
+    scope = run(SHIMS["packaging.version"].source)
+    parse = scope["parse"]
+    assert callable(parse)
+    assert parse("3.10.0+cu130") > parse("3.9") and parse("2.2.0").major == 2
+
+
+@pytest.mark.parametrize("symbol", TORCH_SHIMS)
+def test_answers_for_torch_touch_nothing_where_there_is_a_device(symbol: str) -> None:
+    assert TORCH_SHIMS[symbol].source.startswith("if not torch.cuda.is_available():\n")
+    compile(TORCH_SHIMS[symbol].source, symbol, "exec")
