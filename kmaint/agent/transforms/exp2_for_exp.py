@@ -70,12 +70,13 @@ def _folded(source: Source, kernel: Function, found: list[ast.Call]) -> list[Rep
 def _only_differences(kernel: Function, found: list[ast.Call], score: str, scale: str) -> bool:
     """Whether every use of the scores, and of maxima of them, cancels a common factor: `exp(a - b)`, `max`, `where`."""
     scaled = {score}
+    # A running maximum is bound from itself: every name of such an expression is taken in here, and judged below.
     bindings = [node for node in ast.walk(kernel) if isinstance(node, ast.Assign)]
     while True:
         more = {
             name
             for node in bindings
-            if _keeps_factor(node.value, scaled) and names(node.value) & scaled
+            if names(node.value) & scaled and _keeps_factor(node.value, scaled | names(node.value))
             for name in assigned(node)
         } - scaled
         if not more:
