@@ -10,6 +10,11 @@ from typing import Literal
 from packaging.version import InvalidVersion, Version
 
 from kmaint import wire
+from kmaint.records.evaluation import Evaluation, speedup
+from kmaint.records.harness import Harness
+
+TITLE_LIMIT = 72
+"""Characters of a commit's subject that every list of commits still shows."""
 
 Part = Literal["summary", "changes", "numerics", "speed", "tests", "landing", "limits", "checklist"]
 """What a section of a pull-request text is filled with."""
@@ -56,6 +61,21 @@ def template_for(policy: Policy, version: str | None, *, existing: str = "") -> 
     if fitting:
         return fitting[0]
     return [t for t in policy.templates if not t.since or _is_at_least(version, t.since)][-1]
+
+
+def title_for(harness: Harness, winner: Evaluation) -> str:
+    """The fullest of several titles that fits; a ratio stands in it only where one was measured and won."""
+    kernel, measured = harness.kernel.strip("_"), speedup(winner)
+    if measured is None:
+        wordings = [f"Change {kernel} (not timed)"]
+    elif measured.low <= 1:
+        wordings = [f"Change {kernel} (no win)"]
+    else:
+        faster = f"Speed up {kernel} {measured.ratio:.2f}x"
+        wordings = [f"{faster} on {winner.environment.device}", faster, f"Speed up {kernel}"]
+    prefix = policy_of(harness.provenance.framework).title_prefix
+    titles = [f"{prefix}{wording}" for wording in wordings]
+    return next((title for title in titles if len(title) <= TITLE_LIMIT), titles[-1][: TITLE_LIMIT - 1] + "…")
 
 
 def _is_at_least(version: str | None, since: str) -> bool:

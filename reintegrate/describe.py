@@ -5,12 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from kmaint.errors import UsageError
-from kmaint.policy import policy_of
-from kmaint.records.evaluation import Candidate, Evaluation, Numerics, Passed, Timing
+from kmaint.policy import TITLE_LIMIT, title_for
+from kmaint.records.evaluation import Evaluation, Numerics, Passed, Timing
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
-
-SUBJECT_LIMIT = 72
 
 
 def commit_message(run: Run, harness: Harness) -> str:
@@ -23,38 +21,13 @@ def commit_message(run: Run, harness: Harness) -> str:
         raise UsageError(f"run {run.id} has no winner ({run.state})", f"see 'kmaint report {run.id}'")
     verdict = winner.verdict
     paragraphs = [
-        _subject(harness, verdict, winner.environment.device),
-        *(_wrapped(f"{one.plan.edit}: {one.plan.why}") for one in lineage(run, winner.candidate)),
+        title_for(harness, winner),
+        *(_wrapped(f"{one.plan.edit}: {one.plan.why}") for one in run.lineage(winner.candidate)),
         _measured(verdict.timing, winner) if verdict.timing else _unmeasured(),
         _wrapped(_numerics(verdict.numerics)),
         _repeat(run, harness),
     ]
     return "\n\n".join(paragraphs) + "\n"
-
-
-def lineage(run: Run, candidate: Candidate) -> list[Candidate]:
-    """The candidate and those it was made from, the first edit first."""
-    known = {evaluation.candidate.id: evaluation.candidate for evaluation in run.evaluations}
-    line: list[Candidate] = []
-    current: Candidate | None = candidate
-    while current is not None and current not in line:
-        line.insert(0, current)
-        current = known.get(current.parent or "")
-    return line
-
-
-def _subject(harness: Harness, verdict: Passed, device: str | None) -> str:
-    """The fullest of several subjects that fits; a speedup stands in it only where one was measured and won."""
-    kernel, tried = harness.kernel.strip("_"), []
-    if verdict.timing and verdict.win:
-        ratio = f"{verdict.timing.speedup.ratio:.2f}x"
-        tried = [f"Speed up {kernel} {ratio} on {device}", f"Speed up {kernel} {ratio}", f"Speed up {kernel}"]
-    else:
-        tried = [f"Change {kernel} (not timed)" if verdict.timing is None else f"Change {kernel} (no win)"]
-    prefix = policy_of(harness.provenance.framework).title_prefix
-    subjects = [f"{prefix}{words}" for words in tried]
-    fitting = next((subject for subject in subjects if len(subject) <= SUBJECT_LIMIT), None)
-    return fitting or subjects[-1][: SUBJECT_LIMIT - 1] + "…"
 
 
 def _measured(timing: Timing, winner: Evaluation) -> str:
@@ -93,4 +66,4 @@ def _repeat(run: Run, harness: Harness) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), SUBJECT_LIMIT, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(" ".join(text.split()), TITLE_LIMIT, break_long_words=False, break_on_hyphens=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kmaint.records.evaluation import Environment, Evaluation, Profile
+from kmaint.records.evaluation import Candidate, Environment, Evaluation, Profile
 
 RunState = Literal["running", "won", "no_win", "stopped"]
 
@@ -40,3 +40,13 @@ class Run:
     @property
     def winner(self) -> Evaluation | None:
         return next((e for e in self.evaluations if e.candidate.id == self.best), None)
+
+    def lineage(self, candidate: Candidate) -> list[Candidate]:
+        """The candidate and those it was made from, the first edit first."""
+        known = {evaluation.candidate.id: evaluation.candidate for evaluation in self.evaluations}
+        line: list[Candidate] = []
+        current: Candidate | None = candidate
+        while current is not None and current not in line:
+            line.insert(0, current)
+            current = known.get(current.parent or "")
+        return line

@@ -1,0 +1,100 @@
+"""The texts of measured and unmeasured runs against their recordings, in each project's template, and their length."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kmaint.records.change import Landing
+from kmaint.records.evaluation import Timing
+from kmaint.records.harness import Harness
+from kmaint.records.run import Run
+from reports.pull_request import LIMIT, Block, fitted, pull_request_text
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.mark.parametrize("kind", ["won", "no_win", "untimed", "empty"])
+@pytest.mark.parametrize("framework", ["sglang", "vllm"])
+def test_the_text_is_what_was_recorded(
+    kind: str,
+    framework: str,
+    request: pytest.FixtureRequest,
+    harness: Harness,
+    landing: Landing,
+    pytestconfig: pytest.Config,
+) -> None:
+    run = request.getfixturevalue(kind)
+    version = {"sglang": "0.5.17", "vllm": "0.26.0"}[framework]
+    origin = replace(harness.provenance, framework=framework, version=version)
+    text = pull_request_text(run, replace(harness, provenance=origin), landing if kind == "won" else None)
+    recorded = RECORDED / f"{kind}-{framework}.md"
+    if pytestconfig.getoption("--update-recordings"):
+        recorded.write_text(text)
+    assert text == recorded.read_text()
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+
+def test_the_trees_own_template_is_followed(won: Run, harness: Harness, landing: Landing) -> None:
+    origin = replace(harness.provenance, framework="vllm", version="0.26.0")
+    vllm = replace(harness, provenance=origin)
+    assert headings(pull_request_text(won, vllm, landing)) == ["Purpose", "Test Plan", "Test Result"]
+    own = Path(landing.tree) / ".github" / "PULL_REQUEST_TEMPLATE.md"
+    own.parent.mkdir()
+    own.write_text("## Overview\n\n## Claims\n\n## Validation\n\n## Details\n")
+    assert headings(pull_request_text(won, vllm, landing)) == ["Overview", "Claims", "Validation", "Details"]
+
+
+def test_without_a_measurement_it_is_not_ready_and_claims_nothing(untimed: Run, harness: Harness) -> None:
+    text = pull_request_text(untimed, harness, None)
+    assert text.startswith(
+        "# Not ready: Change merge_state_kernel (not timed)\n\n> **Not ready.** Nothing here was timed"
+    )
+    assert not re.search(r"\d\s*(×|µs)|[0-9.]x\b|faster|as fast", text)
+    assert "not reached: device, integrity, time" in text
+
+
+def test_it_is_a_draft_until_a_person_has_ticked(won: Run, harness: Harness) -> None:
+    text = pull_request_text(won, harness, None)
+    assert "**AI assistance was used.**" in text
+    assert "- [ ] A person has read every changed line, understands it and stands behind it." in text
+    assert "- [x]" not in text
+    assert "Signed-off-by" not in text
+
+
+def test_what_candidates_say_breaks_neither_tables_nor_tags(won: Run, harness: Harness) -> None:
+    named = replace(won.evaluations[0].candidate.plan, edit="a | b <img>\nc")
+    first = replace(won.evaluations[0], candidate=replace(won.evaluations[0].candidate, plan=named))
+    text = pull_request_text(replace(won, evaluations=(first, *won.evaluations[1:])), harness, None)
+    assert "| a \\| b &lt;img> c | win |" in text
+
+
+def test_many_workloads_are_folded_below_those_with_most_weight(won: Run, harness: Harness) -> None:
+    verdict = won.evaluations[1].verdict
+    assert verdict.kind == "passed"
+    timing = verdict.timing
+    assert isinstance(timing, Timing)
+    many = tuple(replace(timing.workloads[0], workload=f"T{number}", weight=float(number)) for number in range(1, 1001))
+    long = replace(won.evaluations[1], verdict=replace(verdict, timing=replace(timing, workloads=many)))
+    text = pull_request_text(replace(won, evaluations=(long,)), harness, None)
+    assert len(text) <= LIMIT
+    assert "`T1000`" in text
+    assert "`T992`" not in text
+    assert "_1 folded section left out for length: kmaint's report has all of it._" in text
+    assert "<code>candidate.py</code>" in text
+
+
+def test_folded_blocks_go_whole_and_the_last_first() -> None:
+    blocks = [Block("head"), Block("a" * 400, "first"), Block("middle"), Block("b" * 400, "second"), Block("end")]
+    whole = fitted(blocks, 2000)
+    assert "first" in whole
+    assert "second" in whole
+    shorter = fitted(blocks, 700)
+    assert "first" in shorter
+    assert "second" not in shorter
+    assert shorter.endswith("end\n\n_1 folded section left out for length: kmaint's report has all of it._\n")
+    assert fitted(blocks, 10).startswith("head\n\nmiddle\n\nend\n\n_2 folded sections left out")
