@@ -189,6 +189,12 @@ def not_measured(run: Run, harness: Harness) -> list[str]:
     return said
 
 
+def why_untimed(run: Run) -> str:
+    """What kept a run from timing anything."""
+    machines = [run.environment, *(one.environment for one in run.evaluations)]
+    return "No candidate got that far" if any(one and one.device for one in machines) else "No GPU"
+
+
 def _untimed_workloads(timing: Timing, harness: Harness) -> list[str]:
     timed = {one.workload for one in timing.workloads}
     said = []

@@ -167,7 +167,7 @@ def _numerics(story: Story) -> list[Block]:
 
 def _speed(story: Story) -> list[Block]:
     if story.timing is None or story.best is None:
-        return [Block("Not measured: there was no GPU.")]
+        return [Block(f"{evidence.why_untimed(story.run)}: nothing was timed.")]
     rows, machine = _rows(story), story.best.environment
     shown = sorted(rows, key=lambda row: -row.weight)[:ROWS_SHOWN]
     caption = (
@@ -233,6 +233,8 @@ def _limits(story: Story) -> list[Block]:
 
 
 def _checklist(story: Story) -> list[Block]:
+    if story.run.winner is None:
+        return [Block("There is no change to check.")]
     asks = [
         "A person has read every changed line, understands it and stands behind it.",
         *policy_of(story.harness.provenance.framework).asks,

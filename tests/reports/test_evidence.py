@@ -64,6 +64,8 @@ def test_what_was_not_measured_is_said(won: Run, untimed: Run, harness: Harness)
         "One device: NVIDIA H200. Other architectures were neither run nor timed.",
     ]
     assert not_measured(untimed, harness)[0].startswith("No GPU: nothing here was timed.")
+    lost = replace(won, evaluations=won.evaluations[3:], best=None)
+    assert not_measured(lost, harness)[0].startswith("No candidate got that far: nothing here was timed.")
 
 
 def test_the_diff_is_the_landed_one_where_there_is_one(
