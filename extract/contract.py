@@ -7,25 +7,15 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from extract.derive import derive
+from extract.derived import Derived, NotDerivable
 from kmaint import wire
-from kmaint.records.harness import Compute
+from kmaint.records.kernel import Kernel
 from kmaint.records.workload import Contract
 
+__all__ = ["Derived", "Entry", "NotDerivable", "catalogue", "contract_for", "is_catalogued", "read_entry"]
+
 CATALOGUE = Path(__file__).parent / "catalogue"
-
-
-class NotDerivable(Exception):
-    """No contract could be had; the text is one line that names the argument that stood in the way."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Derived:
-    """A contract with what a harness's manifest says beside it; `reference` is the text of reference.py."""
-
-    contract: Contract
-    op: str
-    compute: Compute
-    reference: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +36,12 @@ def contract_for(kernel_source: str, kernel: str, entry: str, framework: str) ->
     for known in catalogue():
         if (known.framework, known.entry) == (framework, entry) and kernel in known.kernels:
             return known.derived
-    from extract.derive import derive  # it runs code in children, which the catalogue has no need of
-
     return derive(kernel_source, entry, framework)
+
+
+def is_catalogued(kernel: Kernel, framework: str) -> bool:
+    """Whether somebody wrote down how to call the launcher of a kernel of that name."""
+    return any(known.framework == framework and kernel.name in known.kernels for known in catalogue())
 
 
 @functools.cache

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.contract import Derived, NotDerivable
 from extract.derive_guess import LADDER, UNBOUND, Guess, evaluated, first_guess, names_in, shapes_of
 from extract.derive_hints import read_hints
 from extract.derive_workloads import finished
+from extract.derived import Derived, NotDerivable
 from kmaint import wire
 from kmaint.child import clean_environment, conversing
 from kmaint.records.workload import Binding

@@ -133,7 +133,7 @@ def extract_command(
     found = extract.scan_tree(tree)
     chosen = extract.find_kernel(found, kernel)
     config = load_config(python=python)
-    ended = extract.extract_kernel(tree, found, chosen, into, launcher=launcher, python=config.python)
+    ended = extract.extract_kernel(tree, found, chosen, into, launcher=launcher, python=str(config.python))
     raise typer.Exit(show.extractions([ended], output))
 
 

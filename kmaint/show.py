@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kmaint.console import Format, print_lines, print_object, print_table
 from kmaint.records.change import Landing
@@ -13,7 +14,9 @@ from kmaint.records.harness import Extraction, Suite
 from kmaint.records.kernel import HostFunction, Scan
 from kmaint.records.run import Run
 from kmaint.wire import dump
-from kmaint.workflow import Maintained
+
+if TYPE_CHECKING:
+    from kmaint.workflow import Maintained  # a scan needs no stage but extract
 
 DONE, NO = 0, 1
 

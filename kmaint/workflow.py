@@ -56,7 +56,7 @@ def maintain(tree: Path, kernels: Sequence[str], config: Config, progress: Progr
 def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, progress: Progress) -> Maintained:
     """One kernel down the whole road; it ends early, with its reason, where a stage says no."""
     progress(f"extracting {kernel.id}")
-    extraction = extract.extract_kernel(tree, scan, kernel, config.state / "harnesses", python=config.python)
+    extraction = extract.extract_kernel(tree, scan, kernel, config.state / "harnesses", python=str(config.python))
     if extraction.folder is None or extraction.state != "ready":
         return Maintained(extraction=extraction)
     harness = folder.read_harness(extraction.folder)
@@ -70,7 +70,8 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
 
 def most_worth_it(scan: Scan) -> list[Kernel]:
     """Without a trace: the launched Triton kernels that kmaint knows how to call, those with most callers first."""
-    launched = [kernel for kernel in scan.kernels if kernel.role == "kernel" and extract.is_catalogued(kernel, scan)]
+    framework = scan.release.framework
+    launched = [k for k in scan.kernels if k.role == "kernel" and k.launchers and extract.is_catalogued(k, framework)]
     return sorted(launched, key=lambda k: (-sum(len(host.callers) for host in k.launchers), k.id))[:MOST_WORTH_IT]
 
 
@@ -102,6 +103,7 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
         session = agent.open_session(
             harness, bench, config, note=partial(store.note, run.id), events=store.events(run.id)
         )
+        store.keep_baseline(run.id, session.baseline)
         for evaluation in agent.improve(session, run.evaluations):
             store.record(run.id, evaluation)
             progress(_line(evaluation))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from kmaint import wire
 from kmaint.child import Finished, clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
+from kmaint.evaluate.turns import turn
 from kmaint.records.evaluation import Code, Environment
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -32,6 +33,8 @@ START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
 
 Command = Literal["survey", "compile", "numerics", "time", "screen"]
+TIMED: tuple[Command, ...] = ("survey", "time", "screen")
+"""Commands that measure, and so need the GPU to themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,7 @@ def open_bench(
 def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto") -> Environment:
     """What the interpreter and its GPU are. MissingError, with the command that helps, where a package is missing."""
     with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
-        request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"])
+        request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
         environment = environment_of(None, Path(scratch), gpu=device != "none")
         answers, finished = _ask_once(python, request, environment, Path(scratch))
     answer = answers[0] if answers else None
@@ -161,13 +164,14 @@ def _ask_once(
         "items": request.items,
         "item_limit_s": request.limit_s,
     }
-    finished = run_child(
-        [python, WORKER],
-        timeout_s=START_S + request.limit_s * len(request.items),
-        env=environment,
-        cwd=scratch,
-        stdin=json.dumps(message),
-    )
+    with turn(alone=request.command in TIMED) if request.gpu else contextlib.nullcontext():
+        finished = run_child(
+            [python, WORKER],
+            timeout_s=START_S + request.limit_s * len(request.items),
+            env=environment,
+            cwd=scratch,
+            stdin=json.dumps(message),
+        )
     return _read(finished, request.limit_s), finished
 
 

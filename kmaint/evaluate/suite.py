@@ -16,6 +16,7 @@ from kmaint import wire
 from kmaint.child import Finished, run_child
 from kmaint.errors import HarnessError, InternalError
 from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.evaluate.turns import turn
 from kmaint.folder import KERNEL, SUITE
 from kmaint.records.evaluation import Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
 from kmaint.records.harness import Harness
@@ -49,23 +50,24 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
         scratch = Path(name)
         (scratch / "pytest.ini").write_text("[pytest]\n")  # ours: a pyproject.toml above the harness says nothing here
         report = scratch / "report.xml"
-        finished = run_child(
-            [
-                bench.python,
-                *PYTEST,
-                f"--rootdir={scratch}",
-                "-c",
-                scratch / "pytest.ini",
-                f"--junitxml={report}",
-                suite,
-            ],
-            timeout_s=bench.limits_s[rung],
-            env={
-                **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
-                **_settings(candidate, bench, scratch),
-            },
-            cwd=scratch,
-        )
+        with turn(alone=False) if on_gpu else contextlib.nullcontext():
+            finished = run_child(
+                [
+                    bench.python,
+                    *PYTEST,
+                    f"--rootdir={scratch}",
+                    "-c",
+                    scratch / "pytest.ini",
+                    f"--junitxml={report}",
+                    suite,
+                ],
+                timeout_s=bench.limits_s[rung],
+                env={
+                    **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
+                    **_settings(candidate, bench, scratch),
+                },
+                cwd=scratch,
+            )
         return _judge(finished, report, suite, bench.limits_s[rung])
 
 

@@ -1,0 +1,22 @@
+"""What is known of a launcher once its contract is, and the exception for one that has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kmaint.records.harness import Compute
+from kmaint.records.workload import Contract
+
+
+class NotDerivable(Exception):
+    """No contract could be had; the text is one line that names the argument that stood in the way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A contract with what a harness's manifest says beside it; `reference` is the text of reference.py."""
+
+    contract: Contract
+    op: str
+    compute: Compute
+    reference: str | None
