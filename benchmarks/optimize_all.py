@@ -1,4 +1,4 @@
-"""Run `kmaint optimize` on every harness of a folder and keep each run whole: verdicts, raw samples, environment, sources.
+"""Run `kmaint optimize` on every harness of a folder and keep each run whole: verdicts, raw samples, sources.
 
     python benchmarks/optimize_all.py HARNESSES OUT [--state DIR] [--minutes M] [--candidates N]
 

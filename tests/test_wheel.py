@@ -50,7 +50,7 @@ def test_installed_elsewhere_it_runs(wheel: Path, tmp_path: Path) -> None:
     )
     libraries = next(path for path in sys.path if path.endswith("site-packages"))
     environment = {**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{libraries}"}
-    run = [python, "-m", "kmaint", "--help"]
+    run = [str(python), "-m", "kmaint", "--help"]
     ended = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "maintain" in ended.stdout

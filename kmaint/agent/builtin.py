@@ -15,7 +15,7 @@ from kmaint.records.evaluation import Bottleneck, Dishonest, Plan, Wrong
 WORTH = 1.01
 """An edit has to look at least this much faster than its parent: less is within the noise of screening."""
 
-MOST_VARIANTS = 48
+MOST_VARIANTS = 36
 """Screened for one parent, at about a second each."""
 
 

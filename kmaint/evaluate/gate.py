@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import statistics
 import time
@@ -50,7 +51,11 @@ class Climb:
     rungs: list[Rung] = field(default_factory=list)
     built: Built | None = None
     numerics: Numerics | None = None
-    timing: Timing | None = None
+    measured: Measured | None = None
+
+    @property
+    def timing(self) -> Timing | None:
+        return self.measured.timing if self.measured else None
 
 
 Step = Callable[[Climb], tuple[Rejection | None, str]]
@@ -73,9 +78,10 @@ def check(harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
 
 
 def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
-    return Evaluation(
-        candidate=climb.candidate, verdict=verdict, rungs=tuple(climb.rungs), environment=climb.bench.environment
-    )
+    environment = climb.bench.environment
+    if climb.measured is not None and climb.measured.clocks_mhz:
+        environment = dataclasses.replace(environment, clocks_mhz=climb.measured.clocks_mhz)
+    return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(climb.rungs), environment=environment)
 
 
 def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
@@ -161,22 +167,55 @@ def judge_numerics(value: dict[str, Any]) -> tuple[Numerics, Rejection | None]:
 
 
 def _time(climb: Climb) -> tuple[Rejection | None, str]:
-    rejection, timing = measure(climb.harness, climb.file, climb.bench, climb.scratch)
-    if rejection is None and timing is not None and is_win(timing) and not climb.bench.quick:
+    found = measure(climb.harness, climb.file, climb.bench, climb.scratch)
+    if isinstance(found, Measured) and is_win(found.timing) and not climb.bench.quick:
         # The best of many candidates is partly luck: only a second run, in a new process on new data, is reported.
         climb.bench.progress("time, confirming")
-        rejection, timing = measure(climb.harness, climb.file, climb.bench, climb.scratch)
-    climb.timing = timing
-    if rejection is not None or timing is None:
-        return rejection, ""
-    speedup = timing.speedup
-    return None, f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {timing.noise_floor:.1%}"
+        found = measure(climb.harness, climb.file, climb.bench, climb.scratch)
+    if not isinstance(found, Measured):
+        return found, ""
+    climb.measured = found
+    speedup, floor = found.timing.speedup, found.timing.noise_floor
+    return None, f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
 
 
-def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Rejection | None, Timing | None]:
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A comparison over all workloads, and the SM clock after the first and after the last of them."""
+
+    timing: Timing
+    clocks_mhz: tuple[int, ...]
+
+
+def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measured | Rejection:
     """Time the file against the harness's kernel on every workload, in one process and one session."""
-    seed, folder = secrets.randbits(30), harness.folder.resolve()
-    request = Request(
+    seed, names = secrets.randbits(30), [workload.name for workload in harness.contract.workloads]
+    answers = ask(bench, _time_request(harness, file, bench, seed), scratch)
+    values: list[dict[str, Any]] = []
+    for name, answer in zip(names, answers, strict=True):
+        match answer:
+            case Done(value={"failed": code, "text": text}):
+                return verdict_of(code, f"{name}: {text}", "")
+            case Done(value=value):
+                values.append(value)
+            case Failed(type=kind, text=text, log=log):
+                return Wrong(reason=f"{name}: {kind}: {facts.first_line(text)}", codes=("exception",), log=log)
+            case Lost(code=code, text=text, log=log):
+                return verdict_of(code, f"{name}: {text}", log)
+    timings = []
+    for workload, value in zip(harness.contract.workloads, values, strict=True):
+        floor = floor_us(harness.contract, workload, bench.environment)
+        timings.append(workload_timing(workload.name, workload.weight, value, floor_us=floor))
+        if refused := _refused(workload.name, value, timings[-1]):
+            return refused
+    clocks = tuple(value["clock_mhz"] for value in values if value["clock_mhz"])
+    return Measured(timing=combine(timings, seed=seed), clocks_mhz=clocks)
+
+
+def _time_request(harness: Harness, file: Path, bench: Bench, seed: int) -> Request:
+    folder, workloads = harness.folder.resolve(), harness.contract.workloads
+    ends = (workloads[0], workloads[-1])
+    return Request(
         command="time",
         shared={
             "folder": str(folder),
@@ -187,28 +226,11 @@ def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[
             "uuid": bench.environment.device_uuid,
             "clock": "graph",
         },
-        items=tuple({"workload": workload.name} for workload in harness.contract.workloads),
+        items=tuple({"workload": workload.name, "ask_clock": workload in ends} for workload in workloads),
         limit_s=bench.limits_s["time"],
         harness=folder,
         gpu=True,
     )
-    timings: list[WorkloadTiming] = []
-    for workload, answer in zip(harness.contract.workloads, ask(bench, request, scratch), strict=True):
-        match answer:
-            case Done(value={"failed": code, "text": text}):
-                return verdict_of(code, f"{workload.name}: {text}", ""), None
-            case Done(value=value):
-                floor = floor_us(harness.contract, workload, bench.environment)
-                found = workload_timing(workload.name, workload.weight, value, floor_us=floor)
-                if refused := _refused(workload.name, value, found):
-                    return refused, None
-                timings.append(found)
-            case Failed(type=kind, text=text, log=log):
-                reason = f"{workload.name}: {kind}: {facts.first_line(text)}"
-                return Wrong(reason=reason, codes=("exception",), log=log), None
-            case Lost(code=code, text=text, log=log):
-                return verdict_of(code, f"{workload.name}: {text}", log), None
-    return None, combine(timings, seed=seed)
 
 
 def _refused(workload: str, value: dict[str, Any], found: WorkloadTiming) -> Rejection | None:
@@ -217,7 +239,7 @@ def _refused(workload: str, value: dict[str, Any], found: WorkloadTiming) -> Rej
     if below_floor(found):
         median = statistics.median(found.candidate_us)
         reason = f"{workload}: {median:.2f} us is less than memory allows ({found.floor_us:.2f} us)"
-        return Dishonest(reason=reason, codes=("not_run",))
+        return Dishonest(reason=reason, codes=("not_run",))  # the work was not run
     return None
 
 
@@ -259,5 +281,6 @@ def baseline(harness: Harness, bench: Bench) -> Profile:
     source = (harness.folder / KERNEL).read_text()
     with scratch_with(source) as (scratch, file):
         built = facts.original_built(harness, bench, scratch)
-        timing = measure(harness, file, bench, scratch)[1] if bench.device == "cuda" else None
+        found = measure(harness, file, bench, scratch) if bench.device == "cuda" else None
+        timing = found.timing if isinstance(found, Measured) else None
         return profile(built.launches, timing, harness.contract, bench.environment)

@@ -44,6 +44,8 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
 
 
 def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
+    # Compiled first, without the GPU and into the cache that the timed process reads: it then holds the device briefly.
+    facts.compile_all(harness, files, bench, scratch)
     folder = harness.folder.resolve()
     request = Request(
         command="screen",

@@ -99,6 +99,7 @@ def test_faster_than_the_memory_is_no_measurement() -> None:
     with_floor = WorkloadTiming(**{**vars(slow), "floor_us": 5.5})
     assert timing.below_floor(with_floor)
     assert not timing.below_floor(WorkloadTiming(**{**vars(slow), "floor_us": 5.2}))
+    assert not timing.below_floor(WorkloadTiming(**{**vars(slow), "floor_us": 50.0}))
 
 
 def test_combine_keeps_the_samples() -> None:

@@ -37,7 +37,7 @@ class Transform:
     """A named edit. `apply` gives one or more variants, or raises NotApplicable.
 
     `before` is a small kernel.py (kernel `kernel`, launcher `launch`) and `after` the first variant of it; a test
-    holds them together and runs both under the interpreter. `rounding` says whether results may change in the last bits.
+    holds them together and runs both under the interpreter. `rounding` says whether last bits may change.
     """
 
     name: str

@@ -13,8 +13,10 @@ from kmaint.agent.transforms.launch import LAUNCH
 from kmaint.agent.transforms.merge_loads import MERGE_LOADS
 from kmaint.agent.transforms.one_pass import ONE_PASS
 from kmaint.agent.transforms.reciprocal import RECIPROCAL
+from kmaint.agent.transforms.tile_programs import TILE_PROGRAMS
 
 TRANSFORMS: tuple[Transform, ...] = (
+    TILE_PROGRAMS,
     LAUNCH,
     ONE_PASS,
     FULL_MASKS,
