@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from kmaint.records.workload import Argument, Axis, Binding, Contract
 
@@ -43,26 +43,32 @@ def strategy(axis: Axis) -> str:
 
 
 def meaning(axis: Axis, arguments: Iterable[Argument]) -> str:
-    """What an axis is to the launcher's arguments, in words: `First of prefix_lse[T, H]`."""
-    arguments = tuple(arguments)
-    said: list[str] = []
-    typed = [a.name for a in arguments if a.kind == "tensor" and a.dtype == axis.name]
-    shaped = [f"{a.name}[{', '.join(a.shape)}]" for a in arguments if any(axis.name in names_in(d) for d in a.shape)]
-    bounded = [a.name for a in arguments if axis.name in names_in(a.bound)]
-    given = [a.name for a in arguments if a.when != "True" and axis.name in names_in(a.when)]
-    passed = [a.name for a in arguments if a.kind == "value" and _mentions(a.value, axis.name)]
-    for words, found in (
-        ("the size in ", shaped),
-        ("the dtype of ", typed),
-        ("bounds the contents of ", bounded),
-        ("decides whether there is ", given),
-        ("passed as ", passed),
-    ):
-        if found:
-            said.append(words + _listed(found))
-    text = f"{axis.name} is {'; '.join(said) or 'known to the launcher only'}."
-    edges = ", ".join(str(edge) for edge in axis.edges)
-    return text + (f" The code's path changes around {edges}." if edges and not axis.choices else "")
+    """What an axis is to the launcher's arguments, in words: `T: dimension 0 of key and value.`"""
+    found: dict[str, list[str]] = {}
+    for argument in arguments:
+        for words in _uses(axis.name, argument):
+            found.setdefault(words, []).append(argument.name)
+    text = "; ".join(f"{words} {_listed(names)}" for words, names in found.items())
+    edges = _listed([str(edge) for edge in axis.edges]) if axis.edges and not axis.choices else ""
+    return f"{axis.name}: {text or 'known to the launcher only'}." + (f" Its edges are {edges}." if edges else "")
+
+
+def _uses(name: str, argument: Argument) -> Iterator[str]:
+    if argument.when != "True" and name in names_in(argument.when):
+        yield "decides whether there is"
+    if argument.kind == "value":
+        if _mentions(argument.value, name):
+            yield "passed as"
+        return
+    if argument.dtype == name:
+        yield "dtype of"
+    for index, size in enumerate(argument.shape):
+        if size == name:
+            yield "last dimension of" if 0 < index == len(argument.shape) - 1 else f"dimension {index} of"
+        elif name in names_in(size):
+            yield "part of the size of"
+    if name in names_in(argument.bound):
+        yield "bounds the contents of"
 
 
 def _mentions(value: object, name: str) -> bool:
@@ -78,7 +84,7 @@ def _mentions(value: object, name: str) -> bool:
 
 
 def _listed(names: list[str]) -> str:
-    shown = names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"]
+    shown = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 

@@ -115,9 +115,10 @@ def cuts(contract: Contract, leading: str | None) -> list[str]:
     """The keyword arguments that make a case small enough for the interpreter."""
     found = []
     for axis in contract.axes:
+        bound = [size for workload in contract.workloads if isinstance(size := workload.axes[axis.name], int)]
         if axis.name == leading:
             found.append(f'{leading}=min(axes["{leading}"], max(1, MOST_ROWS // rows_each))')
-        elif not axis.choices and axis.high > axes.SMALL:
+        elif not axis.choices and max([axis.high, *bound]) > axes.SMALL:
             found.append(f'{axis.name}=min(axes["{axis.name}"], {axes.SMALL})')
     return found
 

@@ -6,6 +6,7 @@ adds a seed, a profile of values and a layout; everything else follows from the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -336,24 +337,9 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
             return Outcome([], f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
         finally:
             torch.use_deterministic_algorithms(before)
-    leaves = list(_returned_leaves("return", returned, call))
-    scratch = {spec["name"] for spec in contract.arguments if spec["values"] == "scratch"}
-    for name, buffer in call.buffers.items():
-        view, raw = buffer.view, buffer.raw.cpu()
-        leaves.append(
-            Leaf(
-                f"argument {name}",
-                "scratch" if name in scratch else "tensor",
-                "",
-                str(view.dtype),
-                tuple(view.shape),
-                view.stride(),
-                "",
-                raw,
-                buffer.start,
-                not torch.equal(raw, given[name].cpu()),
-            )
-        )
+    # On a stream of its own: reading on the default one would wait for what the callee left there.
+    with torch.cuda.stream(torch.cuda.Stream()) if how == "stream" else contextlib.nullcontext():
+        leaves = [*_returned_leaves("return", returned, call), *_argument_leaves(contract, call, given)]
     return Outcome(leaves, overrun=allocations.overrun())
 
 
@@ -419,6 +405,7 @@ def _direct(entry: Callable[..., Any], call: Call) -> Any:
 
 def _on_stream(entry: Callable[..., Any], call: Call) -> Any:
     torch.cuda.synchronize()
+    torch.cuda._sleep(20_000_000)  # noqa: SLF001 - about 10 ms, in which what is left on the default stream stays undone
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
         returned = entry(**call.arguments)
@@ -461,6 +448,23 @@ def _returned_leaves(path: str, value: Any, call: Call) -> Iterator[Leaf]:
             path,
             "value",
             repr(value) if isinstance(value, (int, float, str, bool, type(None))) else type(value).__name__,
+        )
+
+
+def _argument_leaves(contract: Contract, call: Call, given: dict[str, torch.Tensor]) -> Iterator[Leaf]:
+    """Every tensor argument as the call left it; `given` holds the bytes that it found."""
+    scratch = {spec["name"] for spec in contract.arguments if spec["values"] == "scratch"}
+    for name, buffer in call.buffers.items():
+        view, raw = buffer.view, buffer.raw.cpu()
+        yield Leaf(
+            f"argument {name}",
+            "scratch" if name in scratch else "tensor",
+            dtype=str(view.dtype),
+            shape=tuple(view.shape),
+            strides=view.stride(),
+            raw=raw,
+            start=buffer.start,
+            written=not torch.equal(raw, given[name].cpu()),
         )
 
 

@@ -127,7 +127,11 @@ def untouched(pair: Pair, case: Case, expected: Outcome, actual: Outcome) -> lis
             found.append(
                 Difference("wrote_outside", f"{right.path}: {damaged(right)} bytes around it were overwritten")
             )
-        elif not left.written and not torch.equal(right.raw, fresh[right.path.removeprefix("argument ")].raw.cpu()):
+        elif (
+            left.kind == "tensor"
+            and not left.written
+            and not torch.equal(right.raw, fresh[right.path.removeprefix("argument ")].raw.cpu())
+        ):
             found.append(Difference("mutated_input", f"{right.path} was written; the original leaves it alone"))
     return found
 

@@ -55,7 +55,13 @@ class Builtin:
 def subject_of(request: Request) -> Subject:
     """The parent's source as the transforms take it."""
     harness = request.harness
-    return Subject(source=request.parent.source, kernel=harness.kernel, entry=harness.entry, contract=harness.contract)
+    return Subject(
+        source=request.parent.source,
+        kernel=harness.kernel,
+        entry=harness.entry,
+        contract=harness.contract,
+        bytes_per_program=request.parent.profile.bytes_per_program,
+    )
 
 
 def variants(

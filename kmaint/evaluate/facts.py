@@ -35,8 +35,10 @@ class Built:
         return tuple(launch.resources for launch in self.launches)
 
 
-def compile_all(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path) -> list[Built | Rejection]:
-    """One result for each file, in order; a file that fails costs the others nothing."""
+def compile_all(
+    harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path, *, only: Sequence[str] | None = None
+) -> list[Built | Rejection]:
+    """One result for each file, in order; a file that fails costs the others nothing. `only` names workloads."""
     request = Request(
         command="compile",
         shared={
@@ -44,6 +46,7 @@ def compile_all(harness: Harness, sources: Sequence[Path], bench: Bench, scratch
             "entry": harness.entry,
             "arch": bench.environment.arch,
             "multiprocessors": bench.environment.multiprocessors,
+            "only": None if only is None else list(only),
         },
         items=refer(sources),
         limit_s=bench.limits_s["compile"],

@@ -133,7 +133,17 @@ def profile(launches: Sequence[Launch], timing: Timing | None, contract: Contrac
         resources=resources,
         roofline_fraction=fraction,
         next_step=NEXT_STEP[bottleneck],
+        bytes_per_program=_bytes_per_program(launches, contract),
     )
+
+
+def _bytes_per_program(launches: Sequence[Launch], contract: Contract) -> float | None:
+    """Of the workload that moves most."""
+    if not contract.traffic or not contract.workloads:
+        return None
+    moved, name = max((evaluate(contract.traffic, workload.axes), workload.name) for workload in contract.workloads)
+    programs = sum(launch.programs for launch in launches if launch.resources.workload == name)
+    return moved / programs if programs else None
 
 
 def _fraction(times: Mapping[str, float], contract: Contract, environment: Environment) -> float | None:

@@ -170,6 +170,8 @@ class Profile:
     resources: tuple[Resources, ...]
     roofline_fraction: float | None
     next_step: str
+    bytes_per_program: float | None = None
+    """What one program has to move of the largest workload's traffic; absent where the traffic is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from kmaint.records.evaluation import Bottleneck
 from kmaint.records.workload import Contract
 
+MOST_BYTES_PER_THREAD = 512
+"""128 registers of four bytes: half of what a thread can have."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -17,6 +20,18 @@ class Subject:
     kernel: str
     entry: str
     contract: Contract
+    bytes_per_program: float | None = None
+    """What one program moves at the largest workload; None where nobody knows."""
+
+    def suits(self, *, rows: int, warps: int) -> bool:
+        """Whether so many of today's programs in one leave each thread a sensible share: 4 to 512 bytes.
+
+        More spills registers and takes the compiler minutes; less leaves most of a 16-byte access unused. What is not
+        known is tried.
+        """
+        if self.bytes_per_program is None:
+            return True
+        return 4 <= rows * self.bytes_per_program / (warps * 32) <= MOST_BYTES_PER_THREAD
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from kmaint.agent.transforms.source import (
     calls,
     constexprs,
     edited,
+    has_loop,
     kernel_parts,
     overlap,
 )
@@ -51,11 +52,13 @@ def apply(subject: Subject) -> list[Edited]:
     found = launches(source, subject)
     if any(isinstance(item, ast.Call) and "autotune" in ast.unparse(item) for item in kernel.decorator_list):
         raise NotApplicable("the kernel is autotuned: its configurations choose the launch parameters")
+    looping = has_loop(kernel)
+    warps = tuple(value for value in WARPS if looping or subject.suits(rows=1, warps=value))
     settings = [
-        *_option_settings(source, found, "num_warps", WARPS),
+        *_option_settings(source, found, "num_warps", warps),
         *_block_settings(source, subject, found, kernel),
     ]
-    if any(isinstance(node, (ast.For, ast.While)) for node in ast.walk(kernel)):
+    if looping:
         settings += _option_settings(source, found, "num_stages", STAGES)
     if not settings:
         raise NotApplicable("no launch parameter is written where it can be changed")

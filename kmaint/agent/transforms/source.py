@@ -176,6 +176,11 @@ def names(node: ast.AST) -> set[str]:
     return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
 
 
+def has_loop(function: Function) -> bool:
+    """Whether a program may go over its data in pieces: then what it moves says little of what it holds."""
+    return any(isinstance(node, ast.For | ast.While) for node in ast.walk(function))
+
+
 def assigned(node: ast.AST) -> set[str]:
     """Every name bound below a node."""
     return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import Launch, launches
-from kmaint.agent.transforms.source import Function, Source, edited, kernel_parts
+from kmaint.agent.transforms.source import Function, Source, edited, has_loop, kernel_parts
 from kmaint.agent.transforms.tile_edits import Edits
 from kmaint.agent.transforms.tile_kernel import axis_calls, lift_kernel
 from kmaint.agent.transforms.tile_launch import edit_launch, edit_parameters, edit_warps, plan_cut
@@ -30,17 +30,22 @@ def tile_programs(subject: Subject) -> list[Edited]:
     for axis in (2, 1, 0):
         if axis_calls(kernel, "program_id", axis):
             try:
-                found.append(list(_variants(source, kernel, sites, axis)))
+                found.append(list(_variants(subject, source, kernel, axis)))
             except NotApplicable as reason:
                 reasons.append(f"axis {axis}: {reason}")
-    if not found:
+    if not any(found):
         raise NotApplicable("; ".join(reasons) or "no program id is read by a literal axis")
     return [variant for turn in range(max(map(len, found))) for own in found for variant in own[turn : turn + 1]]
 
 
-def _variants(source: Source, kernel: Function, sites: Sequence[Launch], axis: int) -> Iterator[Edited]:
+def _variants(subject: Subject, source: Source, kernel: Function, axis: int) -> Iterator[Edited]:
     """By diagonals of ROWS and WARPS, so that a cut of the list keeps some of each."""
+    sites = launches(source, subject)
     order = [(rows, warps) for rows in ROWS for warps in WARPS]
+    if not has_loop(kernel):
+        order = [(rows, warps) for rows, warps in order if subject.suits(rows=rows, warps=warps or 4)]
+    if not order:
+        raise NotApplicable("a row is too large for several to fit in the registers of one program")
     for rows, warps in sorted(order, key=lambda pair: ROWS.index(pair[0]) + WARPS.index(pair[1])):
         yield _written(source, kernel, sites, axis, (rows, warps))
 

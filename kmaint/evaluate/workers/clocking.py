@@ -40,7 +40,7 @@ def prepare(shared: dict[str, Any]) -> dict[str, Any]:
 
 
 def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    """`item`: workload (its name) and ask_clock. Raw microseconds a call of each block, or `differs` where timed outputs do."""
+    """`item`: workload (its name) and ask_clock. Microseconds a call of each block, or how timed outputs differ."""
     contract, device = state["contract"], state["device"]
     if "pair" not in state:  # not in prepare: a candidate may end the process on import
         state["pair"] = (state["original"], entry_of(state["candidate"], "candidate", state["entry"]))

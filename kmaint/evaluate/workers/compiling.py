@@ -46,7 +46,7 @@ class Recorder:
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, arch (sm_90), multiprocessors."""
+    """`shared`: folder, entry, arch (sm_90), multiprocessors; `only`: names of the workloads to compile, or None."""
     folder = Path(shared["folder"])
     return {**shared, "contract": cases.Contract.read(folder)}
 
@@ -58,6 +58,8 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     with standing_in(state["arch"], state.get("multiprocessors") or MULTIPROCESSORS), lean_contents():
         entry = entry_of(item["path"], name, state["entry"])
         for workload, case in contract.cases():
+            if state["only"] is not None and workload["name"] not in state["only"]:
+                continue
             if elements(contract, case) > MOST_ELEMENTS:
                 left_out.append(f"{workload['name']}: larger than host memory allows, not compiled")
                 continue

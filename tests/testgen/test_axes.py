@@ -1,0 +1,71 @@
+"""What is drawn for an axis, and what an axis is taken to mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from kmaint.records.workload import Argument, Axis, Contract
+from testgen import axes
+
+CACHE = Contract(
+    axes=(
+        Axis(name="T", high=300, edges=(16,)),
+        Axis(name="H", choices=(8, 1, 3)),
+        Axis(name="D", choices=(64,)),
+        Axis(name="BLOCKS", low=1, high=64),
+        Axis(name="DT", choices=("bfloat16", "float16")),
+        Axis(name="SCALED", choices=(False, True)),
+    ),
+    arguments=(
+        Argument(name="key", kind="tensor", shape=("T", "H", "D"), dtype="DT"),
+        Argument(name="cache", kind="tensor", shape=("BLOCKS", "16", "H", "D"), dtype="DT"),
+        Argument(name="slots", kind="tensor", shape=("T",), dtype="int64", values="slots", bound="BLOCKS * 16"),
+        Argument(name="scale", kind="tensor", shape=("1",), dtype="float32", values="scale", when="SCALED"),
+        Argument(name="block", kind="value", value="=min(16, H)"),
+        Argument(name="to", kind="value", value={"dtype": "DT"}),
+    ),
+    constraints=("T <= BLOCKS * 16",),
+)
+
+
+def test_sizes_stand_around_edges_and_ends() -> None:
+    assert axes.sizes(Axis(name="T", low=1, high=40, edges=(16, 500))) == [1, 2, 3, 7, 13, 15, 16, 17, 31, 39, 40]
+
+
+def test_a_strategy_shrinks_towards_the_smallest_choice() -> None:
+    assert axes.strategy(Axis(name="H", choices=(8, 1, 3))) == "st.sampled_from([1, 3, 8])"
+    assert axes.strategy(Axis(name="DT", choices=("float16", "bfloat16"))) == "st.sampled_from(['float16', 'bfloat16'])"
+    assert axes.strategy(Axis(name="N", high=3)) == "st.sampled_from([0, 1, 2, 3]) | st.integers(0, 3)"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("T", "T: dimension 0 of key and slots. Its edges are 16."),
+        ("H", "H: dimension 1 of key; dimension 2 of cache; passed as block."),
+        ("D", "D: last dimension of key and cache."),
+        ("BLOCKS", "BLOCKS: dimension 0 of cache; bounds the contents of slots."),
+        ("DT", "DT: dtype of key and cache; passed as to."),
+        ("SCALED", "SCALED: decides whether there is scale."),
+    ],
+)
+def test_an_axis_is_told_by_its_uses(name: str, words: str) -> None:
+    axis = next(axis for axis in CACHE.axes if axis.name == name)
+    assert axes.meaning(axis, CACHE.arguments) == words
+
+
+def test_the_leading_axis_counts_rows() -> None:
+    assert axes.leading_axis(CACHE) == "T"
+    assert axes.rows_each(CACHE, "T") == 'axes["H"]'
+    assert axes.keeps_rows_apart(CACHE, "T")
+    assert not axes.keeps_rows_apart(CACHE, "BLOCKS")
+
+
+def test_a_computed_size_is_evaluated_where_it_is_used() -> None:
+    contract = Contract(axes=CACHE.axes, arguments=(Argument(name="x", kind="tensor", shape=("T", "2 * H", "D")),))
+    assert axes.rows_each(contract, "T") == 'int(evaluate("(2 * H)", axes))'
+
+
+def test_the_smallest_case_keeps_the_constraints() -> None:
+    assert axes.smallest(CACHE, {"T": 40}) == {"T": 40, "H": 1, "D": 64, "BLOCKS": 3, "DT": "bfloat16", "SCALED": False}
+    assert axes.smallest(CACHE, {"T": 65_536}) is None
