@@ -11,6 +11,7 @@ from kmaint.folder import sha256
 from kmaint.records.change import Edit, Landing, Patch
 from reintegrate.patch import splice, standing_at
 from reintegrate.repository import Repository, checkout, clean_clone, git, open_repository
+from reintegrate.scope import only_changes
 
 PATCH_FILE = "win.patch"
 
@@ -93,7 +94,9 @@ def _edit_file(worktree: Repository, path: str, edits: tuple[Edit, ...], before:
         raise UsageError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}", "edit it by hand") from error
     if sha256(content) != before and sha256(content.replace(b"\r\n", b"\n")) != before:
         raise UsageError(f"{path}: changed since extraction", _where_to(text, edits))
-    file.write_bytes(splice(text, edits).encode())
+    after = splice(text, edits)
+    only_changes(path, text, after, {name for edit in edits for name in edit.symbol.split(",")})
+    file.write_bytes(after.encode())
 
 
 def _where_to(text: str, edits: tuple[Edit, ...]) -> str:

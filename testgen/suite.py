@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
-from kmaint.child import run_child
-from kmaint.errors import InternalError, MissingError
 from kmaint.folder import SUITE
+from kmaint.formatting import format_python
 from kmaint.records.harness import Harness, Suite
 from kmaint.records.workload import Binding, Contract, Workload
 from testgen import axes
@@ -43,7 +41,7 @@ class WorkloadText:
 
 def write_suite(harness: Harness) -> Suite:
     """Write test_kernel.py into the harness folder; equal harnesses give equal files."""
-    source = formatted(render(harness))
+    source = format_python(render(harness), columns=120)
     path = harness.folder / SUITE
     path.write_text(source)
     return Suite(path=path, properties=tuple(PROPERTY.findall(source)), examples=len(harness.contract.workloads))
@@ -121,18 +119,3 @@ def cuts(contract: Contract, leading: str | None) -> list[str]:
         elif not axis.choices and max([axis.high, *bound]) > axes.SMALL:
             found.append(f'{axis.name}=min(axes["{axis.name}"], {axes.SMALL})')
     return found
-
-
-def formatted(source: str) -> str:
-    """The source as ruff formats it, at 120 columns whatever the folder around it says."""
-    ruff = Path(sys.executable).with_name("ruff")
-    if not ruff.is_file():
-        raise MissingError(f"no ruff beside {sys.executable}", "install kmaint in an environment of its own")
-    finished = run_child(
-        [ruff, "format", "--isolated", "--line-length", "120", "--stdin-filename", SUITE, "-"],
-        timeout_s=60,
-        stdin=source,
-    )
-    if finished.code:
-        raise InternalError(f"the generated suite does not parse: {finished.stderr.strip().splitlines()[0]}")
-    return finished.stdout
