@@ -8,7 +8,7 @@ KERNEL ?= merge_state_kernel
 
 demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
-	$(BIN)/kmaint --state demo/state maintain demo/sglang --kernel $(KERNEL) --candidates 3
+	$(BIN)/kmaint maintain demo/sglang --kernel $(KERNEL) --candidates 2 --state demo/state
 
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not network" --cov --cov-report=term:skip-covered
