@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from extract.derive_hints import Hints, Parameter
+from kmaint.expression import evaluate
 from kmaint.records.workload import Argument, Axis, Binding, Contract, Json
 
 UNBOUND = "70001"
@@ -118,9 +119,8 @@ def names_in(expression: str) -> list[str]:
 
 
 def evaluated(expression: str, axes: dict[str, Binding]) -> int:
-    """An expression over axes, as cases.evaluate gives it, for the sizes that occur in shapes."""
-    functions = {"cdiv": lambda a, b: -(-a // b), "next_power_of_2": lambda n: 1 << max(0, int(n) - 1).bit_length()}
-    return int(eval(expression, {"__builtins__": {}}, {**functions, "min": min, "max": max, **axes}))  # noqa: S307
+    """A size over axes."""
+    return int(evaluate(expression, axes))
 
 
 def class_of(axis: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.child import clean_environment, run_child
 from kmaint.errors import UsageError
 from kmaint.records.kernel import Release
 
@@ -70,21 +70,28 @@ def locate(path: Path) -> SourceTree:
 def open_tree(path: Path) -> Release:
     """Which release a folder holds. UsageError, with what was looked for, where it holds neither framework."""
     tree = locate(path)
-    commit = _git(tree.root, "rev-parse", "HEAD")
+    commit, tag = _head(tree.root)
     return Release(
-        framework=tree.framework, version=_stated_version(tree, commit), commit=commit, licence=_licence(tree)
+        framework=tree.framework, version=_stated_version(tree) or tag, commit=commit, licence=_licence(tree)
     )
 
 
-def _git(root: Path, *words: str) -> str | None:
-    """What git says of the repository whose top is `root`; an enclosing repository says nothing of it."""
+def _head(root: Path) -> tuple[str | None, str | None]:
+    """The commit that a repository stands at, and the version that tags it; an enclosing repository says nothing."""
     if not (root / ".git").exists():
-        return None
-    done = run_child(["git", "-C", root, *words], timeout_s=30, env=clean_environment())
-    return done.stdout.strip() or None if done.code == 0 else None
+        return None, None
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # reading needs no git program, which its import asks for
+    import git
+
+    try:
+        head = git.Repo(root).head.commit
+    except (git.InvalidGitRepositoryError, ValueError):  # ValueError: a repository without a commit
+        return None, None
+    tags = [tag.name for tag in git.Repo(root).tags if tag.commit == head]
+    return head.hexsha, tags[0].removeprefix("v") if tags else None
 
 
-def _stated_version(tree: SourceTree, commit: str | None) -> str | None:
+def _stated_version(tree: SourceTree) -> str | None:
     package = tree.package_root / tree.framework
     for path, pattern in (
         (package / "_version.py", VERSION),
@@ -94,10 +101,7 @@ def _stated_version(tree: SourceTree, commit: str | None) -> str | None:
     ):
         if path.is_file() and (found := pattern.search(path.read_text(errors="replace"))):
             return found["version"]
-    if (stated := _release_file(tree.root)) is not None:
-        return stated
-    tag = _git(tree.root, "describe", "--tags", "--exact-match", "HEAD") if commit else None
-    return tag.removeprefix("v") if tag else None
+    return _release_file(tree.root)
 
 
 def _release_file(root: Path) -> str | None:

@@ -17,10 +17,10 @@ from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Candidate, Evaluation, Plan
+from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
 from kmaint.records.harness import Extraction, Harness
 from kmaint.records.kernel import Kernel, Scan
-from kmaint.records.run import Budget, Run
+from kmaint.records.run import Budget, Run, RunState
 from kmaint.store import Store
 
 Progress = Callable[[str], None]
@@ -96,7 +96,7 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
     bench = evaluate.open_bench(config.python, progress=progress)
     with Store(config.state) as store:
         run = store.begin(_new_run(harness, config, bench))
-        if run.state != "running":
+        if run.state != "running" and config.candidates <= (run.budget.candidates or 0):
             progress(f"run {run.id} is finished: {run.state}")
             return run
         progress(f"run {run.id}: {len(run.evaluations)} verdicts so far")
@@ -108,8 +108,13 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
             store.record(run.id, evaluation)
             progress(_line(evaluation))
         winner = agent.choose_winner(store.run(run.id).evaluations)
-        store.finish(run.id, "won" if winner else "no_win", winner.candidate.id if winner else None)
-        return store.run(run.id)
+        return store.finish(run.id, _end_state(winner), winner.candidate.id if winner else None)
+
+
+def _end_state(winner: Evaluation | None) -> RunState:
+    if winner is None:
+        return "no_win"
+    return "won" if speedup(winner) else "estimated"
 
 
 def _new_run(harness: Harness, config: Config, bench: evaluate.Bench) -> Run:

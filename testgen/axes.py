@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping
 
+from kmaint.expression import evaluate
+from kmaint.expression import names_in as mentioned
 from kmaint.records.workload import Argument, Axis, Binding, Contract
 
 PRIMES = (3, 7, 13, 31, 61, 127, 251, 509, 1021)
@@ -18,9 +18,7 @@ SMALL = 128
 
 def names_in(expression: object) -> set[str]:
     """The names that an expression of a contract mentions; empty for what is none."""
-    if not isinstance(expression, str) or not expression:
-        return set()
-    return {node.id for node in ast.walk(ast.parse(expression.strip(), mode="eval")) if isinstance(node, ast.Name)}
+    return mentioned(expression) if isinstance(expression, str) and expression else set()
 
 
 def sizes(axis: Axis) -> list[int]:
@@ -112,18 +110,6 @@ def keeps_rows_apart(contract: Contract, leading: str) -> bool:
         if any(leading in names_in(expression) for expression in expressions) or _mentions(argument.value, leading):
             return False
     return True
-
-
-def evaluate(expression: str, axes: Mapping[str, Binding]) -> object:
-    """The value of a contract's expression, as the harness's own runtime evaluates it."""
-    names = {
-        "min": min,
-        "max": max,
-        "sqrt": math.sqrt,
-        "cdiv": lambda a, b: -(-a // b),
-        "next_power_of_2": lambda n: 1 << max(0, int(n) - 1).bit_length(),
-    }
-    return eval(expression, {"__builtins__": {}}, {**names, **axes})  # noqa: S307 - the contract is kmaint's own
 
 
 def smallest(contract: Contract, fixed: Mapping[str, Binding]) -> dict[str, Binding] | None:

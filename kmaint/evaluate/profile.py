@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kmaint.evaluate.expression import evaluate
+from kmaint.expression import number
 from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources, Timing
 from kmaint.records.workload import Contract, Workload
 
@@ -55,10 +55,10 @@ def floor_us(contract: Contract, workload: Workload, environment: Environment) -
     if not contract.traffic:
         return None
     bandwidth = environment.memory_bandwidth_gbps or ASSUMED_BANDWIDTH_GBPS
-    memory = evaluate(contract.traffic, workload.axes) / bandwidth / 1e3
+    memory = number(contract.traffic, workload.axes) / bandwidth / 1e3
     if not contract.flops:
         return memory
-    return max(memory, evaluate(contract.flops, workload.axes) / PEAK_TFLOPS.get(environment.arch, 780.0) / 1e6)
+    return max(memory, number(contract.flops, workload.axes) / PEAK_TFLOPS.get(environment.arch, 780.0) / 1e6)
 
 
 def resident_warps(resources: Resources) -> int:
@@ -102,7 +102,7 @@ def estimate_total_us(launches: Sequence[Launch], contract: Contract, environmen
         own = [launch for launch in launches if launch.resources.workload == workload.name]
         if not own:
             continue
-        traffic = evaluate(contract.traffic, workload.axes) if contract.traffic else _moved_bytes(own)
+        traffic = number(contract.traffic, workload.axes) if contract.traffic else _moved_bytes(own)
         programs = sum(launch.programs for launch in own)
         found[workload.name] = sum(
             estimate_us(launch, traffic * launch.programs / programs, environment) for launch in own
@@ -141,7 +141,7 @@ def _bytes_per_program(launches: Sequence[Launch], contract: Contract) -> float 
     """Of the workload that moves most."""
     if not contract.traffic or not contract.workloads:
         return None
-    moved, name = max((evaluate(contract.traffic, workload.axes), workload.name) for workload in contract.workloads)
+    moved, name = max((number(contract.traffic, workload.axes), workload.name) for workload in contract.workloads)
     programs = sum(launch.programs for launch in launches if launch.resources.workload == name)
     return moved / programs if programs else None
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from kmaint.records.evaluation import Candidate, Environment, Evaluation, Profile
 
-RunState = Literal["running", "won", "no_win", "stopped"]
+RunState = Literal["running", "won", "estimated", "no_win"]
+"""estimated: a candidate passed and looks better on paper, on a machine that could not time it."""
 
 
 @dataclass(frozen=True, kw_only=True)
