@@ -1,8 +1,9 @@
 """Run `kmaint optimize` on every harness of a folder and keep each run whole: verdicts, raw samples, sources.
 
-    python benchmarks/optimize_all.py HARNESSES OUT [--state DIR] [--minutes M] [--candidates N]
+    python benchmarks/optimize_all.py HARNESSES OUT [--state DIR] [--minutes M] [--candidates N] [--keep-only]
 
-OUT gets one JSON file a kernel. A machine with a GPU is needed for times; what is found without one says so.
+OUT gets one JSON file a kernel. A machine with a GPU is needed for times; what is found without one says so. With
+--keep-only nothing is run: what a state folder holds is written down.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--minutes", default="5")
     parser.add_argument("--candidates", default="6")
     parser.add_argument("--only", nargs="*", help="names of harness folders")
+    parser.add_argument("--keep-only", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for folder in sorted(path.parent for path in options.harnesses.glob("*/harness.toml")):
@@ -32,15 +34,16 @@ def main() -> None:
             continue
         budget = ["--minutes", options.minutes, "--candidates", options.candidates]
         command = [sys.executable, "-m", "kmaint", "optimize", str(folder), "--state", str(options.state), *budget]
-        print(f"== {folder.name}", flush=True)
-        subprocess.run(command, check=False)
+        if not options.keep_only:
+            print(f"== {folder.name}", flush=True)
+            subprocess.run(command, check=False)
         keep(folder, options.state, options.out)
 
 
 def keep(folder: Path, state: Path, out: Path) -> None:
     """Write the newest run of the harness as one JSON file."""
     with Store(state) as store:
-        runs = [run for run in store.runs() if Path(run.harness) == folder]
+        runs = [run for run in store.runs() if Path(run.harness).name == folder.name]
         if runs:
             content = {"harness": wire.dump(read_harness(folder)), "run": wire.dump(store.run(runs[-1].id))}
             (out / f"{folder.name}.json").write_text(wire.text(content, indent=1) + "\n")

@@ -15,6 +15,12 @@ def test_the_original_passes_without_a_hint(harness: Harness, source: str) -> No
     assert lint(harness, source, source) == (None, "")
 
 
+def test_an_import_that_the_original_has_is_its_own(harness: Harness, source: str) -> None:
+    """A branch that no workload takes may import the framework when it is reached."""
+    original = source.replace(BODY, f"    if output is None:\n        from sglang import ops\n{BODY}")
+    assert lint(harness, original, original)[0] is None
+
+
 @pytest.mark.parametrize(
     ("before", "after", "code", "reason"),
     [

@@ -8,8 +8,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-POINTERS = {"x_ptr", "y_ptr", "scale_ptr"}
-CONSTANTS = {"BLOCK": 64, "columns": 64, "NARROW_INDEX": True, "ONE_BLOCK": True}
+POINTERS = {"x_ptr", "y_ptr", "out_ptr", "scale_ptr"}
+CONSTANTS = {"BLOCK": 64, "columns": 64, "NARROW_INDEX": True, "ONE_BLOCK": True, "ROWS_PER_PROGRAM": 8}
 
 
 def main(folder: Path) -> None:

@@ -17,7 +17,6 @@ from kmaint.records.workload import Contract
 
 HERE = Path(__file__).parent
 CONTRACT = Contract(axes=(), arguments=())
-# Rows per program choose by the contract and have tests, and an example, of their own.
 SHARED = tuple(transform for transform in TRANSFORMS if "def launch(x: torch.Tensor)" in transform.before)
 REAL = (
     ("sglang_merge_state.py", "merge_state_kernel", "merge_state_triton"),
@@ -91,8 +90,11 @@ def entry_signature(source: str, entry: str) -> str:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("sglang_merge_state.py", {"launch_parameters", "full_masks", "grid_mapping", "exp2_for_exp", "cache_hints"}),
-        ("vllm_min_p.py", {"launch_parameters", "one_pass", "index_width", "cache_hints"}),
+        (
+            "sglang_merge_state.py",
+            {"tile_programs", "launch_parameters", "full_masks", "grid_mapping", "exp2_for_exp", "cache_hints"},
+        ),
+        ("vllm_min_p.py", {"tile_programs", "launch_parameters", "one_pass", "index_width", "cache_hints"}),
     ],
 )
 def test_which_transforms_apply_to_a_real_kernel(file: str, expected: set[str]) -> None:
