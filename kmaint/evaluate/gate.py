@@ -95,7 +95,7 @@ def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
     ]
     if on_gpu:
         common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
-    common.append(("numerics", _numerics))
+    common.append(("numerics", numerics_rung))
     if on_gpu:
         common.append(("time", _time))
     return [*common, ("profile", _profile)]
@@ -125,7 +125,7 @@ def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
     return outcome.rejection, f"{outcome.ran} tests"
 
 
-def _numerics(climb: Climb) -> tuple[Rejection | None, str]:
+def numerics_rung(climb: Climb) -> tuple[Rejection | None, str]:
     on_gpu, folder = climb.bench.device == "cuda", climb.harness.folder.resolve()
     request = Request(
         command="numerics",
