@@ -2,9 +2,9 @@
 
     python benchmarks/parity.py HARNESSES OUT.json --path DIR [--path DIR] [--tree DIR]
 
-The shipped launcher takes the candidate's place on two of the gate's rungs, numerics and time. --path names folders from
-which the framework can be imported. --tree is for a framework that cannot: the released file itself is loaded, which
-works where it imports torch and triton only. Both sides run in one process, paired, on a machine with a GPU.
+The shipped launcher takes the candidate's place on two of the gate's rungs, numerics and time. --path names folders
+from which the framework can be imported. --tree is for a framework that cannot: the released file itself is loaded,
+which works where it imports torch and triton only. Both sides run in one process, paired, on a machine with a GPU.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from kmaint.records.evaluation import Candidate, Interval, Plan, Timing
 from kmaint.records.harness import Harness
 
 CLOSE = 0.03
+LIMITS_S = {"time": 180.0, "numerics": 600.0, "call": 180.0}
+"""Importing a framework takes half a minute."""
 
 
 def main() -> None:
@@ -30,7 +32,7 @@ def main() -> None:
     parser.add_argument("--path", type=Path, action="append", default=[])
     parser.add_argument("--tree", type=Path)
     options = parser.parse_args()
-    bench = evaluate.open_bench(device="cuda", progress=print)
+    bench = evaluate.open_bench(device="cuda", limits_s=LIMITS_S, progress=print)
     found = []
     for folder in sorted(path.parent for path in options.harnesses.glob("*/harness.toml")):
         harness = read_harness(folder)
