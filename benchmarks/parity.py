@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from kmaint import evaluate, wire
-from kmaint.evaluate.gate import Climb, measure, numerics_rung
+from kmaint.evaluate.gate import Climb, Measured, measure, numerics_rung
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Candidate, Interval, Plan, Timing
 from kmaint.records.harness import Harness
@@ -67,15 +67,15 @@ def compare(harness: Harness, source: str, bench: evaluate.Bench) -> dict[str, o
         rejection, _ = numerics_rung(climb)
         if rejection is not None:
             return {"harness": harness.folder.name, "failed": rejection.reason}
-        rejection, timing = measure(harness, file, bench, scratch)
+        measured = measure(harness, file, bench, scratch)
         assert climb.numerics is not None
-        if rejection is not None or timing is None:
-            return {"harness": harness.folder.name, "failed": rejection.reason if rejection else "not timed"}
+        if not isinstance(measured, Measured):
+            return {"harness": harness.folder.name, "failed": measured.reason}
         return {
             "harness": harness.folder.name,
             "bits": climb.numerics.kind,
-            "close": all(is_close(ratio) for ratio in ratios(timing).values()),
-            "harness over shipped": {name: wire.dump(ratio) for name, ratio in ratios(timing).items()},
+            "close": all(is_close(ratio) for ratio in ratios(measured.timing).values()),
+            "harness over shipped": {name: wire.dump(ratio) for name, ratio in ratios(measured.timing).items()},
         }
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kmaint import wire
+from kmaint.errors import HarnessError
 from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
 from kmaint.evaluate.facts import Built
@@ -122,7 +124,23 @@ def _controls(climb: Climb) -> tuple[Rejection | None, str]:
 
 def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
     outcome = run_suite(climb.harness, climb.file, climb.bench, on_gpu=on_gpu)
+    if outcome.rejection is not None and "exception" in outcome.rejection.codes:
+        fault = _fault_of_original(climb, on_gpu=on_gpu)
+        if fault and (on_gpu or climb.bench.device == "none"):
+            raise HarnessError(f"{climb.harness.folder}: the original fails its own suite: {fault}", "write it again")
+        if fault:
+            return None, f"not judged: the interpreter of this triton cannot run the original ({fault})"
     return outcome.rejection, f"{outcome.ran} tests"
+
+
+def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
+    """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once a harness."""
+    original = climb.harness.folder.resolve() / KERNEL
+    mark = f"fault of {wire.digest(original.read_text())} {on_gpu}"
+    if mark not in climb.bench.known:
+        rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
+        climb.bench.known[mark] = rejection.reason if rejection else ""
+    return str(climb.bench.known[mark])
 
 
 def numerics_rung(climb: Climb) -> tuple[Rejection | None, str]:
