@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from kmaint.agent.transforms.base import NotApplicable
 from kmaint.agent.transforms.source import Function, assigned, constexprs, parameters
+from kmaint.agent.transforms.tile_calls import Calls, program_axis
 from kmaint.agent.transforms.tile_edits import Edits
 from kmaint.agent.transforms.tile_kinds import STATIC, UNIFORM, DeeperBlocks, Kind, join
-from kmaint.agent.transforms.tile_values import Axis, Values, program_axis
+from kmaint.agent.transforms.tile_values import Axis
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Lifting:
     def __post_init__(self) -> None:
         static = constexprs(self.function)
         self.known = {name: STATIC if name in static else UNIFORM for name in parameters(self.function)} | self.known
-        self.values = Values(self.edits, self.axis, self.known)
+        self.values = Calls(self.edits, self.axis, self.known)
         self.values.helper = self.look_into
         self.values.whole = _whole_numbers(self.function)
 
@@ -144,9 +145,10 @@ class Lifting:
             case ast.For():
                 self._loop(node, path)
             case ast.While():
+                self._repeat(node, path)
+                self.values.forget()
                 if self.values.kind(node.test).row is not False:
                     raise NotApplicable("a loop whose end differs between rows")
-                self._repeat(node, path)
             case ast.Return():
                 return self._return(node, path)
             case ast.Raise():
@@ -195,9 +197,9 @@ class Lifting:
         kind = self.values.kind(whole)
         if path.masked:
             sign = re.sub(r"^0 | 0$", "", ast.unparse(ast.BinOp(ast.Constant(0), node.op, ast.Constant(0))))
-            text = self.edits.text(node.value)
             self._check_selected(self.known[name], kind)
-            self.edits.replace(node, f"{name} = tl.where({path.mask}, {name} {sign} ({text}), {name})")
+            updated = f"{name} {sign} {self.values.atom(node.value)}"
+            self.edits.replace(node, f"{name} = tl.where({path.mask}, {updated}, {name})")
             kind = replace(kind, row=True)
         self.known[name] = kind
 
@@ -319,7 +321,10 @@ class Lifting:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.lineno != inner.end_lineno:
                 raise NotApplicable("a text of several lines under a per-row condition")
-        for number in range(node.body[0].lineno, node.end_lineno + 1):
+        text = self.edits.source.text
+        colon = text.index(":", self.edits.source.span(node.test)[1])
+        header_end = text.count("\n", 0, colon) + 1
+        for number in range(header_end + 1, node.end_lineno + 1):
             if self.edits.source.lines[number - 1].strip():
                 start = self.edits.line_start(number)
                 self.edits.replace_span(start, start + columns, "")
@@ -389,7 +394,9 @@ class Lifting:
             ):
                 assert isinstance(start.args[0], ast.Tuple | ast.List)
                 padding = self.axis.shape[: self.axis.depth + 1 - len(sizes)]
-                inner = ", ".join([*padding, *(self.edits.source.of(size) for size in sizes)])
+                written = [self.edits.source.of(size) for size in sizes]
+                crosswise = kind.rank == 1 and kind.place != self.axis.depth
+                inner = ", ".join([self.axis.rows, *written, "1"] if crosswise else [*padding, *written])
                 self._starts[self.edits.source.span(start.args[0])] = f"[{inner}]"
                 return
             case _:

@@ -50,7 +50,7 @@ def plan_cut(kernel: Function, launch: Launch, axis: int, *, reads_count: str | 
     return Cut(axis=axis, count=count, parameter=reads_count or _name(size, taken), passed=False, rows=rows)
 
 
-def edit_launch(edits: Edits, kernel: Function, launch: Launch, cut: Cut, rows: int) -> None:
+def edit_launch(edits: Edits, kernel: Function, launch: Launch, cut: Cut, rows: str) -> None:
     """Divide the grid and pass the new arguments, by position where the launch passes everything so."""
     grid = resolve_grid(launch)
     assert grid is not None
@@ -67,7 +67,7 @@ def edit_launch(edits: Edits, kernel: Function, launch: Launch, cut: Cut, rows: 
         statement = _statement(launch.host, grid)
         at, _ = edits.lines_of(statement)
         edits.insert(at, f"{' ' * statement.col_offset}{local} = {rows}\n")
-    value = str(rows) if lambdas else local
+    value = rows if lambdas else local
     added = [] if cut.passed else [(cut.parameter, cut.count)]
     _pass(edits, kernel, launch, [*added, (cut.rows, value)])
 
@@ -88,15 +88,15 @@ def edit_parameters(edits: Edits, kernel: Function, cut: Cut) -> None:
         edits.insert(replacement.start, replacement.text)
 
 
-def edit_warps(edits: Edits, launch: Launch, warps: int) -> None:
+def edit_warps(edits: Edits, launch: Launch, warps: str) -> None:
     """Give the launch a number of warps; raises NotApplicable where it is set out of reach."""
     for keyword in launch.call.keywords:
         if keyword.arg == "num_warps":
-            edits.replace(keyword.value, str(warps))
+            edits.replace(keyword.value, warps)
             return
     found = [value for options in launch.options for value in option_values(launch.host, options, "num_warps")]
     if len(found) == 1:
-        edits.replace(found[0], str(warps))
+        edits.replace(found[0], warps)
     elif launch.options:
         raise NotApplicable("num_warps is unpacked from somewhere else")
     else:

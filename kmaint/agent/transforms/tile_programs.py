@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import Launch, launches
-from kmaint.agent.transforms.source import Function, Source, edited, has_loop, kernel_parts
+from kmaint.agent.transforms.source import Function, Source, edited, has_loop, kernel_parts, names, parameters
 from kmaint.agent.transforms.tile_edits import Edits
 from kmaint.agent.transforms.tile_kernel import axis_calls, lift_kernel
 from kmaint.agent.transforms.tile_launch import edit_launch, edit_parameters, edit_warps, plan_cut
@@ -18,6 +19,8 @@ ROWS = (8, 4, 16, 2, 32)
 """Those first that most often fill four warps with 16-byte loads: rows of a head or a group are 128 to 512 bytes."""
 WARPS = (2, 4, 1, None)
 """None leaves the launch's own."""
+ROWS_MARK, WARPS_MARK = "ξ", "ψ"
+"""Names one column wide that stand for these numbers until the text is formatted, once for all of them."""
 
 
 def tile_programs(subject: Subject) -> list[Edited]:
@@ -46,14 +49,24 @@ def _variants(subject: Subject, source: Source, kernel: Function, axis: int) -> 
         order = [(rows, warps) for rows, warps in order if subject.suits(rows=rows, warps=warps or 4)]
     if not order:
         raise NotApplicable("a row is too large for several to fit in the registers of one program")
+    written = {False: _written(source, kernel, sites, axis, sets_warps=False)}
+    with contextlib.suppress(NotApplicable):  # a launch may take its warps from where no edit reaches
+        written[True] = _written(source, kernel, sites, axis, sets_warps=True)
+    order = [(rows, warps) for rows, warps in order if (warps is not None) in written]
     for rows, warps in sorted(order, key=lambda pair: ROWS.index(pair[0]) + WARPS.index(pair[1])):
-        yield _written(source, kernel, sites, axis, (rows, warps))
+        marked = written[warps is not None]
+        note = f"{rows} rows of program axis {axis} per program"
+        yield replace(
+            marked,
+            source=marked.source.replace(ROWS_MARK, str(rows)).replace(WARPS_MARK, str(warps)),
+            note=note if warps is None else f"{note}, num_warps={warps}",
+        )
 
 
-def _written(
-    source: Source, kernel: Function, sites: Sequence[Launch], axis: int, size: tuple[int, int | None]
-) -> Edited:
-    rows, warps = size
+def _written(source: Source, kernel: Function, sites: Sequence[Launch], axis: int, *, sets_warps: bool) -> Edited:
+    """The edited source, formatted, with marks where its numbers go."""
+    if ROWS_MARK in source.text or WARPS_MARK in source.text:
+        raise NotApplicable(f"the source holds {ROWS_MARK} or {WARPS_MARK}, which stand for numbers here")
     edits = Edits(source)
     counted = _count_statement(kernel, axis)
     reads_count = ast.unparse(counted.targets[0]) if counted else None
@@ -61,22 +74,31 @@ def _written(
     if len({(cut.parameter, cut.passed) for cut in cuts}) > 1:
         cuts = [replace(cut, passed=False, parameter=reads_count or "num_rows") for cut in cuts]
     cut = cuts[0]
-    lift_kernel(edits, kernel, Axis(number=axis, depth=0, count=cut.parameter))
+    lift_kernel(edits, kernel, _axis(kernel, axis, cut.parameter))
     edit_parameters(edits, kernel, cut)
     for site, own in zip(sites, cuts, strict=True):
-        edit_launch(edits, kernel, site, own, rows)
-        if warps is not None:
-            edit_warps(edits, site, warps)
+        edit_launch(edits, kernel, site, own, ROWS_MARK)
+        if sets_warps:
+            edit_warps(edits, site, WARPS_MARK)
     if counted is not None and not cut.passed:
         edits.replace_span(*edits.lines_of(counted), "")  # the parameter has its name
-    note = f"{rows} rows of program axis {axis} per program"
-    return edited(source, edits.replacements(), note if warps is None else f"{note}, num_warps={warps}")
+    return edited(source, edits.replacements(), "")
 
 
 def _only_launched(source: Source, kernel: Function, sites: Sequence[Launch]) -> None:
     named = sum(isinstance(node, ast.Name) and node.id == kernel.name for node in ast.walk(source.tree))
     if named != len(sites):
         raise NotApplicable(f"{kernel.name} is used in other ways than being launched by {sites[0].host.name}")
+
+
+def _axis(kernel: Function, number: int, count: str) -> Axis:
+    """The axis with names for its rows that the kernel does not use itself."""
+    taken = {*parameters(kernel), *names(kernel), count}
+    index, mask = (
+        next(name for name in (own, f"lifted_{own}", f"program_{own}") if name not in taken)
+        for own in ("row_idx", "row_mask")
+    )
+    return Axis(number=number, depth=0, count=count, index=index, mask=mask)
 
 
 def _count_statement(kernel: Function, axis: int) -> ast.Assign | None:

@@ -86,6 +86,13 @@ REFUSED = {
         "    for column in range(0, row):\n"
         "        tl.store(out_ptr + row * N + column, 1.0)\n"
     ),
+    "a loop whose end differs between rows": (
+        "    row = tl.program_id(0)\n"
+        "    found = 0\n"
+        "    while found == 0:\n"
+        "        found += tl.load(x_ptr + row)\n"
+        "        tl.store(out_ptr + row, found)\n"
+    ),
     "it takes several rows a program already": (
         "    ROWS_PER_PROGRAM: tl.constexpr = 1\n    tl.store(out_ptr + tl.program_id(0), 1.0)\n"
     ),
@@ -98,3 +105,27 @@ def test_what_does_not_apply_says_why(reason: str) -> None:
     source = head + REFUSED[reason] + "\n\ndef launch" + rest.split("def launch")[1]
     with pytest.raises(NotApplicable, match=reason):
         apply(source, "kernel", "launch")
+
+
+FORMS = {name: f"launch_{name}" for name in ("branches", "clash", "carried", "crosswise", "choices")}
+REAL = {
+    "fused_rmsnorm_kernel": "fused_rmsnorm",
+    "silu_and_mul_kernel": "silu_and_mul_triton",
+    "_triton_mrope_forward_fused": "triton_mrope_fused",
+    "_per_token_group_quant_8bit": "_per_token_group_quant_8bit_raw",
+}
+
+
+@pytest.mark.parametrize(("file", "launchers"), [("tile_forms.py", FORMS), ("sglang_rows.py", REAL)])
+def test_variants_agree_on_any_shape(tmp_path: Path, file: str, launchers: dict[str, str]) -> None:
+    """Rows from none to more than two programs take, widths that are no power of two."""
+    path = HERE / "cases" / file
+    for kernel, entry in launchers.items():
+        subject = Subject(source=path.read_text(), kernel=kernel, entry=entry, contract=CONTRACT)
+        for number, variant in enumerate(TILE_PROGRAMS.apply(subject)):
+            if "num_warps" not in variant.note and variant.note.startswith(("2 ", "8 ")):
+                (tmp_path / f"{entry}.{number:02}.py").write_text(variant.source)
+    environment = clean_environment({"TRITON_INTERPRET": "1"})
+    done = run_child([sys.executable, HERE / "run_tiles.py", path, tmp_path, "12"], timeout_s=250, env=environment)
+    assert done.code == 0, done.stderr
+    assert done.stdout == f"{2 * len(launchers)} variants agree\n"
