@@ -45,7 +45,9 @@ def keep(folder: Path, state: Path, out: Path) -> None:
     with Store(state) as store:
         runs = [run for run in store.runs() if Path(run.harness).name == folder.name]
         if runs:
-            content = {"harness": wire.dump(read_harness(folder)), "run": wire.dump(store.run(runs[-1].id))}
+            # Without the folders of the machine it ran on: they say nothing to a reader.
+            harness = {**wire.dump(read_harness(folder)), "folder": folder.name}
+            content = {"harness": harness, "run": {**wire.dump(store.run(runs[-1].id)), "harness": folder.name}}
             (out / f"{folder.name}.json").write_text(wire.text(content, indent=1) + "\n")
 
 

@@ -49,11 +49,22 @@ def rows(run: Run, provenance: dict[str, str]) -> list[str]:
     shown = run.winner or best_timed(run)
     timing = timing_of(shown) if shown else None
     if shown is None or timing is None:
-        return [f"| {name} | | | | nothing faster among {len(run.evaluations)} candidates | |"]
+        stands = run.baseline.roofline_fraction if run.baseline else None
+        return [
+            f"| **{name}** | all, weighted; no win: {_tried(run)} | | | | {'' if stands is None else f'{stands:.2f}'} |"
+        ]
     won = "win" if run.winner else "no win"
     edit = f"{won}: {shown.candidate.plan.edit}, {numerics(shown)}"
     total = f"| **{name}** | all, weighted; {edit} | | | **{interval(timing.speedup)}** | |"
     return [total, *(workload_row(item) for item in timing.workloads)]
+
+
+def _tried(run: Run) -> str:
+    """What became of a run in which nothing was timed."""
+    if not run.evaluations:
+        return "no variant looked faster"
+    first = run.evaluations[0]
+    return f"{first.candidate.plan.edit} was {first.verdict.kind}"
 
 
 def best_timed(run: Run) -> Evaluation | None:
