@@ -4,16 +4,19 @@ BIN := .venv/bin
 RELEASE ?= sglang==0.5.17
 KERNEL ?= merge_state_kernel
 
-.PHONY: demo test check test-slow test-gpu recordings clean
+.PHONY: demo test check lint test-slow test-gpu recordings clean
 
 demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
 	$(BIN)/kmaint maintain demo/sglang --kernel $(KERNEL) --candidates 2 --state demo/state
 
-test: check
+test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not network" --cov --cov-report=term:skip-covered
 
-check: .venv/.ready
+# Every gate there is, in one word.
+check: test
+
+lint: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

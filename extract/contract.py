@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extract.derive import derive
@@ -35,8 +35,15 @@ def contract_for(kernel_source: str, kernel: str, entry: str, framework: str) ->
     """
     for known in catalogue():
         if (known.framework, known.entry) == (framework, entry) and kernel in known.kernels:
-            return known.derived
-    return derive(kernel_source, entry, framework)
+            return _weighed(known.derived)
+    return _weighed(derive(kernel_source, entry, framework))
+
+
+def _weighed(derived: Derived) -> Derived:
+    """The same with weights that add up to 1, so that each is a share."""
+    total = sum(workload.weight for workload in derived.contract.workloads)
+    workloads = tuple(replace(one, weight=one.weight / total) for one in derived.contract.workloads)
+    return replace(derived, contract=replace(derived.contract, workloads=workloads))
 
 
 def is_catalogued(kernel: Kernel, framework: str) -> bool:

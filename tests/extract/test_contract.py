@@ -74,3 +74,8 @@ def test_traffic_counts_each_byte_once() -> None:
 def test_a_known_launcher_is_found_by_each_of_its_kernels() -> None:
     for kernel in ("kernel_unified_attention", "reduce_segments"):
         assert contract_for("", kernel, "unified_attention", "vllm").op == "vllm.unified_attention"
+
+
+def test_weights_are_shares() -> None:
+    workloads = contract_for("", "merge_state_kernel", "merge_state_triton", "sglang").contract.workloads
+    assert sum(workload.weight for workload in workloads) == pytest.approx(1.0)
