@@ -4,14 +4,14 @@ BIN := .venv/bin
 RELEASE ?= sglang==0.5.17
 KERNEL ?= merge_state_kernel
 
-.PHONY: demo test check lint test-slow test-gpu recordings clean
+.PHONY: demo test check lint test-slow recordings clean
 
 demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
 	$(BIN)/kmaint maintain demo/sglang --kernel $(KERNEL) --candidates 2 --state demo/state
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not network" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered
 
 # Every gate there is, in one word.
 check: test
@@ -23,10 +23,7 @@ lint: .venv/.ready
 	$(BIN)/lint-imports
 
 test-slow: .venv/.ready
-	$(BIN)/python -m pytest -m "slow or network" --timeout 1200
-
-test-gpu: .venv/.ready
-	$(BIN)/python -m pytest -m gpu --timeout 1200
+	$(BIN)/python -m pytest -m slow --timeout 1200
 
 recordings: .venv/.ready
 	$(BIN)/python -m pytest tests/testgen tests/reports --update-recordings
