@@ -7,6 +7,7 @@ expected of it; it answers with raw bytes, and is killed with its whole group wh
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import importlib.util
 import json
@@ -164,8 +165,15 @@ def remote(
             subject.close()
 
 
+def _die_with_parent() -> None:
+    """A suite that is killed at its limit takes a hung candidate along, though that leads a session of its own."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG of <linux/prctl.h>
+
+
 def serve(folder: Path, candidate: Path, entry: str, device: str) -> None:
     """The candidate's side: one JSON request a line, each answered by a file and the word done."""
+    _die_with_parent()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a candidate prints goes to the log
     contract = Contract.read(folder)
