@@ -1,20 +1,19 @@
-"""The lock on the GPU: checks share it, a measurement waits for them and keeps others out, a killed holder lets go."""
+"""The lock on the GPU: checks share it, a measurement waits for them, a killed holder lets go."""
 
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 HOLD = """
-import sys, time
+import sys
 from kmaint.evaluate.turns import turn
 with turn(alone=sys.argv[1] == "alone"):
-    print(time.monotonic(), flush=True)
-    time.sleep(float(sys.argv[2]))
-print(time.monotonic(), flush=True)
+    print("has it", flush=True)
+    sys.stdin.readline()
 """
 
 
@@ -23,35 +22,34 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
-def hold(how: str, seconds: float) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", HOLD, how, str(seconds)], stdout=subprocess.PIPE, text=True)
+def hold(how: str) -> subprocess.Popen[str]:
+    """A process that takes the lock, says so, and holds it until it is told to let go."""
+    argv = [sys.executable, "-c", HOLD, how]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def began(process: subprocess.Popen[str]) -> float:
-    assert process.stdout is not None
-    return float(process.stdout.readline())
+def has_it(process: subprocess.Popen[str], *, within_s: float) -> bool:
+    return bool(select.select([process.stdout], [], [], within_s)[0])
 
 
 def test_checks_share_and_a_measurement_waits() -> None:
-    one, two = hold("shared", 1.0), hold("shared", 1.0)
-    starts = began(one), began(two)
-    measurement = hold("alone", 0.3)
-    alone = began(measurement)
-    ends = began(one), began(two)
-    assert max(starts) < min(ends), "the two checks did not overlap"
-    assert alone > max(ends)
-    measurement.communicate()
-    one.communicate()
-    two.communicate()
+    one, two = hold("shared"), hold("shared")
+    assert has_it(one, within_s=60)
+    assert has_it(two, within_s=60)
+    measurement = hold("alone")
+    assert not has_it(measurement, within_s=2)
+    one.communicate("go\n")
+    assert not has_it(measurement, within_s=0.5)
+    two.communicate("go\n")
+    assert has_it(measurement, within_s=60)
+    measurement.communicate("go\n")
 
 
 def test_a_killed_holder_lets_go() -> None:
-    holder = hold("alone", 60.0)
-    began(holder)
+    holder = hold("alone")
+    assert has_it(holder, within_s=60)
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
-    started = time.monotonic()
-    waiting = hold("alone", 0.0)
-    began(waiting)
-    waiting.communicate()
-    assert time.monotonic() - started < 20
+    waiting = hold("alone")
+    assert has_it(waiting, within_s=60)
+    waiting.communicate("go\n")
