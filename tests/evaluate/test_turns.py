@@ -29,6 +29,7 @@ def hold(how: str) -> subprocess.Popen[str]:
 
 
 def has_it(process: subprocess.Popen[str], *, within_s: float) -> bool:
+    assert process.stdout is not None
     return bool(select.select([process.stdout], [], [], within_s)[0])
 
 
