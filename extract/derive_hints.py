@@ -17,9 +17,6 @@ TENSOR_USES = frozenset(
         *("view", "reshape", "contiguous", "element_size", "data_ptr"),
     }
 )
-INDEX_NAMES = re.compile(
-    r"(_ids|_idx|_indices|indices|index|_loc|_locs|slot_mapping|positions|_lens|lengths|_table|_map|mapping)$"
-)
 
 
 @dataclass
