@@ -24,6 +24,45 @@ class HostFunction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Registration:
+    """Where a framework's own registry names a kernel or its launcher: `name` as the registry spells it."""
+
+    registry: str
+    name: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningTables:
+    """Tuned configurations that a launcher reads: how many files, for which devices, which common ones lack one."""
+
+    folder: str
+    files: int
+    devices: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What git says of a kernel's file: ISO dates of first and last commit, how many, and by whom, busiest first."""
+
+    created: str
+    changed: str
+    commits: int
+    authors: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """A kernel's part in a served run: share of all GPU time (0 to 1), launches, and total device time."""
+
+    share: float
+    launches: int
+    total_us: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kernel:
     """A kernel as its tree defines it; `path` is relative to the tree, `line` is that of `def`."""
 
@@ -38,6 +77,13 @@ class Kernel:
     launchers: tuple[HostFunction, ...] = ()
     used_by: tuple[str, ...] = ()
     """Ids of the kernels and device functions that call this device function."""
+    tests: tuple[str, ...] = ()
+    """The framework's own tests that reach it, as `path::qualname`."""
+    benchmarks: tuple[str, ...] = ()
+    registrations: tuple[Registration, ...] = ()
+    tables: TuningTables | None = None
+    history: History | None = None
+    heat: Heat | None = None
 
     @property
     def id(self) -> str:
