@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from extract.names import absolute, dotted
+
 JIT = re.compile(r"(?:^|\.)(?P<owner>triton|gluon)(?:\.runtime)?(?:\.jit)?\.jit$")
 """Dotted names that mean the decorator, whatever module handed `triton` on."""
 
@@ -61,24 +63,6 @@ def read_facts(source: bytes, *, path: str, module: str) -> ModuleFacts:
     facts = ModuleFacts(path, module, package)
     _Reader(facts, source.splitlines()).read(parsed)
     return facts
-
-
-def absolute(package: str, node: ast.ImportFrom) -> str:
-    """The dotted module that a from-import names, seen from inside `package`."""
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def dotted(node: ast.expr) -> str:
-    """`a.b.c` of a chain of attributes; empty for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def references(node: ast.expr | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from extract.launches import absolute, dotted
+from extract.names import absolute, dotted
 from extract.tree import SourceTree
 
 Condition = tuple[ast.expr, bool]

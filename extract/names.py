@@ -1,4 +1,4 @@
-"""The names a statement needs from its module: at run time, in annotations only, or only in branches never taken."""
+"""Names as Python spells them, and which a statement needs: at run time, in annotations only, or in dead branches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import copy
 import symtable
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-from extract.launches import dotted
 
 Decide = Callable[[ast.expr], bool | None]
 """What a test comes out as on the platform that is sliced for; None where that is not known."""
@@ -23,6 +21,24 @@ class Names:
     dead: frozenset[str]
     chains: frozenset[str]
     lazy: frozenset[str]
+
+
+def absolute(package: str, node: ast.ImportFrom) -> str:
+    """The dotted module that a from-import names, seen from inside `package`."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` of a chain of attributes; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def names_of(node: ast.stmt, decide: Decide) -> Names:

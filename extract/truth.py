@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from extract.launches import dotted
 from extract.modules import Condition, Library, Module, Statement, bound_names
+from extract.names import dotted
 from extract.shims import SHIMS
 
 KNOWN = {

@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from extract.launches import dotted, read_facts, references
+from extract.launches import read_facts, references
+from extract.names import dotted
 
 
 @pytest.mark.parametrize(
