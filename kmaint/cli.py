@@ -29,6 +29,7 @@ app = typer.Typer(
       kmaint scan sglang                      what is there, who launches it
       kmaint extract sglang ID -o harnesses   one kernel, standing alone
       kmaint testgen HARNESS                  a Hypothesis suite beside it
+      kmaint parity HARNESS                   is the harness the op it was cut from?
       kmaint check HARNESS FILE               is this candidate right, and faster?
       kmaint optimize HARNESS                 look for a faster variant
       kmaint reintegrate RUN --into sglang    a branch with the smallest patch
@@ -167,6 +168,34 @@ def check(
     config = load_config(python=python)
     evaluation = workflow.check(folder.read_harness(harness), file, config, console.Progress(quiet=quiet))
     raise typer.Exit(show.evaluation(evaluation, output))
+
+
+@app.command()
+def parity(
+    harness: HarnessArgument,
+    tree: Annotated[
+        Path | None, typer.Option(help="A released tree: its file is loaded alone where the framework does not import.")
+    ] = None,
+    path: Annotated[
+        list[Path] | None, typer.Option(help="Folder to import the framework from; may be given again.")
+    ] = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Hold a harness against the shipped op: the same bits on every workload, and on a GPU within 3 % of its speed.
+
+    The record stays in the harness as parity.json; a harness that fails it is not optimised. --python names the
+    interpreter that has the framework. Example: kmaint parity HARNESS --python /opt/vllm/bin/python
+    """
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(python=python)
+    found = workflow.hold(
+        folder.read_harness(harness), config, console.Progress(quiet=quiet), paths=path or [], tree=tree
+    )
+    raise typer.Exit(show.parity(found, output))
 
 
 @app.command()

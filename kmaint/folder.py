@@ -1,6 +1,6 @@
 """The harness folder on disk: what its files are called, and how they are read and written.
 
-harness.toml  kernel.py  shims.py  workloads.json  reference.py  test_kernel.py  README.md  runtime/
+harness.toml  kernel.py  shims.py  workloads.json  reference.py  test_kernel.py  parity.json  README.md  runtime/
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import tomlkit
 from kmaint import wire
 from kmaint.errors import HarnessError
 from kmaint.records.harness import Harness
+from kmaint.records.parity import Parity
 from kmaint.records.workload import Contract
 
-MANIFEST, KERNEL, SHIMS, WORKLOADS, REFERENCE, SUITE = (
+MANIFEST, KERNEL, SHIMS, WORKLOADS, REFERENCE, SUITE, PARITY = (
     "harness.toml",
     "kernel.py",
     "shims.py",
     "workloads.json",
     "reference.py",
     "test_kernel.py",
+    "parity.json",
 )
 MARKER = re.compile(r"^# region (?P<path>\S+):(?P<line>\d+)-(?P<end>\d+) (?P<symbol>\S+)$")
 END = "# endregion"
@@ -90,6 +92,34 @@ def write_manifest(harness: Harness) -> None:
     del data["folder"]
     (harness.folder / MANIFEST).write_text(tomlkit.dumps(_without_none(data)))
     (harness.folder / WORKLOADS).write_text(json.dumps(contract, indent=1) + "\n")
+
+
+def harness_digest(folder: Path) -> str:
+    """sha256 of what a harness computes and on which workloads: its code, its stand-ins and its contract."""
+    parts = [folder / name for name in (KERNEL, SHIMS, WORKLOADS)]
+    return sha256("\0".join(part.read_text() if part.is_file() else "" for part in parts))
+
+
+def read_parity(folder: Path) -> Parity | None:
+    """What was found when the harness was held against the shipped op; None where that is of another content or absent.
+
+    HarnessError where the file is no such record.
+    """
+    path = folder / PARITY
+    if not path.is_file():
+        return None
+    try:
+        found = wire.load(Parity, json.loads(path.read_text()))
+    except ValueError as error:
+        raise HarnessError(
+            f"{path}: not as kmaint writes it: {str(error).splitlines()[0]}", "run parity again"
+        ) from error
+    return found if found.harness_sha256 == harness_digest(folder) else None
+
+
+def write_parity(folder: Path, parity: Parity) -> None:
+    """parity.json of a harness."""
+    write_text(folder / PARITY, wire.text(parity, indent=1) + "\n")
 
 
 def _without_none(value: Any) -> Any:

@@ -12,6 +12,7 @@ from kmaint.records.change import Landing
 from kmaint.records.evaluation import Evaluation, Interval, Passed
 from kmaint.records.harness import Extraction, Suite
 from kmaint.records.kernel import HostFunction, Scan
+from kmaint.records.parity import Parity
 from kmaint.records.run import Run
 from kmaint.wire import dump
 
@@ -72,6 +73,21 @@ def suite(written: Suite, output: Format) -> None:
         print_object("kmaint.testgen/1", dump(written))
     else:
         print_lines([str(written.path), *(f"  {name}" for name in written.properties)])
+
+
+def parity(found: Parity, output: Format) -> int:
+    """Whether the harness is the op it was cut from; the answer is no for anything but `holds`."""
+    if output is Format.JSON:
+        print_object("kmaint.parity/1", dump(found))
+    else:
+        print_lines(f"{pace.workload}: {interval(pace.ratio)} of the shipped op's time" for pace in found.paces)
+        timed = "" if found.paces else ", not timed"
+        print_lines([f"holds against {found.shipped}{timed}" if found.state == "holds" else _unlike(found)])
+    return DONE if found.state == "holds" else NO
+
+
+def _unlike(found: Parity) -> str:
+    return f"{found.state}: {found.reason}"
 
 
 def evaluation(found: Evaluation, output: Format) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from kmaint.records.change import Landing
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
 from kmaint.records.harness import Extraction, Harness
 from kmaint.records.kernel import Kernel, Scan
+from kmaint.records.parity import Parity
 from kmaint.records.run import Budget, Run, RunState
 from kmaint.store import Store
 
@@ -62,6 +63,10 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     harness = folder.read_harness(extraction.folder)
     suite = testgen.write_suite(harness)
     progress(f"wrote {len(suite.properties)} properties with {suite.examples} examples to {suite.path}")
+    parity = folder.read_parity(harness.folder) or hold(harness, config, progress, tree=tree)
+    progress(f"parity: {parity.state} {parity.reason}".rstrip())
+    if parity.refuses:
+        return Maintained(extraction=replace(extraction, state="imports", reason=f"parity: {parity.reason}"))
     run = optimize(harness, config, progress)
     landing = land(run, tree, config, progress) if run.winner else None
     report, pull_request = write_reports(run, config, landing)
@@ -87,11 +92,27 @@ def check(harness: Harness, file: Path, config: Config, progress: Progress) -> E
     return evaluate.check(harness, candidate, bench)
 
 
+def hold(
+    harness: Harness, config: Config, progress: Progress, *, paths: Sequence[Path] = (), tree: Path | None = None
+) -> Parity:
+    """What came of holding the harness against the shipped op; kept in its folder."""
+    bench = evaluate.open_bench(config.python, progress=progress)
+    found = evaluate.hold(harness, bench, paths=paths, tree=tree)
+    folder.write_parity(harness.folder, found)
+    return found
+
+
 def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
     """Search for a faster variant until the budget ends, keeping every verdict as it comes."""
     if not (harness.folder / folder.SUITE).is_file():
         raise UsageError(
             f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"
+        )
+    parity = folder.read_parity(harness.folder)
+    if parity is not None and parity.refuses:
+        raise UsageError(
+            f"{harness.folder}: not the shipped op, so not worth optimising: {parity.reason}",
+            "extract it again, then 'kmaint parity'",
         )
     bench = evaluate.open_bench(config.python, progress=progress)
     with Store(config.state) as store:
