@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from kmaint.folder import KERNEL
+from kmaint.folder import KERNEL, read_parity
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Evaluation, Interval, Passed, RungName, Timing, Verdict, speedup
 from kmaint.records.harness import Harness
@@ -183,10 +183,31 @@ def not_measured(run: Run, harness: Harness) -> list[str]:
         said.extend(f"Not judged on this machine: {one}." for one in best.verdict.numerics.not_judged)
         if not best.verdict.numerics.oracle:
             said.append("No float64 oracle: results were compared with the original's only, not with the truth.")
+    said.extend(_parity_gaps(harness))
     said.append("The whole engine was not run: a kernel's gain need not show in serving.")
     if run.environment and run.environment.device:
         said.append(f"One device: {run.environment.device}. Other architectures were neither run nor timed.")
     return said
+
+
+def _parity_gaps(harness: Harness) -> list[str]:
+    parity = read_parity(harness.folder)
+    if parity is None:
+        return ["The harness was not held against the shipped op ('kmaint parity' does)."]
+    if parity.state == "not_run":
+        return [f"The harness was not held against the shipped op: {parity.reason}."]
+    return [] if parity.paces else ["The harness gives the shipped op's bits; its speed was not held against it."]
+
+
+def parity_line(harness: Harness) -> str:
+    """What parity showed, as a sentence; empty where it was not run."""
+    parity = read_parity(harness.folder)
+    if parity is None or parity.state != "holds":
+        return ""
+    line = f"It gives the same bits as the shipped op ({parity.shipped}) on every workload"
+    ratios = [pace.ratio.ratio for pace in parity.paces]
+    timed = f", in {min(ratios):.3f} to {max(ratios):.3f} of its time" if ratios else ""
+    return f"{line}{timed}."
 
 
 def why_untimed(run: Run) -> str:

@@ -202,7 +202,8 @@ def _median(found: numbers.Median) -> str:
 
 
 def _tests(story: Story) -> list[Block]:
-    blocks = [Block("The kernel stands alone in a harness with a generated Hypothesis suite.")]
+    alone = "The kernel stands alone in a harness with a generated Hypothesis suite."
+    blocks = [Block(f"{alone} {evidence.parity_line(story.harness)}".rstrip())]
     if story.best:
         blocks.append(_repeat(story, story.best))
         blocks.append(Block(f"Rungs of kmaint's gate: {evidence.climbed(story.best)}."))

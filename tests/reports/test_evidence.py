@@ -1,12 +1,16 @@
 """What is told of a run: its headline, its endings, and what nobody looked at."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
+from kmaint.folder import harness_digest, write_parity
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Interval
 from kmaint.records.harness import Harness
+from kmaint.records.parity import Pace, Parity
 from kmaint.records.run import Run
-from reports.evidence import climbed, diff_of, headline, not_measured, rows, standing, tally, timing_of
+from reports.evidence import climbed, diff_of, headline, not_measured, parity_line, rows, standing, tally, timing_of
 
 
 def test_a_whole_interval_decides() -> None:
@@ -60,12 +64,39 @@ def test_what_was_not_measured_is_said(won: Run, untimed: Run, harness: Harness)
         "The roofline floor of some workloads is unknown: their least traffic has not been worked out.",
         "Not judged on this machine: argument out: float8 in the interpreter.",
         "No float64 oracle: results were compared with the original's only, not with the truth.",
+        "The harness was not held against the shipped op ('kmaint parity' does).",
         "The whole engine was not run: a kernel's gain need not show in serving.",
         "One device: NVIDIA H200. Other architectures were neither run nor timed.",
     ]
     assert not_measured(untimed, harness)[0].startswith("No GPU: nothing here was timed.")
     lost = replace(won, evaluations=won.evaluations[3:], best=None)
     assert not_measured(lost, harness)[0].startswith("No candidate got that far: nothing here was timed.")
+
+
+def test_parity_is_told_as_far_as_it_went(won: Run, harness: Harness, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(harness.folder, tmp_path / "harness"))
+    own = replace(harness, folder=folder)
+    assert won.environment is not None
+    pace = Pace(workload="T64", ratio=Interval(ratio=1.004, low=1.0, high=1.01))
+    holds = Parity(
+        state="holds",
+        reason="",
+        shipped="sglang.kernels.ops.attention.merge_state",
+        harness_sha256=harness_digest(folder),
+        environment=won.environment,
+    )
+    told = "It gives the same bits as the shipped op (sglang.kernels.ops.attention.merge_state) on every workload"
+    untimed = "The harness gives the shipped op's bits; its speed was not held against it."
+    absent = "The harness was not held against the shipped op: no such module."
+    for parity, line, gap in (
+        (replace(holds, paces=(pace,)), f"{told}, in 1.004 to 1.004 of its time.", None),
+        (holds, f"{told}.", untimed),
+        (replace(holds, state="not_run", reason="no such module"), "", absent),
+    ):
+        write_parity(folder, parity)
+        assert parity_line(own) == line
+        said = [one for one in not_measured(won, own) if "shipped op" in one]
+        assert said == ([gap] if gap else [])
 
 
 def test_the_diff_is_the_landed_one_where_there_is_one(
