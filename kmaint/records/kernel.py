@@ -7,6 +7,7 @@ from typing import Literal
 
 Language = Literal["triton", "gluon", "cute", "tilelang", "helion", "flydsl", "numba", "cuda", "hip"]
 Role = Literal["kernel", "device", "declaration", "unknown"]
+Evidence = Literal["tests", "benchmarks"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +46,12 @@ class TuningTables:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What git says of a kernel's file: ISO dates of first and last commit, how many, and by whom, busiest first."""
+    """What git says of a kernel's file: ISO dates of first and last commit, how many, and by whom, busiest first.
 
-    created: str
+    `created` is None where a shallow clone hides it; then `commits` counts only those that the clone holds.
+    """
+
+    created: str | None
     changed: str
     commits: int
     authors: tuple[str, ...]
@@ -55,11 +59,35 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class Heat:
-    """A kernel's part in a served run: share of all GPU time (0 to 1), launches, and total device time."""
+    """A kernel's part in a served run: share of all GPU time (0 to 1), launches, and total device time.
+
+    `ambiguous` are the ids of other kernels of that name: a trace cannot tell them apart, so each carries the whole.
+    """
 
     share: float
     launches: int
     total_us: float
+    ambiguous: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmatched:
+    """GPU work of a trace that is no kernel of the tree: a library's kernel, a copy, a kernel of torch.compile."""
+
+    name: str
+    share: float
+    launches: int
+    total_us: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """What `--hot` read: all GPU time (sum over streams), the share of the tree's own kernels, and the rest by name."""
+
+    files: tuple[str, ...]
+    total_us: float
+    matched: float
+    unmatched: tuple[Unmatched, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,3 +149,6 @@ class Scan:
     problems: tuple[Problem, ...]
     files: int
     seconds: float
+    unknown: tuple[Evidence, ...] = ()
+    """Evidence that the tree does not carry, so that none found says nothing: a wheel leaves its tests out."""
+    trace: Trace | None = None
