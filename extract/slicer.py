@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from extract.closure import Closure, StoppedError, close
 from extract.contract import Derived, NotDerivable, contract_for
 from extract.modules import Library
+from extract.placing import copy_runtime, replacing
 from extract.render import kernel_source, regions_of, shims_source, touched
 from extract.tree import locate
 from kmaint.child import clean_environment, run_child
@@ -74,7 +70,7 @@ def extract_kernel(
     except StoppedError as error:
         return Extraction(id=kernel.id, folder=None, state="stopped", reason=str(error))
     folder = into / slug(scan, kernel)
-    with _replacing(folder) as scratch:
+    with replacing(folder) as scratch:
         derived, reason = _write(scratch, scan, cut)
         imports = _try_out(scratch, IMPORT_PROGRAM, cut.entry, python, IMPORT_LIMIT_S)
         if imports and not imports.startswith("no torch"):
@@ -142,7 +138,7 @@ def _write(folder: Path, scan: Scan, cut: _Slice) -> tuple[Derived | None, str]:
     (folder / KERNEL).write_text(source)
     if shims:
         (folder / SHIMS).write_text(shims)
-    _copy_runtime(folder / "runtime")
+    copy_runtime(folder / "runtime", "extract.runtime")
     derived, reason = _contract(
         source if not shims else _with_shims(source, shims), kernel.name, cut.entry, release.framework
     )
@@ -213,13 +209,6 @@ def _readme(harness: Harness) -> str:
     )
 
 
-def _copy_runtime(target: Path) -> None:
-    target.mkdir()
-    for part in resources.files("extract.runtime").iterdir():
-        if part.name.endswith(".py"):
-            (target / part.name).write_bytes(part.read_bytes())
-
-
 def _try_out(folder: Path, program: str, entry: str, python: str, limit_s: float) -> str:
     """Empty when the program ends well, else its last words; where torch itself is missing they say so."""
     done = run_child([python, "-c", program, entry], timeout_s=limit_s, env=clean_environment(), cwd=folder)
@@ -231,21 +220,3 @@ def _try_out(folder: Path, program: str, entry: str, python: str, limit_s: float
     if last == "ModuleNotFoundError: No module named 'torch'":
         return f"no torch in {python}, so nothing was run"
     return f"{entry}: {last}"
-
-
-@contextlib.contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A scratch folder beside the target. Renamed to `.done` it takes the target's place; else nothing changes."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    outer = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        scratch = outer / "harness"
-        scratch.mkdir()
-        yield scratch
-        done = scratch.with_suffix(".done")
-        if done.is_dir():
-            if folder.exists():
-                folder.rename(outer / "old")
-            done.rename(folder)
-    finally:
-        shutil.rmtree(outer, ignore_errors=True)
