@@ -1,9 +1,22 @@
 """Finds kernels in a framework's tree and cuts one out, with its launcher, into a folder that stands alone."""
 
+from extract.capture import framework_of, read_capture, read_record, run_captured, targets
 from extract.contract import is_catalogued
 from extract.fetch import fetch_release
 from extract.scan import find_kernel, scan_tree
 from extract.slicer import extract_kernel
 from extract.tree import open_tree
 
-__all__ = ["extract_kernel", "fetch_release", "find_kernel", "is_catalogued", "open_tree", "scan_tree"]
+__all__ = [
+    "extract_kernel",
+    "fetch_release",
+    "find_kernel",
+    "framework_of",
+    "is_catalogued",
+    "open_tree",
+    "read_capture",
+    "read_record",
+    "run_captured",
+    "scan_tree",
+    "targets",
+]

@@ -27,6 +27,7 @@ app = typer.Typer(
     \b
       kmaint fetch sglang==0.5.17 -o sglang   a released tree, as a git checkout
       kmaint scan sglang                      what is there, who launches it
+      kmaint capture -o CALLS -- COMMAND      how a running engine calls it
       kmaint extract sglang ID -o harnesses   one kernel, standing alone
       kmaint testgen HARNESS                  a Hypothesis suite beside it
       kmaint parity HARNESS                   is the harness the op it was cut from?
@@ -110,6 +111,38 @@ def scan(tree: TreeArgument, output: FormatOption = Format.TABLE) -> None:
     from kmaint import show
 
     show.scan(extract.scan_tree(tree), output)
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def capture(
+    command: Annotated[list[str], typer.Argument(help="What to run, after --: any program, with its arguments.")],
+    record: Annotated[Path, typer.Option("--output", "-o", help="File to write: a header, then one call a line.")],
+    tree: Annotated[
+        Path | None, typer.Option(help="Source tree that names the kernels  [default: what COMMAND's Python imports]")
+    ] = None,
+    kernel: Annotated[
+        list[str] | None, typer.Option(help="Watch this kernel and its launchers; may be given again.  [default: all]")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a program and record how it calls a framework's kernels: shapes, dtypes, strides, values, how often.
+
+    Neither the framework nor the program changes, and children are recorded however they are started, unless with
+    Python's -E, -I or -S. COMMAND keeps its streams, and its exit status is ours; a table of what was called goes to
+    standard error. Of index tensors the first 4,096 values are kept, of other tensors none.
+
+    What Python does not call is not seen: a captured CUDA graph replays without it, and torch.compile takes launchers
+    in. So run engines eagerly (vLLM --enforce-eager, SGLang --disable-cuda-graph).
+
+    Example: kmaint capture -o calls.jsonl -- vllm bench latency --model DIR --enforce-eager
+    """
+    from kmaint import show, workflow
+
+    progress = console.Progress(quiet=quiet)
+    found, status = workflow.capture(command, record, progress, tree=tree, kernels=kernel or [])
+    if not quiet:
+        show.capture(found, record)
+    raise typer.Exit(status)
 
 
 @app.command(name="extract")

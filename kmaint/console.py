@@ -29,14 +29,15 @@ def print_object(schema: str, content: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps({"schema": schema, **wire.dump(content)}, indent=1) + "\n")
 
 
-def print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str], *, to_error: bool = False) -> None:
     """Plain lines on standard output, as they are: no markup, no wrapping."""
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    (sys.stderr if to_error else sys.stdout).writelines(f"{line}\n" for line in lines)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, to_error: bool = False) -> None:
     """A table as wide as it must be in a pipe, and as the terminal where there is one."""
-    console = Console(soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False)
+    stream = sys.stderr if to_error else sys.stdout
+    console = Console(file=stream, soft_wrap=not stream.isatty(), markup=False, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

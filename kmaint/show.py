@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmaint.console import Format, print_lines, print_object, print_table
+from kmaint.records.call import Capture, Watched
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Evaluation, Interval, Passed
 from kmaint.records.harness import Extraction, Suite
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from kmaint.workflow import Maintained  # a scan needs no stage but extract
 
 DONE, NO = 0, 1
+
+MOST_CALLED = 30
+"""Rows of the table after a capture; the record has all."""
 
 
 def scan(found: Scan, output: Format) -> None:
@@ -52,6 +56,29 @@ def _decorators(sources: Sequence[str]) -> str:
 
 def _hosts(launchers: Sequence[HostFunction]) -> str:
     return ", ".join(f"{host.qualname} ({len(host.callers)} callers)" for host in launchers)
+
+
+def capture(found: Capture, record: Path) -> None:
+    """What was called most, on standard error: standard output belongs to the command that was captured."""
+    total = sum(one.calls for one in found.watched)
+    called = [one for one in found.watched if one.calls]
+    rows = (
+        (one.id, f"{one.calls:,}", str(one.distinct), f"{one.calls / total:.1%}", _unseen(one))
+        for one in called[:MOST_CALLED]
+    )
+    print_table(("launcher or kernel", "calls", "distinct", "share", ""), rows, to_error=True)
+    more = f"; the table shows the first {MOST_CALLED}" if len(called) > MOST_CALLED else ""
+    seen = f"{total:,} calls of {len(called)} of {len(found.watched)} watched in {found.processes} processes"
+    print_lines([f"{seen}{more}: {record}"], to_error=True)
+
+
+def _unseen(one: Watched) -> str:
+    parts = (
+        (one.beyond, "beyond the limit"),
+        (one.failed, "not described"),
+        (one.in_graph, "while a graph was captured"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
 def extractions(ended: Sequence[Extraction], output: Format) -> int:

@@ -16,6 +16,7 @@ import testgen
 from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
+from kmaint.records.call import Capture
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
 from kmaint.records.harness import Extraction, Harness
@@ -78,6 +79,24 @@ def most_worth_it(scan: Scan) -> list[Kernel]:
     framework = scan.release.framework
     launched = [k for k in scan.kernels if k.role == "kernel" and k.launchers and extract.is_catalogued(k, framework)]
     return sorted(launched, key=lambda k: (-sum(len(host.callers) for host in k.launchers), k.id))[:MOST_WORTH_IT]
+
+
+def capture(
+    command: Sequence[str], record: Path, progress: Progress, *, tree: Path | None = None, kernels: Sequence[str] = ()
+) -> tuple[Capture, int]:
+    """Run a command and write down how it calls kernels, all or those named; that, and the command's exit status.
+
+    Without a tree, the framework that the command's own Python would import names them.
+    """
+    tree = tree or extract.framework_of(command)
+    progress(f"scanning {tree}")
+    scan = extract.scan_tree(tree)
+    chosen = [extract.find_kernel(scan, text) for text in kernels]
+    watched = extract.targets(tree, chosen or scan.kernels, own_level=bool(chosen))
+    if not watched:
+        raise UsageError(f"{tree}: no kernel in it is launched", "see 'kmaint scan'")
+    progress(f"watching {len(watched)} launchers and kernels")
+    return extract.run_captured(command, watched, scan.release, record)
 
 
 def check(harness: Harness, file: Path, config: Config, progress: Progress) -> Evaluation:

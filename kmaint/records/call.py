@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kmaint.records.kernel import Release
 from kmaint.records.workload import Binding, Origin
 
 
@@ -62,3 +63,33 @@ class Call:
     count: int
     origin: Origin
     source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a capture saw of one launcher, or of a kernel at its own level; `id` is `path::qualname` of either.
+
+    `calls` are all of them. `beyond` were of ways past the capture's limit and `failed` could not be described, so
+    neither are among its Calls. `in_graph` are of ways first seen while a CUDA graph was captured: replays of that call
+    nothing and are not counted.
+    """
+
+    id: str
+    calls: int
+    distinct: int
+    beyond: int = 0
+    failed: int = 0
+    in_graph: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture:
+    """Everything one capture saw, most called first. `watched` names also what was never called."""
+
+    release: Release
+    """Of the tree whose ids it uses."""
+    machine: tuple[str, ...]
+    """GPU, torch and Python of the processes that called something."""
+    processes: int
+    watched: tuple[Watched, ...]
+    calls: tuple[Call, ...]
