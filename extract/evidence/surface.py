@@ -1,0 +1,147 @@
+"""What of a framework leads to each kernel: launchers, those who call them, and the operators that registries name."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from extract.evidence.exercise import OPERATOR, Imports, Surface
+from extract.evidence.files import use_of
+from extract.evidence.registrations import Registry
+from kmaint.records.kernel import Kernel, Registration
+
+HOPS = 2
+"""Calls inside one file that lead from a launcher to what other files import."""
+
+CPP_LANGUAGES = frozenset({"cuda", "hip"})
+
+
+def host_paths(kernels: tuple[Kernel, ...]) -> set[str]:
+    """Python files of the framework that launch a kernel or call who does."""
+    ways = {path for kernel in kernels for _, path, _ in ways_to(kernel)}
+    return {path for path in ways if path.endswith(".py") and not use_of(path)}
+
+
+def ways_to(kernel: Kernel) -> Iterator[tuple[int, str, str]]:
+    """(distance in calls, path, top-level name) of the kernel, its launchers, and who calls those."""
+    yield 0, kernel.path, _root(kernel.qualname)
+    for host in kernel.launchers:
+        if host.qualname != "<module>":
+            yield 0, host.path, _root(host.qualname)
+        for caller in host.callers:
+            path, _, qualname = caller.partition("::")
+            if qualname != "<module>":
+                yield 1, path, _root(qualname)
+
+
+def _root(qualname: str) -> str:
+    return qualname.partition(".")[0].partition("#")[0]
+
+
+def registrations_of(imports: Imports, kernels: tuple[Kernel, ...], registry: Registry) -> list[list[Registration]]:
+    """What registries say of each kernel, in the order of the kernels."""
+    reached = _operator_functions(imports, kernels, registry)
+    return [list(dict.fromkeys(_registered(kernel, registry, reached))) for kernel in kernels]
+
+
+def _registered(
+    kernel: Kernel, registry: Registry, reached: dict[str, dict[str, list[Registration]]]
+) -> Iterator[Registration]:
+    if kernel.language in CPP_LANGUAGES:
+        for host in kernel.launchers:
+            yield from registry.cpp.get(host.qualname.rpartition("::")[2], ())
+        yield from reached.get(kernel.path, {}).get(kernel.name, ())
+        for end, found in registry.sources.items():
+            if kernel.path.endswith(f"/{end}"):
+                yield from (registration for registration, _ in found)
+    for _, path, name in ways_to(kernel):
+        yield from registry.python.get((path, name), ())
+
+
+def _operator_functions(
+    imports: Imports, kernels: tuple[Kernel, ...], registry: Registry
+) -> dict[str, dict[str, list[Registration]]]:
+    """By file and kernel name: operators whose C++ function stands in the same file and leads to that kernel."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for kernel in kernels:
+        if kernel.language in CPP_LANGUAGES and kernel.path.endswith((".cu", ".hip", ".cpp", ".cc")):
+            names[kernel.path].add(kernel.name)
+    found: dict[str, dict[str, list[Registration]]] = {}
+    for path, inside in names.items():
+        bodies = dict(_bodies(imports.files.read(path)))
+        for name in inside:
+            for user in _uses_of(name, bodies):
+                if user in registry.cpp:
+                    found.setdefault(path, {}).setdefault(name, []).extend(registry.cpp[user])
+    return found
+
+
+FUNCTION = re.compile(rb"^[^\s#/{}][^;{}#]*?\b(\w+)\s*\([^;{}]*\)\s*(?:const\s*)?\{", re.MULTILINE)
+MACRO = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
+
+
+def _bodies(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Functions at the margin and macros of a C++ file, up to the brace at the margin that ends them."""
+    for match in FUNCTION.finditer(content):
+        end = content.find(b"\n}", match.end())
+        yield match[1].decode(), content[match.end() : end if end >= 0 else len(content)]
+    for match in MACRO.finditer(content):
+        yield match[1].decode(), match[2]
+
+
+def _uses_of(name: str, bodies: dict[str, bytes]) -> set[str]:
+    found, pending = set[str](), [name]
+    while pending:
+        word = re.compile(rb"\b%s\b" % pending.pop().encode())
+        users = {user for user, body in bodies.items() if user not in found and word.search(body)}
+        found |= users
+        pending += users
+    return found
+
+
+def surface_of(imports: Imports, kernels: tuple[Kernel, ...], registry: Registry) -> Surface:
+    """Symbols and operators from which the kernels can be reached, with the distance in calls."""
+    files, surface = imports.files, Surface()
+    names: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    for number, kernel in enumerate(kernels):
+        for distance, path, name in _all_ways(kernel, registry):
+            if use_of(path):
+                surface.add_seed(path, name, number)
+            elif path in files.module_of:
+                names[path][name].setdefault(number, distance)
+        for registration in kernel.registrations:
+            if registration.registry == "PyTorch operator":
+                surface.add_operator(registration.name.rpartition("::")[2], number, 1)
+    wanted = imports.offered_to_users()
+    for path, by_name in names.items():
+        if files.module_of[path] not in wanted:
+            continue
+        chunks = imports.chunks(path)
+        for name, numbers in by_name.items():
+            for user, hops in chunks.users([name], hops=HOPS).items():
+                for number, distance in numbers.items():
+                    surface.add((files.module_of[path], user), number, distance + hops)
+    _add_operator_modules(imports, surface)
+    return surface
+
+
+def _all_ways(kernel: Kernel, registry: Registry) -> Iterator[tuple[int, str, str]]:
+    yield from ways_to(kernel)
+    if kernel.language in CPP_LANGUAGES:
+        for end, found in registry.sources.items():
+            if kernel.path.endswith(f"/{end}"):
+                yield from ((1, registration.path, name) for registration, name in found)
+
+
+def _add_operator_modules(imports: Imports, surface: Surface) -> None:
+    """Functions of modules that wrap operators one by one, such as vllm._custom_ops."""
+    for module, path in imports.files.modules.items():
+        if module.count(".") != 1 or not re.fullmatch(r"\w+\._\w*ops", module):
+            continue
+        chunks = imports.chunks(path)
+        for match in OPERATOR.finditer(chunks.content):
+            chunk = chunks.at(match.start())
+            if chunk.kind in ("def", "class"):
+                for number, distance in surface.operators.get(match[2].decode(), {}).items():
+                    surface.add((module, chunk.name), number, distance + 1)

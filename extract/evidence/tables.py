@@ -1,0 +1,166 @@
+"""Tuned configurations: which folders of JSON files a launcher or its caller reads, and for which devices."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from extract.evidence.exercise import Imports
+from extract.evidence.files import TreeFiles, use_of
+from kmaint.records.kernel import HostFunction, Kernel, TuningTables
+
+COMMON_DEVICES = (
+    "NVIDIA_H100_80GB_HBM3",
+    "NVIDIA_H200",
+    "NVIDIA_B200",
+    "NVIDIA_GB200",
+    "NVIDIA_A100-SXM4-80GB",
+    "NVIDIA_L40S",
+    "AMD_Instinct_MI300X",
+    "AMD_Instinct_MI325X",
+    "AMD_Instinct_MI355X",
+)
+"""As `torch.cuda.get_device_name` spells them, with underscores: both frameworks look a table up by that name."""
+
+DEVICE = re.compile(r"\bdevice(?:_name)?=([^,]+?)(?:_down)?(?:,.*)?\.json$")
+PLAIN_DEVICE = re.compile(r"^((?:nvidia|amd)_[a-z0-9_]+)\.json$")
+LITERAL = re.compile(rb"""["'](\w*configs)["'](?:\s*[,/]\s*["'](\w+)["'])?""")
+LOOKS_UP = re.compile(r"config|plan|table|tun", re.IGNORECASE)
+"""Names through which a table's reader hands on what it read."""
+
+TAKES_CONFIG = re.compile(rb"\bconfigs?\b|_config\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A folder of tables, and the names in one module through which it is read."""
+
+    tables: TuningTables
+    module: str
+    path: str
+    names: frozenset[str]
+
+
+def tables_of(imports: Imports, kernels: Iterable[Kernel]) -> Iterator[tuple[int, TuningTables]]:
+    """The tables of each kernel, by its number; a kernel whose launch reads none is left out."""
+    readers = list(_readers(imports))
+    by_path: dict[str, dict[str, TuningTables]] = defaultdict(dict)
+    for reader in readers:
+        by_path[reader.path].update(dict.fromkeys(reader.names, reader.tables))
+    by_name = {(reader.module, name): reader.tables for reader in readers for name in reader.names}
+    reading = _Reading(imports, by_path, by_name)
+    for number, kernel in enumerate(kernels):
+        for host in kernel.launchers:
+            if tables := reading.by(host):
+                yield number, tables
+                break
+
+
+class _Reading:
+    """Whether a host function reads tables itself, or takes a configuration from a caller that does."""
+
+    def __init__(
+        self,
+        imports: Imports,
+        by_path: dict[str, dict[str, TuningTables]],
+        by_name: dict[tuple[str, str], TuningTables],
+    ) -> None:
+        self.imports, self.by_path, self.by_name = imports, by_path, by_name
+        self._memory: dict[tuple[str, str], TuningTables | None] = {}
+
+    def by(self, host: HostFunction) -> TuningTables | None:
+        if host.path not in self.imports.files.module_of:
+            return None
+        found = self._named(host.path, host.qualname)
+        if found or not any(TAKES_CONFIG.search(text) for text in self._texts(host.path, host.qualname)):
+            return found
+        callers = (caller.split("::", 1) for caller in host.callers)
+        return next((found for path, name in callers if (found := self._named(path, name))), None)
+
+    def _texts(self, path: str, qualname: str) -> list[bytes]:
+        chunks = self.imports.chunks(path)
+        return [chunks.text(chunk) for chunk in chunks.named(qualname.partition(".")[0])]
+
+    def _named(self, path: str, qualname: str) -> TuningTables | None:
+        key = (path, qualname.partition(".")[0])
+        if key not in self._memory:
+            self._memory[key] = None if use_of(path) else self._look(path, qualname)
+        return self._memory[key]
+
+    def _look(self, path: str, qualname: str) -> TuningTables | None:
+        offered = dict(self.by_path.get(path, {}))
+        for module, name, alias in self.imports.of(path):
+            if tables := self.by_name.get((module, name)):
+                offered[alias] = tables
+        for text in self._texts(path, qualname):
+            for name, tables in offered.items():
+                if re.search(rb"\b%s\b" % name.encode(), text):
+                    return tables
+        return None
+
+
+def _readers(imports: Imports) -> Iterator[_Reader]:
+    files = imports.files
+    roots: dict[str, list[str]] = defaultdict(list)
+    for folder in files.listing.tables:
+        root, _, _ = _split(folder)
+        roots[root].append(folder)
+    beside: dict[str, list[str]] = defaultdict(list)
+    for path in files.listing.python:
+        folder = path.rpartition("/")[0]
+        beside[folder].append(path)
+        beside[folder.rpartition("/")[0]].append(path)
+    for root, folders in roots.items():
+        parent, _, last = root.rpartition("/")
+        for path in beside[parent]:
+            if not use_of(path) and last.encode() in files.read(path):
+                yield from _reader(imports, path, root, folders)
+
+
+def _split(folder: str) -> tuple[str, str, str]:
+    """A folder up to and including the part that ends in `configs`, and what follows."""
+    parts = folder.split("/")
+    last = next(index for index, part in enumerate(parts) if part.endswith("configs"))
+    return "/".join(parts[: last + 1]), parts[last], "/".join(parts[last + 1 :])
+
+
+def _reader(imports: Imports, path: str, root: str, folders: list[str]) -> Iterator[_Reader]:
+    chunks, last = imports.chunks(path), root.rpartition("/")[2]
+    for match in LITERAL.finditer(chunks.content):
+        chunk = chunks.at(match.start())
+        if match[1].decode() != last or not chunk.name:
+            continue
+        below = f"{root}/{match[2].decode()}" if match[2] else root
+        chosen = [folder for folder in folders if f"{folder}/".startswith(f"{below}/")]
+        tables = _tables(imports.files, below if chosen else root, chosen or folders)
+        if tables:
+            names, pending = {chunk.name}, [chunk.name]
+            while pending:
+                for user, _ in chunks.mentions(pending.pop().encode()):
+                    if user.name and user.name not in names and LOOKS_UP.search(user.name):
+                        names.add(user.name)
+                        pending.append(user.name)
+            yield _Reader(tables, imports.files.module_of[path], path, frozenset(names))
+
+
+def _tables(files: TreeFiles, folder: str, folders: list[str]) -> TuningTables | None:
+    names = [name for one in folders for name in files.listing.tables[one]]
+    devices = {device for name in names if (device := device_of(name))}
+    if not devices:
+        return None
+    spelled = {device.lower() for device in devices}
+    missing = tuple(d for d in COMMON_DEVICES if not _has(spelled, d.lower()))
+    return TuningTables(folder=folder, files=len(names), devices=tuple(sorted(devices)), missing=missing)
+
+
+def _has(spelled: set[str], device: str) -> bool:
+    """Tables that are named by model alone (`nvidia_h100`) serve every H100."""
+    return device in spelled or any(device.startswith(f"{one}_") for one in spelled)
+
+
+def device_of(name: str) -> str | None:
+    """The device that a tuning table's file name states."""
+    found = DEVICE.search(name) or PLAIN_DEVICE.match(name)
+    return found[1] if found else None
