@@ -20,7 +20,7 @@ FUSED = re.compile(rb"""\n    op(?:: *\w+)? = ["']([\w.]+)["']""")
 MODULE_FILES = re.compile(rb"""cuda_files *= *\[([^\]]*)\]""")
 QUOTED = re.compile(rb"""["']([^"'\n]+)["']""")
 NAMED_BY_BUILD = frozenset({"TORCH_EXTENSION_NAME", "CONCAT", "NAME"})
-LIBRARY = re.compile(rb"\bTORCH_LIBRARY\w*\(\s*(\w+)")
+LIBRARY = re.compile(rb"TORCH_LIBRARY\w*\(\s*(\w+)")
 IMPLEMENTED = re.compile(rb"""\.(?:impl|def)\(\s*"(\w+)[^"]*",\s*(?:[\w:]+,\s*)?(?:TORCH_BOX\(\s*)?&?([\w:]+)""")
 
 
