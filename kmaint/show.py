@@ -60,15 +60,18 @@ def _hosts(launchers: Sequence[HostFunction]) -> str:
 
 def capture(found: Capture, record: Path) -> None:
     """What was called most, on standard error: standard output belongs to the command that was captured."""
-    total = sum(one.calls for one in found.watched)
     called = [one for one in found.watched if one.calls]
+    totals = Counter[str]()
+    for one in called:
+        totals[one.level] += one.calls
     rows = (
-        (one.id, f"{one.calls:,}", str(one.distinct), f"{one.calls / total:.1%}", _unseen(one))
+        (one.id, one.level, f"{one.calls:,}", str(one.distinct), f"{one.calls / totals[one.level]:.1%}", _unseen(one))
         for one in called[:MOST_CALLED]
     )
-    print_table(("launcher or kernel", "calls", "distinct", "share", ""), rows, to_error=True)
+    print_table(("called", "level", "calls", "distinct", "share", ""), rows, to_error=True)
     more = f"; the table shows the first {MOST_CALLED}" if len(called) > MOST_CALLED else ""
-    seen = f"{total:,} calls of {len(called)} of {len(found.watched)} watched in {found.processes} processes"
+    sums = ", ".join(f"{count:,} {level} calls" for level, count in sorted(totals.items())) or "no call"
+    seen = f"{sums}: {len(called)} of {len(found.watched)} watched, in {found.processes} processes"
     print_lines([f"{seen}{more}: {record}"], to_error=True)
 
 

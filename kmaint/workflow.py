@@ -92,7 +92,7 @@ def capture(
     progress(f"scanning {tree}")
     scan = extract.scan_tree(tree)
     chosen = [extract.find_kernel(scan, text) for text in kernels]
-    watched = extract.targets(tree, chosen or scan.kernels, own_level=bool(chosen))
+    watched = extract.targets(tree, chosen or scan.kernels)
     if not watched:
         raise UsageError(f"{tree}: no kernel in it is launched", "see 'kmaint scan'")
     progress(f"watching {len(watched)} launchers and kernels")

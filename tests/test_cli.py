@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 TREE = Path(__file__).parent / "cases" / "sglang-0.5.17"
-COMMANDS = ("fetch", "scan", "extract", "testgen", "check", "optimize", "reintegrate", "report", "maintain", "runs")
+COMMANDS = (
+    "fetch",
+    "scan",
+    "capture",
+    "extract",
+    "testgen",
+    "check",
+    "optimize",
+    "reintegrate",
+    "report",
+    "maintain",
+    "runs",
+)
 
 
 def kmaint(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

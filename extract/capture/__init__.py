@@ -6,13 +6,13 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from extract.capture.hook.kmaint_recorder import INSTRUCTIONS
 from extract.capture.interpreter import framework_of
-from extract.capture.plan import Target, targets
+from extract.capture.plan import Limits, Target, targets
 from extract.capture.record import merge, read_capture, read_record, write_record
-from extract.capture.recorder import INSTRUCTIONS
 from kmaint.child import run_attached
 from kmaint.records.call import Capture
 from kmaint.records.kernel import Release
@@ -20,17 +20,6 @@ from kmaint.records.kernel import Release
 __all__ = ["Limits", "Target", "framework_of", "read_capture", "read_record", "run_captured", "targets"]
 
 HOOK = Path(__file__).parent / "hook"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a record may hold of each launcher in each process; past `ways`, calls are only counted."""
-
-    ways: int = 512
-    sampled: int = 32
-    """How many of those keep values of their index tensors; the others keep the lowest and the highest."""
-    values: int = 4096
-    """Elements of an index tensor that are kept."""
 
 
 def run_captured(
@@ -44,11 +33,11 @@ def run_captured(
     record.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{record.name}.", dir=record.parent) as name:
         folder = Path(name).resolve()
-        plan = {"folder": str(folder), "watched": [asdict(one) for one in watched], "limit": limits.ways}
         instructions = folder / "instructions.json"
-        instructions.write_text(json.dumps({**plan, "sampled": limits.sampled, "values": limits.values}))
+        plan = {"folder": str(folder), "watched": [asdict(one) for one in watched], **asdict(limits)}
+        instructions.write_text(json.dumps(plan))
         status = run_attached(command, env=captured_environment(os.environ, instructions))
-        capture = merge(folder, watched, limits.ways, release, f"capture {record.stem}")
+        capture = merge(folder, watched, limits, release, f"capture {record.stem}")
     write_record(capture, record)
     return capture, status
 

@@ -1,4 +1,4 @@
-"""What to watch: the host functions that launch the chosen kernels, and kernels themselves where those do not do."""
+"""What to watch: the chosen kernels, and the host functions that launch them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,34 @@ class Target:
     id: str
 
 
-def targets(tree: Path, kernels: Iterable[Kernel], *, own_level: bool = False) -> tuple[Target, ...]:
-    """Each plain function of the framework that launches one of the kernels.
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a record may hold of each launcher and kernel in each process, and what it may cost."""
 
-    A kernel that a method launches is watched itself, since a harness of it begins there; with `own_level` each is.
+    exact: int = 1024
+    """Calls that are all described; of later ones every `stride`-th is, and stands for that many."""
+    stride: int = 11
+    """A prime that no model's layers repeat with: they come in twos, threes, fours, fives, sixes and eights."""
+    ways: int = 512
+    """Ways of being called that are told apart; further ones are only counted."""
+    sampled: int = 32
+    """How many of those keep values of their index tensors; the others keep the lowest and the highest."""
+    values: int = 4096
+    """Elements of an index tensor that are kept."""
+
+
+def targets(tree: Path, kernels: Iterable[Kernel]) -> tuple[Target, ...]:
+    """Each plain function of the framework that launches one of the kernels, and each kernel that Triton launches.
+
+    A harness begins at the launcher where that closes, else at the kernel itself, which nobody knows beforehand.
     """
     place = locate(tree)
     found: dict[str, Target] = {}
     for kernel in kernels:
-        plain = [host for host in kernel.launchers if "." not in host.qualname and host.qualname != "<module>"]
-        for host in plain:
-            found[host.id] = _target(place, host.path, host.qualname, kernel=False)
-        if kernel.language in AT_OWN_LEVEL and (own_level or len(plain) < len(kernel.launchers) or not plain):
+        for host in kernel.launchers:
+            if "." not in host.qualname and host.qualname != "<module>":
+                found[host.id] = _target(place, host.path, host.qualname, kernel=False)
+        if kernel.role == "kernel" and kernel.language in AT_OWN_LEVEL:
             found[kernel.id] = _target(place, kernel.path, kernel.qualname, kernel=True)
     return tuple(one for _, one in sorted(found.items()) if one.module.split(".")[0] == place.framework)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from extract.capture.plan import Target
-from extract.capture.recorder import FAILED, FIRST, OVERFLOW
+from extract.capture.hook.kmaint_recorder.counting import BEYOND, FAILED, FIRST, TOTAL
+from extract.capture.plan import Limits, Target
 from kmaint import wire
 from kmaint.errors import UsageError
 from kmaint.folder import write_text
@@ -22,38 +21,22 @@ SCHEMA = "kmaint.capture/1"
 BITS = re.compile(r"\d+")
 
 
-def merge(folder: Path, targets: Sequence[Target], limit: int, release: Release, source: str) -> Capture:
+def merge(folder: Path, targets: Sequence[Target], limits: Limits, release: Release, source: str) -> Capture:
     """What all processes that wrote into the folder saw together; also of those that were killed, or still run."""
-    ways: dict[tuple[int, str], _Way] = {}
-    beyond, failed = [0] * len(targets), [0] * len(targets)
+    tallies = [_Tally() for _ in targets]
     machines: dict[str, None] = {}
     parts = sorted(folder.glob("*.jsonl"))
     for part in parts:
         counts = _counts(part.with_suffix(".counts"))
-        for index in range(len(targets)):
-            beyond[index] += counts[index * (limit + FIRST) + OVERFLOW]
-            failed[index] += counts[index * (limit + FIRST) + FAILED]
+        for index, tally in enumerate(tallies):
+            tally.add(counts, index * (limits.ways + FIRST), limits.exact)
         for line in _lines(part):
-            if "process" in line:
+            if "watched" in line:
+                tallies[line["watched"]].see(line, counts[line["counter"]])
+            else:
                 machines |= dict.fromkeys(_machine(line))
-                continue
-            key = (line["watched"], _identity(line["arguments"]))
-            way = ways.setdefault(key, _Way(line["arguments"]))
-            way.add(counts[line["counter"]], line)
-    by_target: dict[int, list[_Way]] = defaultdict(list)
-    for (index, _), way in ways.items():
-        if way.count:
-            by_target[index].append(way)
-    watched = [_watched(target, by_target[index], beyond[index], failed[index]) for index, target in enumerate(targets)]
-    calls = [
-        wire.load(
-            Call,
-            {"launcher": targets[index].id, "arguments": way.arguments, "count": way.count, "origin": "captured"}
-            | {"source": source},
-        )
-        for index, found in by_target.items()
-        for way in found
-    ]
+    watched = [tally.watched(target) for target, tally in zip(targets, tallies, strict=True)]
+    calls = [call for target, tally in zip(targets, tallies, strict=True) for call in tally.calls(target, source)]
     return Capture(
         release=release,
         machine=tuple(machines),
@@ -63,29 +46,53 @@ def merge(folder: Path, targets: Sequence[Target], limit: int, release: Release,
     )
 
 
+class _Tally:
+    """What all processes saw of one target."""
+
+    def __init__(self) -> None:
+        self.total, self.beyond, self.failed, self.estimated = 0, 0, 0, False
+        self.ways: dict[str, _Way] = {}
+
+    def add(self, counts: Sequence[int], first: int, exact: int) -> None:
+        self.total += counts[first + TOTAL]
+        self.beyond += counts[first + BEYOND]
+        self.failed += counts[first + FAILED]
+        self.estimated |= counts[first + TOTAL] > exact
+
+    def see(self, line: dict[str, Any], count: int) -> None:
+        if count:
+            self.ways.setdefault(_identity(line["arguments"]), _Way(line["arguments"])).add(line, count)
+
+    def watched(self, target: Target) -> Watched:
+        return Watched(
+            id=target.id,
+            level="kernel" if target.kernel else "launcher",
+            calls=self.total,
+            distinct=len(self.ways),
+            beyond=self.beyond,
+            failed=self.failed,
+            in_graph=sum(way.in_graph for way in self.ways.values()),
+            estimated=self.estimated,
+        )
+
+    def calls(self, target: Target, source: str) -> Iterator[Call]:
+        for way in self.ways.values():
+            call = {"launcher": target.id, "arguments": way.arguments, "count": way.count}
+            yield wire.load(Call, {**call, "origin": "captured", "source": source})
+
+
 class _Way:
     """One way of calling, over all processes; of index tensors' values the first process that kept some decides."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments, self.count, self.in_graph = arguments, 0, 0
 
-    def add(self, count: int, line: dict[str, Any]) -> None:
-        self.count += count
+    def add(self, line: dict[str, Any], count: int) -> None:
         if line["graph"]:
             self.in_graph += count
-        elif self.in_graph:  # nothing could be read while a graph was captured
+        elif self.in_graph == self.count:  # so far nothing could be read, as while a graph is captured
             self.arguments = line["arguments"]
-
-
-def _watched(target: Target, ways: list[_Way], beyond: int, failed: int) -> Watched:
-    return Watched(
-        id=target.id,
-        calls=sum(way.count for way in ways) + beyond + failed,
-        distinct=len(ways),
-        beyond=beyond,
-        failed=failed,
-        in_graph=sum(way.in_graph for way in ways),
-    )
+        self.count += count
 
 
 def _counts(path: Path) -> tuple[int, ...]:

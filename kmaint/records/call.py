@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from kmaint.records.kernel import Release
 from kmaint.records.workload import Binding, Origin
@@ -71,15 +72,17 @@ class Watched:
 
     `calls` are all of them. `beyond` were of ways past the capture's limit and `failed` could not be described, so
     neither are among its Calls. `in_graph` are of ways first seen while a CUDA graph was captured: replays of that call
-    nothing and are not counted.
+    nothing and are not counted. Where `estimated`, a sample of the calls says how they share out.
     """
 
     id: str
+    level: Literal["launcher", "kernel"]
     calls: int
     distinct: int
     beyond: int = 0
     failed: int = 0
     in_graph: int = 0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,22 +11,11 @@ import os
 import sys
 
 HERE = __file__.rpartition(os.sep)[0]
-RECORDER = "_kmaint_recorder"
-
-
-def _run(spec: importlib.machinery.ModuleSpec | None) -> None:
-    if spec is not None and spec.loader is not None:
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-
-
-def _hidden() -> importlib.machinery.ModuleSpec | None:
-    return importlib.machinery.PathFinder.find_spec("sitecustomize", [path for path in sys.path if path != HERE])
-
 
 try:
-    _run(importlib.util.spec_from_file_location(RECORDER, f"{HERE}/../recorder.py"))
-    sys.modules[RECORDER].start()
+    importlib.import_module("kmaint_recorder").start()
 finally:
-    _run(_hidden())
+    hidden = importlib.machinery.PathFinder.find_spec("sitecustomize", [path for path in sys.path if path != HERE])
+    if hidden is not None and hidden.loader is not None:
+        module = sys.modules["sitecustomize"] = importlib.util.module_from_spec(hidden)
+        hidden.loader.exec_module(module)

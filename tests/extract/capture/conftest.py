@@ -41,9 +41,9 @@ def captured(tmp_path: Path, program_environment: None) -> Captured:
     return run
 
 
-def counts(capture: Capture) -> dict[str, int]:
-    """Calls of each watched one that was called, by its bare name."""
-    return {one.id.rpartition("::")[2]: one.calls for one in capture.watched if one.calls}
+def counts(capture: Capture, level: str = "launcher") -> dict[str, int]:
+    """Calls of each watched one that was called, by its name without the path."""
+    return {one.id.rpartition("::")[2]: one.calls for one in capture.watched if one.calls and one.level == level}
 
 
 def calls_of(capture: Capture, name: str) -> list[Call]:

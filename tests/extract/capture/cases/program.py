@@ -83,6 +83,7 @@ def compiled() -> None:
 
 
 def many() -> None:
+    double(torch.arange(8))
     for size in range(1, 20):
         double(torch.ones(size))
         double(torch.ones(1))
