@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-SYMBOL = re.compile(r"[A-Za-z_~]\w*(?:[ \t\\\r\n]*##[ \t\\\r\n]*\w+)*|::|[()<>{};=:\[\]]", re.ASCII)
+SYMBOL = re.compile(r"[A-Za-z_~]\w*(?:[ \t\\\r\n]*##[ \t\\\r\n]*\w+)*|::|[^\s\w\\]", re.ASCII)
+NOT_IN_HEADS = "`@$?!.\"'"
+"""Outside parentheses these are prose: words about a kernel."""
 TEMPLATE = re.compile(r"\s*template\s*(?=<)")
 NAMESPACE = re.compile(r"\s*(?:inline\s+)?namespace\b(?P<attributes>\s*\[\[[^\]]*\]\])?\s*(?P<name>[\w:]*)", re.ASCII)
 CLASS = re.compile(r"\s*(?:(?:typedef|static|const|constexpr|inline)\s+)*(?:class|struct|union)\b(?P<rest>[^;{]*)")
@@ -50,16 +52,19 @@ def read_head(code: str, start: int, end: int) -> tuple[Head | None, Ending]:
     candidates: list[Head] = []
     stack: list[tuple[str, Head | None]] = []
     word: Head | None = None  # what a `(` or `<` that comes now belongs to
-    scope, ending, parentheses = "", Ending("", end), 0
+    scope, ending, parentheses, last = "", Ending("", end), 0, ""
     for match in SYMBOL.finditer(code, start, end):
         symbol, offset = match[0], match.start()
+        if not stack and (symbol in NOT_IN_HEADS or symbol > "~"):
+            ending = Ending("", offset)
+            break
         if symbol in "()":
             parentheses = max(0, parentheses + (1 if symbol == "(" else -1))
         if symbol in "{;" and not parentheses:
             ending = Ending(symbol, offset)
             break
         if symbol in "(<[":
-            if symbol != "<" or word is not None:
+            if symbol != "<" or word is not None or last == "template":
                 stack.append((symbol, word))
             word = None
         elif symbol in ")>]":
@@ -84,6 +89,7 @@ def read_head(code: str, start: int, end: int) -> tuple[Head | None, Ending]:
             word = None if KEYWORD.fullmatch(name) else Head(name, qualifier, offset)
         else:
             word = None
+        last = symbol
     return _choose(candidates), ending
 
 

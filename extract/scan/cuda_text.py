@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 NOISE = re.compile(
     r"//(?:[^\\\n]+|\\\r?\n|\\)*"
@@ -59,11 +60,12 @@ class CudaText:
     includes: tuple[Include, ...]
     unused: tuple[tuple[int, int], ...]
     closing: dict[int, int]
-    newlines: tuple[int, ...]
+    lines: list[int]
+    """Where each line ends, its newline included."""
 
     def line_of(self, offset: int) -> int:
         """Counted from 1."""
-        return bisect_right(self.newlines, offset - 1) + 1
+        return bisect_right(self.lines, offset) + 1
 
     def is_unused(self, offset: int) -> bool:
         return any(start <= offset < end for start, end in self.unused)
@@ -74,6 +76,11 @@ def blank_noise(text: str) -> str:
     return NOISE.sub(lambda match: match[0].translate(BLANK), text)
 
 
+def line_ends(text: str) -> list[int]:
+    """Offsets behind each newline, and one past the end of the text."""
+    return list(accumulate(map((1).__add__, map(len, text.split("\n")))))
+
+
 def parse_text(text: str) -> CudaText:
     """Takes any text, C++ or not, in linear time."""
     quiet = blank_noise(text)
@@ -82,7 +89,11 @@ def parse_text(text: str) -> CudaText:
     branches: list[tuple[int, str]] = []
     unused: list[tuple[int, int]] = []
     nesting: list[int | None] = []
+    pieces: list[str] = []
+    position = 0
     for match in DIRECTIVE.finditer(quiet):
+        pieces += (quiet[position : match.start()], match[0].translate(BLANK))
+        position = match.end()
         word, start = match["word"], match.start()
         if word == "define" and (define := DEFINE.match(quiet, start, match.end())):
             macros.append(_macro(quiet, define, match.end()))
@@ -97,14 +108,14 @@ def parse_text(text: str) -> CudaText:
             if word != "endif":
                 nesting.append(None)
             branches.append((start, "endif" if word == "endif" else "else"))
-    code = DIRECTIVE.sub(lambda match: match[0].translate(BLANK), quiet)
+    code = "".join([*pieces, quiet[position:]])
     return CudaText(
         code=code,
         macros=tuple(macros),
         includes=tuple(includes),
         unused=tuple(unused),
         closing=_pair_braces(code, branches),
-        newlines=tuple(match.start() for match in re.finditer("\n", text)),
+        lines=line_ends(text),
     )
 
 
