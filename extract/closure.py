@@ -108,6 +108,10 @@ class _Walker:
             return self._live_piece(module, name, statements)
         if candidates := module.imports.get(name):
             return self._from_import(module, candidates)
+        if name in module.local:
+            raise StoppedError(f"{name}: a local name of the function around it, known only when that runs")
+        if module.outer is not None:
+            return self._find(module.outer, name)
         for star in module.stars:
             found = self._absolute(f"{star}.{name}", optional=True)
             if found is not None:
@@ -208,7 +212,7 @@ class _Walker:
         key = (piece.module.name, piece.statement.line)
         if key in self.closure.pieces:
             return
-        text = piece.module.text(piece.statement)
+        text = _text(piece)
         owner = ("text", text, piece.module.name if _is_table(piece.statement) else "")
         if all(self._owners.get(name) == owner for name in piece.statement.names) and not _is_value(piece.statement):
             # another module says the same in the same words
@@ -297,6 +301,13 @@ class _Walker:
 
     def _stub(self, symbol: str, reason: str) -> None:
         self.closure.stubs.setdefault(symbol, Stub(symbol=symbol, reason=reason))
+
+
+def _text(piece: Piece) -> str:
+    try:
+        return piece.module.text(piece.statement)
+    except ValueError as error:
+        raise StoppedError(f"{piece.statement.names[0]}: {error}") from error
 
 
 def _is_value(statement: Statement) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from pathlib import Path
 
 from extract.names import absolute, dotted
 from extract.tree import SourceTree
+from kmaint.folder import indented
 
 Condition = tuple[ast.expr, bool]
 """A test and what it must come out as for a statement to run."""
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 CATCHES_IMPORT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
@@ -25,6 +29,8 @@ class Statement:
     line: int
     end_line: int
     names: tuple[str, ...]
+    indent: int = 0
+    """How many columns its lines stand to the right in the file: more than none inside a class or a function."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,14 @@ class Module:
     future: bool = False
     """Whether its annotations are never evaluated."""
     source: bytes = b""
+    outer: Module | None = None
+    """The module around it, where this is what a class or a function defines."""
+    local: frozenset[str] = frozenset()
+    """Names that mean something else in a function than they do in its module, and that no statement gives."""
 
     def text(self, statement: Statement) -> str:
-        """The statement's lines as they stand in the file."""
-        return "".join(self.lines[statement.line - 1 : statement.end_line])
+        """The statement's lines as they stand in the file, but for the columns before an indented one."""
+        return lifted("".join(self.lines[statement.line - 1 : statement.end_line]), statement.indent)
 
     def inner_imports(self, statement: Statement) -> Iterator[Imported]:
         """Imports that run when a statement taken whole runs."""
@@ -74,13 +84,31 @@ class Library:
     def __init__(self, tree: SourceTree) -> None:
         self.tree = tree
         self._modules: dict[str, Module | None] = {}
+        self.used: set[str] = set()
+        """Paths of the modules asked for; who wants to know what one slice depends on empties it before."""
 
     def module(self, name: str) -> Module | None:
         """The module of that dotted name, or None where the tree holds no such file."""
         if name not in self._modules:
             path = self.tree.file_of(name)
             self._modules[name] = None if path is None else read_module(self.tree, path, name)
-        return self._modules[name]
+        found = self._modules[name]
+        if found is not None:
+            self.used.add(found.relative)
+        return found
+
+    def scope(self, module: Module, qualname: str) -> tuple[Module, str]:
+        """Where a definition stands, as a module of its own if inside a class or function, and its bare name there.
+
+        LookupError where the module defines no such thing.
+        """
+        name = qualname.rpartition(".")[2]
+        key = f"{module.name}:{qualname}"
+        if key not in self._modules:
+            self._modules[key] = read_scope(module, qualname.replace(".<locals>", "").split("."))
+        found = self._modules[key]
+        assert found is not None
+        return found, name
 
     def at(self, relative: str) -> Module:
         """The module in a file of the tree."""
@@ -90,6 +118,7 @@ class Library:
             self._modules[name] = read_module(self.tree, path, name)
         found = self._modules[name]
         assert found is not None
+        self.used.add(found.relative)
         return found
 
 
@@ -101,13 +130,75 @@ def read_module(tree: SourceTree, path: Path, name: str) -> Module:
         parsed = ast.parse(source)
     text = source.decode("utf-8-sig").replace("\r\n", "\n")
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    module = Module(name, path, tree.relative(path), package, text.splitlines(keepends=True), source=source)
+    module = Module(name, path, tree.relative(path), package, list(io.StringIO(text, newline="\n")), source=source)
     module.declared = frozenset(
         name for node in ast.walk(parsed) if isinstance(node, ast.Global) for name in node.names
     )
     for node in parsed.body:
         _read_statement(module, node)
     return module
+
+
+def read_scope(module: Module, parts: list[str]) -> Module:
+    """The innermost function around a definition as a module of its own, in its turn inside those around it.
+
+    A definition in a class stands alone: what else the class defines is not seen from inside its functions.
+    LookupError where there is no such definition.
+    """
+    *owners, name = parts
+    body: list[ast.stmt] = [one.node for found in module.bindings.values() for one in found]
+    for depth, part in enumerate(owners, start=1):
+        owner = next((node for node in _definitions(body) if node.name == part), None)
+        if owner is None:
+            raise LookupError(f"{part}: not defined in {module.relative}")
+        body = owner.body
+        last = depth == len(owners)
+        if last or not isinstance(owner, ast.ClassDef):
+            taken = [node for node in body if name in bound_names(node)] if isinstance(owner, ast.ClassDef) else body
+            module = _inner(module, part, taken, _locals(owner))
+    if name not in module.bindings:
+        raise LookupError(f"{name}: not defined in {'.'.join(owners)} of {module.relative}")
+    return module
+
+
+def _inner(module: Module, name: str, body: list[ast.stmt], local: frozenset[str]) -> Module:
+    scope = Module(f"{module.name}:{name}", module.path, module.relative, module.package, module.lines)
+    scope.outer, scope.local = module, local
+    scope.source, scope.declared, scope.future = module.source, module.declared, module.future
+    for node in body:
+        _read_statement(scope, node)
+    return scope
+
+
+def _locals(owner: Definition) -> frozenset[str]:
+    if isinstance(owner, ast.ClassDef):
+        return frozenset()
+    arguments = owner.args
+    own = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    bound = {node.id for node in ast.walk(owner) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return frozenset({one.arg for one in own if one is not None} | bound)
+
+
+def _definitions(body: list[ast.stmt]) -> Iterator[Definition]:
+    for node in body:
+        if isinstance(node, Definition):
+            yield node
+        else:
+            for inner in _bodies(node):
+                yield from _definitions(inner)
+
+
+def lifted(text: str, columns: int) -> str:
+    """The text moved that many columns to the left. ValueError where a line has something else than blanks there.
+
+    `indented` undoes it: where it would not, as in a text with blanks on empty lines, that is a ValueError too.
+    """
+    if not columns:
+        return text
+    moved = "".join(line[columns:] if line.strip() else line.lstrip(" \t") for line in text.splitlines(keepends=True))
+    if indented(moved, columns) != text:
+        raise ValueError("its lines cannot be moved to the left and back")
+    return moved
 
 
 def _read_statement(module: Module, node: ast.stmt) -> None:
@@ -121,14 +212,15 @@ def _read_statement(module: Module, node: ast.stmt) -> None:
             module.imports.setdefault(name, []).append(one)
     names = tuple(dict.fromkeys([*bound_names(node), *(name for name in _changed(node) if name in module.bindings)]))
     if names:
-        statement = Statement(node, _first_line(module, node), node.end_lineno or node.lineno, names)
+        first, indent = _first_line(module, node), 0 if module.outer is None else node.col_offset
+        statement = Statement(node, first, node.end_lineno or node.lineno, names, indent)
         for name in names:
             module.bindings.setdefault(name, []).append(statement)
 
 
 def _first_line(module: Module, node: ast.stmt) -> int:
     """The first decorator's line, or that of the comment that stands directly above."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = [one for one in getattr(node, "decorator_list", []) if dotted(one) != "staticmethod"]
     line = min([node.lineno, *(decorator.lineno for decorator in decorators)])
     first = line
     while first > 1 and module.lines[first - 2].startswith("#") and not module.lines[first - 2].startswith("# SPDX"):

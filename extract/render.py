@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from extract.closure import Closure, Piece, executable_order
 from extract.modules import Library
 from extract.shims import PRELUDE, Shim
-from kmaint.folder import END, sha256
+from kmaint.folder import END, indented, sha256
 from kmaint.records.harness import Region
 
 
@@ -22,11 +22,15 @@ def regions_of(closure: Closure) -> Iterator[tuple[Region, str]]:
         written.add((path, statement.line, statement.end_line))
         text = piece.module.text(statement)
         text = text if text.endswith("\n") else f"{text}\n"
-        symbol = ",".join(statement.names)
-        yield (
-            Region(path=path, symbol=symbol, line=statement.line, end_line=statement.end_line, sha256=sha256(text)),
-            text,
+        region = Region(
+            path=path,
+            symbol=",".join(statement.names),
+            line=statement.line,
+            end_line=statement.end_line,
+            sha256=sha256(indented(text, statement.indent)),
+            indent=statement.indent,
         )
+        yield region, text
 
 
 def kernel_source(closure: Closure, title: str) -> str:

@@ -1,93 +1,101 @@
-"""Cut one kernel and a launcher out of a tree, into a harness folder that needs neither framework nor kmaint."""
+"""Cut one kernel out of a tree, with its launcher or at its own level, and write it to a harness folder.
+
+The folder needs neither framework nor kmaint. Nothing is run here: extract.everything tries out what is written.
+"""
 
 from __future__ import annotations
 
-import sys
+import ast
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from extract.closure import Closure, StoppedError, close
-from extract.contract import Derived, NotDerivable, contract_for
-from extract.modules import Library
-from extract.placing import copy_runtime, replacing
+from extract.contract import Derived
+from extract.direct_entry import entry_name
+from extract.modules import Library, Module
+from extract.placing import copy_runtime
 from extract.render import kernel_source, regions_of, shims_source, touched
-from extract.tree import locate
-from kmaint.child import clean_environment, run_child
 from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, REFERENCE, SHIMS, sha256, write_manifest
-from kmaint.records.harness import Extraction, Harness, Provenance
+from kmaint.records.harness import Harness, Level, Provenance
 from kmaint.records.kernel import HostFunction, Kernel, Scan
 from kmaint.records.workload import Contract
 
-IMPORT_LIMIT_S = 120.0
-CALL_LIMIT_S = 300.0
 
-# Run in the target's interpreter, in the harness folder. Without CUDA the kernels run under Triton's interpreter, which
-# has to be chosen before triton is imported.
-IMPORT_PROGRAM = """\
-import os, sys
-sys.path.insert(0, os.getcwd())
-import torch
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"
-import kernel
-getattr(kernel, sys.argv[1])
-"""
-CALL_PROGRAM = (
-    IMPORT_PROGRAM
-    + """\
-from pathlib import Path
-from runtime.cases import Contract, perform
-contract = Contract.read(Path.cwd())
-workload, case = next(contract.cases())
-device = "cuda" if torch.cuda.is_available() else "cpu"
-outcome = perform(getattr(kernel, sys.argv[1]), contract, case, device)
-if outcome.error:
-    sys.exit(f"{workload['name']}: {outcome.error}")
-"""
-)
-
-
-@dataclass(frozen=True)
-class _Slice:
+@dataclass(frozen=True, kw_only=True)
+class Slice:
     """A closure with what it was cut for."""
 
     kernel: Kernel
     entry: str
+    level: Level
+    no_launcher: str
+    """Why it is not cut at its launcher; empty at that level."""
     closure: Closure
     library: Library
 
+    @property
+    def name(self) -> str:
+        """What kernel.py calls the kernel."""
+        return bare_name(self.kernel)
 
-def extract_kernel(
-    tree: Path, scan: Scan, kernel: Kernel, into: Path, *, launcher: str | None = None, python: str = sys.executable
-) -> Extraction:
-    """Write `into/FRAMEWORK-KERNEL`, tried out under the interpreter `python`; an old folder there is replaced.
 
-    The state says how far it got: "ready" ran its first workload, "imports" lacks that, "stopped" left nothing behind.
-    """
+def slugs(scan: Scan) -> dict[str, str]:
+    """Folder name of each kernel's harness by its id: as short as it can be and be one kernel's only."""
+    found: dict[str, str] = {}
+    left = {kernel.id: kernel for kernel in scan.kernels}
+    for depth in range(max((len(Path(kernel.path).parts) for kernel in scan.kernels), default=0) + 1):
+        names = {one: _slug(scan.release.framework, kernel, depth) for one, kernel in left.items()}
+        # a bare name that another kernel has is not given to either, so that both are told by their files
+        often = Counter(names.values())
+        found |= {one: name for one, name in names.items() if often[name] == 1 and name not in found.values()}
+        left = {one: kernel for one, kernel in left.items() if one not in found}
+    # names that only `_` and `-` tell apart
+    return found | {one: f"{_slug(scan.release.framework, kernel, 0)}-{kernel.line}" for one, kernel in left.items()}
+
+
+def _slug(framework: str, kernel: Kernel, depth: int) -> str:
+    words = kernel.qualname.replace(".<locals>", "").replace("#", "-").replace(".", "-")
+    path = Path(kernel.path).with_suffix("").parts
+    return "-".join([framework, *path[len(path) - depth :], words.strip("_-")]).replace("_", "-")
+
+
+def bare_name(kernel: Kernel) -> str:
+    """A kernel's own name, without what it is defined in and without the count of its definitions."""
+    return kernel.qualname.rpartition(".")[2].partition("#")[0]
+
+
+def cut_with_launcher(library: Library, kernel: Kernel, wanted: str | None = None) -> Slice:
+    """The kernel with a host function that launches it; StoppedError, naming the symbol, where that does not close."""
+    host = choose_launcher(kernel, wanted)
+    starts = [(library.at(host.path), host.qualname), _start(library, kernel)]
+    closure = close(library, *starts)
+    return Slice(kernel=kernel, entry=host.qualname, level="launcher", no_launcher="", closure=closure, library=library)
+
+
+def cut_alone(library: Library, kernel: Kernel, no_launcher: str) -> Slice:
+    """The kernel at its own level, with a generated entry, for the reason given; StoppedError as above."""
+    closure = close(library, _start(library, kernel))
+    entry = entry_name(bare_name(kernel))
+    return Slice(kernel=kernel, entry=entry, level="kernel", no_launcher=no_launcher, closure=closure, library=library)
+
+
+def _start(library: Library, kernel: Kernel) -> tuple[Module, str]:
     try:
-        cut = _cut(tree, kernel, launcher)
-    except StoppedError as error:
-        return Extraction(id=kernel.id, folder=None, state="stopped", reason=str(error))
-    folder = into / slug(scan, kernel)
-    with replacing(folder) as scratch:
-        derived, reason = _write(scratch, scan, cut)
-        imports = _try_out(scratch, IMPORT_PROGRAM, cut.entry, python, IMPORT_LIMIT_S)
-        if imports and not imports.startswith("no torch"):
-            return Extraction(id=kernel.id, folder=None, state="stopped", reason=imports)
-        if not imports and derived is not None:
-            reason = _try_out(scratch, CALL_PROGRAM, cut.entry, python, CALL_LIMIT_S)
-        scratch.rename(scratch.with_suffix(".done"))
-    reason = imports or reason
-    return Extraction(id=kernel.id, folder=folder, state="imports" if reason else "ready", reason=reason)
+        return library.scope(library.at(kernel.path), kernel.qualname.partition("#")[0])
+    except LookupError as error:
+        raise StoppedError(str(error.args[0])) from error
 
 
-def slug(scan: Scan, kernel: Kernel) -> str:
-    """Folder name of a kernel's harness; its file's name is part of it where the bare name is not unique."""
-    words = kernel.qualname.replace(".<locals>", "").replace("#", "-").replace(".", "-").replace("_", "-")
-    others = [one for one in scan.kernels if one.name == kernel.name and one.id != kernel.id]
-    stem = f"{Path(kernel.path).stem.replace('_', '-')}-" if others else ""
-    return f"{scan.release.framework}-{stem}{words.strip('-')}"
+def definition(cut: Slice) -> ast.FunctionDef:
+    """The function that the kernel is made of, as the slice holds it."""
+    for piece in cut.closure.pieces.values():
+        if piece.module.relative == cut.kernel.path:
+            for node in ast.walk(piece.statement.node):
+                if isinstance(node, ast.FunctionDef) and node.lineno == cut.kernel.line:
+                    return node
+    raise StoppedError(f"{cut.name}: its definition at line {cut.kernel.line} is not what {cut.kernel.path} binds")
 
 
 def choose_launcher(kernel: Kernel, wanted: str | None = None) -> HostFunction:
@@ -102,8 +110,11 @@ def choose_launcher(kernel: Kernel, wanted: str | None = None) -> HostFunction:
             names = ", ".join(host.qualname for host in plain) or "none"
             raise UsageError(f"{wanted!r} is no plain function that launches {kernel.name}", f"these do: {names}")
         return found
+    own = [host for host in plain if _is_test(kernel.path) or not _is_test(host.path)]
+    if own:
+        return min(own, key=lambda host: (host.path != kernel.path, host.path, host.line))
     if plain:
-        return min(plain, key=lambda host: (_is_test(host.path), host.path != kernel.path, host.path, host.line))
+        raise StoppedError(f"{plain[0].qualname}: {kernel.name} is launched only by this test")
     if kernel.launchers:
         method = kernel.launchers[0]
         raise StoppedError(f"{method.qualname}: {kernel.name} is launched only by this method, which needs its object")
@@ -114,40 +125,29 @@ def _is_test(path: str) -> bool:
     return any(part in ("test", "tests", "benchmark", "benchmarks", "examples") for part in Path(path).parts)
 
 
-def _cut(tree: Path, kernel: Kernel, launcher: str | None) -> _Slice:
-    if ".<locals>." in kernel.qualname:
-        raise StoppedError(f"{kernel.qualname}: defined inside a function")
-    if "." in kernel.qualname:
-        raise StoppedError(f"{kernel.qualname}: defined inside a class")
-    host = choose_launcher(kernel, launcher)
-    library = Library(locate(tree))
-    entry, own = library.at(host.path), library.at(kernel.path)
-    closure = close(library, (entry, host.qualname), (own, kernel.qualname.partition("#")[0]))
-    return _Slice(kernel, host.qualname, closure, library)
-
-
-def _write(folder: Path, scan: Scan, cut: _Slice) -> tuple[Derived | None, str]:
-    """All files of the harness; the contract with it, or None and the reason."""
-    release, kernel = scan.release, cut.kernel
-    title = (
-        f"`{kernel.name}` of {release.framework} {release.version or release.commit or ''}".rstrip()
-        + ", standing alone."
-    )
-    source = kernel_source(cut.closure, title)
-    shims = shims_source(cut.closure, cut.library, release.framework)
+def write_code(folder: Path, scan: Scan, cut: Slice, entry: str) -> str:
+    """kernel.py, with the generated `entry` last where there is one, and shims.py; their text as that of one file."""
+    release = scan.release
+    of = f"{release.framework} {release.version or release.commit or ''}".rstrip()
+    source = kernel_source(cut.closure, f"`{cut.kernel.name}` of {of}, standing alone.")
+    if entry:
+        source += f"\n\n# The harness's own: {cut.no_launcher or 'it is wanted at the level of the kernel'}\n{entry}"
     (folder / KERNEL).write_text(source)
+    shims = shims_source(cut.closure, cut.library, release.framework)
     if shims:
         (folder / SHIMS).write_text(shims)
+    return _with_shims(source, shims) if shims else source
+
+
+def write_description(folder: Path, scan: Scan, cut: Slice, derived: Derived | None) -> Harness:
+    """The rest of the harness: manifest and contract, runtime, README.md, and reference.py where there is one."""
     copy_runtime(folder / "runtime", "extract.runtime")
-    derived, reason = _contract(
-        source if not shims else _with_shims(source, shims), kernel.name, cut.entry, release.framework
-    )
     if derived is not None and derived.reference is not None:
         (folder / REFERENCE).write_text(derived.reference)
     harness = _harness(folder, scan, cut, derived)
     write_manifest(harness)
     (folder / "README.md").write_text(_readme(harness))
-    return derived, reason
+    return harness
 
 
 def _with_shims(source: str, shims: str) -> str:
@@ -163,18 +163,11 @@ def _with_shims(source: str, shims: str) -> str:
     return "".join([*lines[:first], shims, *renamed, *kept])
 
 
-def _contract(source: str, kernel: str, entry: str, framework: str) -> tuple[Derived | None, str]:
-    try:
-        return contract_for(source, kernel, entry, framework), ""
-    except NotDerivable as error:
-        return None, str(error)
-
-
-def _harness(folder: Path, scan: Scan, cut: _Slice, derived: Derived | None) -> Harness:
+def _harness(folder: Path, scan: Scan, cut: Slice, derived: Derived | None) -> Harness:
     release, kernel = scan.release, cut.kernel
     return Harness(
         folder=folder,
-        kernel=kernel.name,
+        kernel=cut.name,
         entry=cut.entry,
         language="triton",
         op=derived.op if derived else f"{release.framework}.{cut.entry}",
@@ -194,6 +187,8 @@ def _harness(folder: Path, scan: Scan, cut: _Slice, derived: Derived | None) -> 
         stubs=tuple(cut.closure.stubs[symbol] for symbol in sorted(cut.closure.stubs)),
         contract=derived.contract if derived else Contract(axes=(), arguments=()),
         oracle=derived is not None and derived.reference is not None,
+        level=cut.level,
+        no_launcher=cut.no_launcher,
     )
 
 
@@ -202,21 +197,13 @@ def _readme(harness: Harness) -> str:
     release = origin.version or origin.commit or "(no version stated)"
     return (
         f"# {harness.kernel}\n\n"
-        f"The Triton kernel `{harness.kernel}` and its launcher `{harness.entry}`, cut out verbatim to stand alone.\n"
+        f"The Triton kernel `{harness.kernel}` {_with(harness)}, cut out verbatim to stand alone.\n"
         f"From {origin.framework} {release}, `{origin.path}:{origin.line}-{origin.end_line}`; {origin.licence}.\n"
         f"What stands in for the framework, and why, is in `shims.py` and `harness.toml`.\n"
         f"Needs torch, triton, hypothesis and pytest: run `pytest` in this folder.\n"
     )
 
 
-def _try_out(folder: Path, program: str, entry: str, python: str, limit_s: float) -> str:
-    """Empty when the program ends well, else its last words; where torch itself is missing they say so."""
-    done = run_child([python, "-c", program, entry], timeout_s=limit_s, env=clean_environment(), cwd=folder)
-    if done.timed_out:
-        return f"{entry}: no answer within {limit_s:.0f} s"
-    if done.code == 0:
-        return ""
-    last = (done.stderr.strip().splitlines() or [done.signal or f"exit status {done.code}"])[-1]
-    if last == "ModuleNotFoundError: No module named 'torch'":
-        return f"no torch in {python}, so nothing was run"
-    return f"{entry}: {last}"
+def _with(harness: Harness) -> str:
+    launcher = harness.level == "launcher"
+    return f"and its launcher `{harness.entry}`" if launcher else f"alone, launched by the generated `{harness.entry}`"

@@ -161,13 +161,12 @@ def extract_command(
     Ends ready (it ran), imports (it loads, but its workloads are unknown) or stopped, with the symbol that stopped it.
     """
     import extract
-    from kmaint import show
+    from kmaint import show, workflow
     from kmaint.config import load_config
 
     found = extract.scan_tree(tree)
-    chosen = extract.find_kernel(found, kernel)
-    config = load_config(python=python)
-    ended = extract.extract_kernel(tree, found, chosen, into, launcher=launcher, python=str(config.python))
+    wanted = extract.Wanted(kernel=extract.find_kernel(found, kernel), launcher=launcher)
+    ended = workflow.extract_kernel(tree, found, wanted, into, load_config(python=python))
     raise typer.Exit(show.extractions([ended], output))
 
 

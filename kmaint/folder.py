@@ -129,6 +129,12 @@ def _without_none(value: Any) -> Any:
     return [_without_none(item) for item in value] if isinstance(value, list) else value
 
 
+def indented(text: str, columns: int) -> str:
+    """The text moved to the right, as a region that was lifted out of a class or function stands in the tree."""
+    lines = text.splitlines(keepends=True)
+    return "".join(" " * columns + line if line.strip() else line for line in lines) if columns else text
+
+
 def split_regions(source: str) -> dict[tuple[str, str], str]:
     """The text of each region of a kernel.py, by path and symbol; what stands between regions belongs to kmaint."""
     regions: dict[tuple[str, str], str] = {}

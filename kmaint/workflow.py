@@ -58,7 +58,7 @@ def maintain(tree: Path, kernels: Sequence[str], config: Config, progress: Progr
 def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, progress: Progress) -> Maintained:
     """One kernel down the whole road; it ends early, with its reason, where a stage says no."""
     progress(f"extracting {kernel.id}")
-    extraction = extract.extract_kernel(tree, scan, kernel, config.state / "harnesses", python=str(config.python))
+    extraction = extract_kernel(tree, scan, extract.Wanted(kernel=kernel), config.state / "harnesses", config)
     if extraction.folder is None or extraction.state != "ready":
         return Maintained(extraction=extraction)
     harness = folder.read_harness(extraction.folder)
@@ -72,6 +72,11 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     landing = land(run, tree, config, progress) if run.winner else None
     report, pull_request = write_reports(run, config, landing)
     return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
+
+
+def extract_kernel(tree: Path, scan: Scan, wanted: extract.Wanted, into: Path, config: Config) -> Extraction:
+    """One kernel's harness with its suite, tried out with the interpreter of the settings."""
+    return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=str(config.python))
 
 
 def most_worth_it(scan: Scan) -> list[Kernel]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import ast
 import io
 import re
+import textwrap
 from pathlib import PurePosixPath
 
 from kmaint.errors import HarnessError, UsageError
-from kmaint.folder import END, KERNEL, MARKER, sha256, split_regions
+from kmaint.folder import END, KERNEL, MARKER, indented, sha256, split_regions
 from kmaint.records.change import Edit, Patch
 from kmaint.records.harness import Harness, Region
 from reintegrate.names import bound_names, imports_everything, needed_names
@@ -44,7 +45,7 @@ def patch_of(harness: Harness, source: str) -> Patch:
 def _as_cut(harness: Harness, region: Region, texts: dict[tuple[str, str], str]) -> str:
     """The region's text in kernel.py, once it is certain that it is still the tree's."""
     text = texts.get((region.path, region.symbol))
-    if text is None or not has_digest(text, region.sha256):
+    if text is None or not has_digest(indented(text, region.indent), region.sha256):
         raise HarnessError(
             f"{harness.folder / KERNEL}: {region.symbol} is not what was cut from {region.path}", "extract it again"
         )
@@ -69,7 +70,7 @@ def _edit(region: Region, before: str, after: str, kernel_source: str) -> Edit:
         line=region.line,
         end_line=region.end_line,
         before_sha256=region.sha256,
-        after=after,
+        after=indented(after, region.indent),
     )
 
 
@@ -138,10 +139,15 @@ def _in_the_manner_of(span: str, after: str) -> str:
 def _refuse_foreign_names(before: str, after: str, edits: tuple[Edit, ...]) -> None:
     if imports_everything(after):
         return
+    lines = split_lines(before)
     for edit in edits:
-        if lacking := sorted(needed_names(edit.after) - bound_names(after) - needed_names(before)):
+        new_text = textwrap.dedent(edit.after)  # a kernel in a class or function stands indented
+        # inside a function, what was read there may be bound there
+        old_text = textwrap.dedent("".join(lines[edit.line - 1 : edit.end_line]))
+        known = bound_names(after) | needed_names(before) | needed_names(old_text)
+        if lacking := sorted(needed_names(new_text) - known):
             raise _lacks(edit.path, edit.symbol, lacking[0])
-        new = bound_names(edit.after) - set(edit.symbol.split(","))
+        new = bound_names(new_text) - set(edit.symbol.split(","))
         if taken := sorted(new & _bound_elsewhere(before, edits)):
             raise UsageError(
                 f"{edit.path}: the candidate defines {taken[0]!r}, which that file has already", "give it another name"
@@ -149,10 +155,13 @@ def _refuse_foreign_names(before: str, after: str, edits: tuple[Edit, ...]) -> N
 
 
 def _bound_elsewhere(text: str, edits: tuple[Edit, ...]) -> set[str]:
-    """What the file binds outside the spans that are replaced; their lines are blanked, so numbers stay."""
+    """What the file binds outside the spans that are replaced; other lines keep their numbers."""
     lines = split_lines(text)
     for edit in edits:
-        lines[edit.line - 1 : edit.end_line] = ["\n"] * (edit.end_line - edit.line + 1)
+        first = lines[edit.line - 1]
+        indent = first[: len(first) - len(first.lstrip())]
+        nothing = f"{indent}def _(): ..." if indent else ""  # a decorator above it, or a class, may not end there
+        lines[edit.line - 1 : edit.end_line] = [f"{nothing}\n", *["\n"] * (edit.end_line - edit.line)]
     return bound_names("".join(lines))
 
 

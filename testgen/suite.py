@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def render(harness: Harness) -> str:
         values="st.sampled_from(PROFILES)",
         layouts=layouts(contract),
         workloads=[workload_text(workload) for workload in contract.workloads],
+        smallest=smallest_workload(contract),
         leading=leading,
         rows_each=axes.rows_each(contract, leading) if leading else "1",
         cuts=cuts(contract, leading),
@@ -97,6 +99,15 @@ def workload_text(workload: Workload) -> WorkloadText:
     """One workload as it stands in the file, with its share of the calls and where it came from."""
     comment = f"{workload.weight:.0%}; {workload.origin}: {' '.join(workload.source.split())}"
     return WorkloadText(key=repr(workload.name), case=case_text(workload.axes), comment=textwrap.shorten(comment, 90))
+
+
+def smallest_workload(contract: Contract) -> str | None:
+    """The key of the workload whose sizes multiply to the least, the first of them where several do."""
+
+    def size(workload: Workload) -> int:
+        return math.prod(max(1, bound) for bound in workload.axes.values() if isinstance(bound, int))
+
+    return repr(min(contract.workloads, key=size).name) if contract.workloads else None
 
 
 def case_text(bound: dict[str, Binding]) -> str:

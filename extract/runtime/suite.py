@@ -116,6 +116,18 @@ def recoded(code: str, differences: Iterable[Difference]) -> list[Difference]:
     return [d if d.code == "wrote_outside" else Difference(code, d.text) for d in differences]
 
 
+def broken(outcome: Outcome) -> list[Difference]:
+    """What no call on a workload may do: fail, write outside its tensors, or neither write nor return anything."""
+    found = [Difference("mismatch", outcome.error)] if outcome.error else []
+    found += [Difference("wrote_outside", outcome.overrun)] if outcome.overrun else []
+    for leaf in outcome.leaves:
+        if damage := damaged(leaf):
+            found.append(Difference("wrote_outside", f"{leaf.path}: {damage} bytes around it were overwritten"))
+    if not found and not any(leaf.written or not leaf.path.startswith("argument") for leaf in outcome.leaves):
+        found.append(Difference("mismatch", "it writes nothing and returns nothing"))
+    return found
+
+
 def untouched(pair: Pair, case: Case, expected: Outcome, actual: Outcome) -> list[Difference]:
     """Arguments that the original leaves alone and the tested call does not, compared with freshly built ones."""
     fresh = build(pair.contract, case, pair.device).buffers

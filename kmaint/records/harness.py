@@ -10,6 +10,8 @@ from kmaint.records.workload import Contract
 
 Compute = Literal["kernel", "any"]
 HarnessState = Literal["ready", "imports", "stopped"]
+Level = Literal["launcher", "kernel"]
+"""What a harness's entry is: the framework's own launcher, or a generated function that launches the kernel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class Region:
     line: int
     end_line: int
     sha256: str
+    indent: int = 0
+    """How many columns its lines stand to the right in the tree: a kernel inside a class or function is lifted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ class Harness:
     folder: Path
     kernel: str
     entry: str
-    language: Literal["triton"]
+    language: Literal["triton", "cuda"]
     op: str
     compute: Compute
     provenance: Provenance
@@ -70,6 +74,11 @@ class Harness:
     contract: Contract
     oracle: bool
     """Whether reference.py holds a float64 recomputation."""
+    level: Level = "launcher"
+    no_launcher: str = ""
+    """Why the entry is not a launcher, at the kernel's level: one line that names the symbol."""
+    requires: tuple[str, ...] = ()
+    """What its environment needs beyond torch, triton and pytest: packages, and programs such as nvcc."""
 
     @property
     def id(self) -> str:
@@ -78,12 +87,16 @@ class Harness:
 
 @dataclass(frozen=True, kw_only=True)
 class Extraction:
-    """How one extraction ended. `reason` is empty when ready; otherwise one line that names the symbol."""
+    """How one extraction ended. `reason` is empty when ready; otherwise one line that names the symbol or argument."""
 
     id: str
     folder: Path | None
     state: HarnessState
     reason: str = ""
+    level: Level | None = None
+    """None where there is no harness."""
+    no_launcher: str = ""
+    """Why it is not cut at its launcher, at the kernel's level."""
 
 
 @dataclass(frozen=True, kw_only=True)

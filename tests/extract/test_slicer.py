@@ -1,79 +1,26 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from extract.closure import StoppedError
+from extract.modules import Library
 from extract.scan import find_kernel, scan_tree
-from extract.slicer import choose_launcher, extract_kernel
-from kmaint.child import run_child
+from extract.slicer import choose_launcher, cut_alone, definition, slugs
+from extract.tree import locate
 from kmaint.errors import UsageError
-from kmaint.folder import read_harness, sha256, split_regions
 
 WriteTree = Callable[[dict[str, str]], Path]
 
-
-def test_a_real_kernel_stands_alone_and_runs(sglang_tree: Path, tmp_path: Path) -> None:
-    scan = scan_tree(sglang_tree)
-    kernel = find_kernel(scan, "fused_rmsnorm_kernel")
-    (tmp_path / "out/sglang-fused-rmsnorm-kernel").mkdir(parents=True)
-    (tmp_path / "out/sglang-fused-rmsnorm-kernel/stale.txt").write_text("of an older extraction")
-    done = extract_kernel(sglang_tree, scan, kernel, tmp_path / "out")
-    assert (done.state, done.reason) == ("ready", "")
-    assert done.folder == tmp_path / "out/sglang-fused-rmsnorm-kernel"
-    assert sorted(path.name for path in done.folder.iterdir()) == [
-        "README.md",
-        "harness.toml",
-        "kernel.py",
-        "reference.py",
-        "runtime",
-        "shims.py",
-        "workloads.json",
-    ]
-    assert [path.name for path in done.folder.parent.iterdir()] == ["sglang-fused-rmsnorm-kernel"]
-    harness = read_harness(done.folder)
-    assert (harness.id, harness.entry) == (kernel.id, "fused_rmsnorm")
-    assert [stub.symbol for stub in harness.stubs] == ["sglang.srt.utils.common.is_hip"]
-    texts = split_regions((done.folder / "kernel.py").read_text())
-    for region in harness.regions:
-        lines = (sglang_tree / region.path).read_text().splitlines(keepends=True)
-        assert texts[region.path, region.symbol] == "".join(lines[region.line - 1 : region.end_line])
-        assert sha256(texts[region.path, region.symbol]) == region.sha256
-    path = "sglang/kernels/ops/elementwise/elementwise.py"
-    assert harness.provenance.files == {path: sha256((sglang_tree / path).read_bytes())}
-
-
-def test_an_interpreter_without_torch_is_said_so(sglang_tree: Path, tmp_path: Path) -> None:
-    bare = tmp_path / "bare"
-    run_child([sys.executable, "-m", "venv", "--without-pip", bare], timeout_s=120)
-    python = str(bare / "bin/python")
-    scan = scan_tree(sglang_tree)
-    done = extract_kernel(sglang_tree, scan, find_kernel(scan, "merge_state_kernel"), tmp_path / "out", python=python)
-    assert (done.state, done.reason) == ("imports", f"no torch in {python}, so nothing was run")
-
-
-LAUNCHED_BY_METHOD = """
+LAUNCHED = """
 import triton
 @triton.jit
 def kernel(x): ...
-class Layer:
-    def forward(self, x):
-        kernel[(1,)](x)
+def launch(x):
+    kernel[(1,)](x)
 """
-
-
-def test_a_launch_that_needs_an_object_is_stopped(write_tree: WriteTree, tmp_path: Path) -> None:
-    tree = write_tree({"vllm/a.py": LAUNCHED_BY_METHOD})
-    scan = scan_tree(tree)
-    done = extract_kernel(tree, scan, scan.kernels[0], tmp_path / "out")
-    assert (done.state, done.folder, done.reason) == (
-        "stopped",
-        None,
-        "Layer.forward: kernel is launched only by this method, which needs its object",
-    )
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_launcher_that_does_not_launch_is_refused(sglang_tree: Path) -> None:
@@ -83,3 +30,77 @@ def test_a_launcher_that_does_not_launch_is_refused(sglang_tree: Path) -> None:
     assert str(caught.value) == (
         "'rmsnorm' is no plain function that launches fused_rmsnorm_kernel; these do: fused_rmsnorm"
     )
+
+
+def test_a_test_is_no_launcher(write_tree: WriteTree) -> None:
+    launch = LAUNCHED.partition("def launch")
+    test = "from vllm.a import kernel\ndef launch(x):\n    kernel[(1,)](x)\n"
+    tree = write_tree({"vllm/a.py": launch[0], "tests/test_a.py": test})
+    (kernel,) = scan_tree(tree).kernels
+    with pytest.raises(StoppedError) as caught:
+        choose_launcher(kernel)
+    assert str(caught.value) == "launch: kernel is launched only by this test"
+
+
+def test_each_kernel_has_a_folder_name_of_its_own_and_as_short_as_can_be(write_tree: WriteTree) -> None:
+    paths = ["vllm/one/ops.py", "vllm/two/ops.py", "vllm/two/more.py"]
+    tree = write_tree({**dict.fromkeys(paths, LAUNCHED), "vllm/b.py": LAUNCHED.replace("kernel", "_other_kernel")})
+    assert slugs(scan_tree(tree)) == {
+        "vllm/b.py::_other_kernel": "vllm-other-kernel",
+        "vllm/one/ops.py::kernel": "vllm-one-ops-kernel",
+        "vllm/two/more.py::kernel": "vllm-more-kernel",
+        "vllm/two/ops.py::kernel": "vllm-two-ops-kernel",
+    }
+
+
+IN_A_CLASS = """
+import triton
+LIMIT = 4
+@triton.jit
+def helper(x): return x
+class Launcher:
+    helper = None
+    # what it does
+    @staticmethod
+    @triton.jit
+    def kernel(x):
+        helper(x + LIMIT)
+    def __call__(self, x):
+        self.kernel[(1,)](x)
+"""
+
+IN_A_FUNCTION = """
+def launch(x, width):
+    import triton
+    import triton.language as tl
+    shift = 2
+    @triton.jit
+    def kernel(x, BLOCK: tl.constexpr):
+        tl.store(x, shift + {free})
+
+    kernel[(1,)](x, width)
+"""
+
+
+def test_a_kernel_in_a_class_is_lifted_out_and_sees_its_module(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/a.py": IN_A_CLASS})
+    kernel = find_kernel(scan_tree(tree), "kernel")
+    cut = cut_alone(Library(locate(tree)), kernel, "")
+    texts = [piece.module.text(piece.statement) for piece in cut.closure.pieces.values()]
+    assert texts[0] == "@triton.jit\ndef kernel(x):\n    helper(x + LIMIT)\n"
+    assert sorted(texts[1:]) == ["@triton.jit\ndef helper(x): return x\n", "LIMIT = 4\n"]
+    assert (cut.name, cut.entry, definition(cut).name) == ("kernel", "launch_kernel", "kernel")
+
+
+def test_a_kernel_in_a_function_takes_along_what_that_function_defines(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/a.py": IN_A_FUNCTION.format(free="1")})
+    cut = cut_alone(Library(locate(tree)), scan_tree(tree).kernels[0], "")
+    assert [piece.statement.names for piece in cut.closure.pieces.values()] == [("kernel",), ("shift",)]
+    assert [kept.text for kept in cut.closure.imports.values()] == ["import triton.language as tl", "import triton"]
+
+
+def test_a_kernel_that_reads_what_only_a_call_knows_is_stopped_by_its_name(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/a.py": IN_A_FUNCTION.format(free="width")})
+    with pytest.raises(StoppedError) as caught:
+        cut_alone(Library(locate(tree)), scan_tree(tree).kernels[0], "")
+    assert str(caught.value) == "width: a local name of the function around it, known only when that runs"

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from extract.direct_entry import entry_source
+from extract.modules import Library
+from extract.scan import scan_tree
+from extract.slicer import cut_alone, definition, write_code, write_description
+from extract.tree import locate
 from kmaint.errors import HarnessError, UsageError
 from kmaint.folder import read_harness, sha256
 from kmaint.records.change import Edit
@@ -145,3 +150,45 @@ def test_a_span_that_is_not_the_one_extracted_is_refused() -> None:
     with pytest.raises(UsageError) as refused:
         splice("f = 4\n", (edit,))
     assert str(refused.value) == "a.py: lines 1 to 1 are not the f that was extracted; extract it again"
+
+
+IN_A_CLASS = """
+import triton
+import triton.language as tl
+class Layer:
+    @staticmethod
+    @triton.jit
+    def kernel(x):
+        # where it is
+
+        at = tl.program_id(0)
+        tl.store(x + at, 1)
+"""
+IN_A_FUNCTION = """
+def launch(x):
+    import triton
+    import triton.language as tl
+    @triton.jit
+    def kernel(x):
+        at = tl.program_id(0)
+        tl.store(x + at, 1)
+
+    kernel[(1,)](x)
+"""
+
+
+@pytest.mark.parametrize("text", [IN_A_CLASS, IN_A_FUNCTION])
+def test_a_kernel_that_was_lifted_goes_back_where_it_stood(tmp_path: Path, text: str) -> None:
+    tree, folder = tmp_path / "tree", tmp_path / "harness"
+    (tree / "vllm").mkdir(parents=True)
+    folder.mkdir()
+    (tree / "vllm/__init__.py").touch()
+    (tree / "vllm/a.py").write_text(text)
+    scan = scan_tree(tree)
+    cut = cut_alone(Library(locate(tree)), scan.kernels[0], "")
+    write_code(folder, scan, cut, entry_source(definition(cut)))
+    harness = write_description(folder, scan, cut, None)
+    source = (folder / "kernel.py").read_text()
+    patch = patch_of(harness, source.replace("x + at, 1)", "at + x, 1)"))
+    assert splice(text, patch.edits) == text.replace("x + at, 1)", "at + x, 1)")
+    assert "reads" in _refused(harness, source.replace("x + at, 1)", "x + reads, 1)"))

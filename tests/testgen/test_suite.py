@@ -17,6 +17,7 @@ from testgen.suite import write_suite
 HERE = Path(__file__).parent
 RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
+SMOKE = "test_smoke"
 EQUALS = "test_does_what_the_original_does"
 TWICE = "test_gives_the_same_bits_twice"
 UNTOUCHED = "test_leaves_alone_what_the_original_leaves_alone"
@@ -58,6 +59,7 @@ def test_the_text_says_what_it_holds(merge_state: Path) -> None:
     assert suite.path == merge_state / "test_kernel.py"
     assert suite.examples == 3
     assert suite.properties == (
+        SMOKE,
         EQUALS,
         ACCURATE,
         TWICE,
@@ -82,7 +84,7 @@ def pytest_in(folder: Path, *words: str, **environment: str) -> Finished:
 
 
 @pytest.mark.parametrize(
-    ("name", "summary"), [("merge_state", "7 passed, 5 skipped in"), ("reshape_and_cache", "6 passed, 2 skipped in")]
+    ("name", "summary"), [("merge_state", "8 passed, 5 skipped in"), ("reshape_and_cache", "7 passed, 2 skipped in")]
 )
 def test_the_original_passes_its_own_suite(name: str, summary: str, request: pytest.FixtureRequest) -> None:
     finished = pytest_in(request.getfixturevalue(name))

@@ -28,6 +28,7 @@ from runtime.cases import PROFILES, Case, Contract, build  # noqa: E402
 from runtime.judge import differences  # noqa: E402
 from runtime.suite import (  # noqa: E402
     Pair,
+    broken,
     check,
     few,
     leading,
@@ -110,6 +111,14 @@ WORKLOADS = {
 
 
 # --- What must hold
+
+
+def test_smoke(pair: Pair) -> None:
+    """The smallest workload does something, without an error and without a byte outside its tensors."""
+    case = reachable(WORKLOADS["T64"])
+    expected = pair.original(case)
+    check(broken(expected))
+    check(differences(expected, pair.tested(case), interpreted=INTERPRETED))
 
 
 @seeded

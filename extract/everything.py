@@ -1,0 +1,152 @@
+"""Makes harnesses of kernels and tries each out: all of a tree, or one.
+
+A kernel is cut with its launcher where that closes, imports alone and has a contract on which it runs; else at its own
+level. What it ends as: "ready", its suite's smoke example passes; "imports", it loads; "stopped", there is no harness.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from extract.closure import StoppedError
+from extract.contract import NotDerivable, contract_for
+from extract.direct_entry import entry_source
+from extract.modules import Library
+from extract.placing import replacing
+from extract.slicer import Slice, cut_alone, cut_with_launcher, definition, slugs, write_code, write_description
+from extract.tree import locate
+from extract.warm import Zygote, warm_interpreter
+from kmaint.records.harness import Extraction, Harness, HarnessState, Level
+from kmaint.records.kernel import Kernel, Scan
+
+TRIAL = Path(__file__).parent / "trial.py"
+IMPORT_LIMIT_S = 60.0
+SMOKE_LIMIT_S = 20.0
+TUNERS = ("autotune", "heuristics")
+
+WriteSuite = Callable[[Harness], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """One kernel to extract; with `launcher`, at that launcher's level or not at all."""
+
+    kernel: Kernel
+    launcher: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A harness that was written and tried out at one level."""
+
+    folder: Path | None
+    state: HarnessState
+    reason: str
+    level: Level
+    no_launcher: str = ""
+
+
+class Extractor:
+    """Extracts kernels of one tree, one after the other, with one warm interpreter and each module parsed once."""
+
+    def __init__(self, tree: Path, scan: Scan, zygote: Zygote, python: str, write_suite: WriteSuite) -> None:
+        self.scan, self.library = scan, Library(locate(tree))
+        self._zygote, self._python, self._write_suite = zygote, python, write_suite
+        self._slugs = slugs(scan)
+        allowed = zygote.ask(TRIAL, "allowed", tree, limit_s=IMPORT_LIMIT_S).value
+        self._allowed = allowed if isinstance(allowed, list) else []
+
+    def extract(self, wanted: Wanted, into: Path) -> Extraction:
+        """Write `into/FRAMEWORK-KERNEL`, an old folder there replaced; where the kernel is stopped nothing changes."""
+        kernel = wanted.kernel
+        target = into / self._slugs[kernel.id]
+        with replacing(target) as scratch:
+            best = self._best(scratch, wanted)
+            if best.folder is not None:
+                best.folder.rename(scratch.with_suffix(".done"))
+        return Extraction(
+            id=kernel.id,
+            folder=target if best.folder else None,
+            state=best.state,
+            reason=best.reason,
+            level=best.level if best.folder else None,
+            no_launcher=best.no_launcher if best.folder else "",
+        )
+
+    def _best(self, scratch: Path, wanted: Wanted) -> Attempt:
+        first = self._attempt(scratch, lambda: cut_with_launcher(self.library, wanted.kernel, wanted.launcher))
+        if first.state == "ready" or wanted.launcher is not None or self._zygote.missing:
+            return first
+        other = scratch.with_name("alone")
+        other.mkdir()
+        second = self._attempt(other, lambda: cut_alone(self.library, wanted.kernel, first.reason))
+        # with its launcher a kernel can be put back and timed as it is called, so that counts where both go as far
+        return second if second.folder and (second.state == "ready" or first.folder is None) else first
+
+    def _attempt(self, folder: Path, cut_out: Callable[[], Slice]) -> Attempt:
+        level: Level = "launcher" if folder.name == "harness" else "kernel"
+        try:
+            cut = cut_out()
+            entry = self._entry(folder, cut) if cut.level == "kernel" else ""
+        except StoppedError as error:
+            return Attempt(folder=None, state="stopped", reason=str(error), level=level)
+        source = write_code(folder, self.scan, cut, entry)
+        trouble = self._zygote.ask(
+            TRIAL, "imports", folder, limit_s=IMPORT_LIMIT_S, entry=cut.entry, allowed=self._allowed
+        ).error
+        if trouble and not self._zygote.missing:
+            return Attempt(folder=None, state="stopped", reason=f"{cut.entry}: {trouble}", level=level)
+        if self._zygote.missing:
+            reason = f"no {self._zygote.missing} in {self._python}, so nothing was run"
+            write_description(folder, self.scan, cut, None)
+        else:
+            reason = self._described(folder, cut, source)
+        return Attempt(
+            folder=folder,
+            state="imports" if reason else "ready",
+            reason=reason,
+            level=level,
+            no_launcher=cut.no_launcher,
+        )
+
+    def _entry(self, folder: Path, cut: Slice) -> str:
+        """The generated entry; what the kernel's decorators set is asked of the kernel itself."""
+        function = definition(cut)
+        left_out: list[str] = []
+        if any(name in decorator for decorator in cut.kernel.decorators for name in TUNERS):
+            write_code(folder, self.scan, cut, "")
+            found = self._zygote.ask(TRIAL, "settings", folder, limit_s=IMPORT_LIMIT_S, kernel=cut.name)
+            if found.error and not self._zygote.missing:
+                raise StoppedError(f"{cut.name}: {found.error}")
+            left_out = [str(one) for one in found.value] if isinstance(found.value, list) else []
+        return entry_source(function, name=cut.name, left_out=left_out)
+
+    def _described(self, folder: Path, cut: Slice, source: str) -> str:
+        """Contract, manifest and suite; why the suite's smoke example was not run or did not pass, empty if it did."""
+        try:
+            derived = contract_for(source, cut.name, cut.entry, self.scan.release.framework)
+        except NotDerivable as error:
+            write_description(folder, self.scan, cut, None)
+            return str(error)
+        self._write_suite(write_description(folder, self.scan, cut, derived))
+        failed = self._zygote.ask(TRIAL, "smoke", folder, limit_s=SMOKE_LIMIT_S, entry=cut.entry, device="cpu").error
+        return f"{cut.entry}: {failed}" if failed else ""
+
+
+@contextlib.contextmanager
+def open_extractor(tree: Path, scan: Scan, python: str, write_suite: WriteSuite) -> Iterator[Extractor]:
+    """An extractor with a warm interpreter of its own, for as long as the block lasts."""
+    with warm_interpreter(python) as zygote:
+        yield Extractor(tree, scan, zygote, python, write_suite)
+
+
+def extract_kernel(
+    tree: Path, scan: Scan, wanted: Wanted, into: Path, write_suite: WriteSuite, *, python: str = sys.executable
+) -> Extraction:
+    """One kernel's harness in `into`, tried out under the interpreter `python`."""
+    with open_extractor(tree, scan, python, write_suite) as extractor:
+        return extractor.extract(wanted, into)
