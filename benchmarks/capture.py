@@ -1,0 +1,260 @@
+"""What `kmaint capture` costs an eager engine, and what it sees there: the same program with it and without, in turns.
+
+    python benchmarks/capture.py OUT                        vLLM, offline, on a synthetic Llama with dummy weights
+    python benchmarks/capture.py OUT --engine loop          a loop of small torch operations; needs no GPU
+
+Sides alternate as processes (without, with, with, without), each of which times several batches after warming up. OUT
+gets capture.json with every sample, calls.jsonl (the record of the last captured process) and, for vLLM, trace.json.gz:
+the GPU events of a few steps, for `kmaint scan --hot`. vLLM is imported from where this interpreter finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+STAND_IN = ROOT / "tests" / "extract" / "capture" / "cases" / "tree"
+"""A package of vLLM's shape whose launcher is plain torch without a GPU."""
+
+ORDER = ("without", "with", "with", "without")
+MAX_TRACE_BYTES = 1 << 20
+GPU_EVENTS = ("kernel", "gpu_memcpy", "gpu_memset")
+
+Batch = Callable[[], int]
+"""Runs one batch to its end; the tokens (or steps) it made."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--engine", choices=("vllm", "loop"), default="vllm")
+    parser.add_argument("--rounds", type=int, default=2, help="each is four processes")
+    parser.add_argument("--batches", type=int, default=8, help="timed in each process")
+    parser.add_argument("--layers", type=int, default=16)
+    parser.add_argument("--requests", type=int, default=32, help="in a batch")
+    parser.add_argument("--prompt", type=int, default=512, help="tokens")
+    parser.add_argument("--output", type=int, default=128, help="tokens")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one process")
+    parser.add_argument("--child", choices=("time", "trace"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options)
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    runs: list[dict[str, Any]] = []
+    for _ in range(options.rounds):
+        for side in ORDER:
+            runs.append({"side": side, **measure(options, side)})
+            print(f"{side:8} {summary(runs[-1])}", flush=True)
+            write(options, runs)
+    if options.engine == "vllm":
+        run(options, "trace", [])
+    print(json.dumps(json.loads((options.out / "capture.json").read_text())["slowdown"]))
+
+
+def measure(options: argparse.Namespace, side: str) -> dict[str, Any]:
+    """One process, its batches and its start-up."""
+    record = options.out / "calls.jsonl"
+    capture = [sys.executable, "-m", "kmaint", "capture", "--quiet", "-o", str(record), "--"]
+    return run(options, "time", capture if side == "with" else [])
+
+
+def run(options: argparse.Namespace, task: str, before: list[str]) -> dict[str, Any]:
+    """What a child wrote down; its words are ours when it fails."""
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name) / "result.json"
+        words = [sys.executable, __file__, str(options.out), "--child", task, "--engine", options.engine]
+        for setting in ("batches", "layers", "requests", "prompt", "output"):
+            words += [f"--{setting}", str(getattr(options, setting))]
+        paths = [str(ROOT), *([str(STAND_IN)] if options.engine == "loop" else []), os.environ.get("PYTHONPATH", "")]
+        fixed = {
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "RESULT": str(result),
+            # In this process: nothing but the engine's own work is timed.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            "VLLM_NO_USAGE_STATS": "1",
+            "VLLM_USE_FLASHINFER_SAMPLER": "0",
+            "HF_HUB_OFFLINE": "1",
+        }
+        log = options.out / f"{task}.log"
+        with log.open("w") as file:
+            ended = subprocess.run(
+                [*before, *words],
+                env={**os.environ, **fixed},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                timeout=options.timeout,
+                check=False,
+            )
+        if ended.returncode:
+            sys.exit(f"{' '.join(before[2:4])} {task} ended with {ended.returncode}:\n{log.read_text()[-3000:]}")
+        found: dict[str, Any] = json.loads(result.read_text())
+        return found
+
+
+def child(options: argparse.Namespace) -> None:
+    """Build the engine, warm it up, then time its batches or trace one."""
+    started = time.perf_counter()
+    batch = {"vllm": vllm_batch, "loop": loop_batch}[options.engine](options)
+    tokens = [batch() for _ in range(3)][-1]
+    start_s = time.perf_counter() - started
+    if options.child == "trace":
+        found: dict[str, object] = {"trace": trace(batch, options.out / "trace.json.gz")}
+    else:
+        seconds = []
+        for _ in range(options.batches):
+            before = time.perf_counter()
+            batch()
+            seconds.append(time.perf_counter() - before)
+        found = {"start_s": start_s, "tokens": tokens, "seconds": seconds, "machine": machine()}
+    Path(os.environ["RESULT"]).write_text(json.dumps(found))
+
+
+def vllm_batch(options: argparse.Namespace) -> Batch:
+    """Requests of equal length through vLLM, eagerly, with its Triton attention."""
+    from vllm import LLM, SamplingParams
+
+    folder = Path(tempfile.mkdtemp())
+    (folder / "config.json").write_text(json.dumps(llama(options.layers)))
+    engine = LLM(
+        model=str(folder),
+        load_format="dummy",
+        skip_tokenizer_init=True,
+        enforce_eager=True,
+        attention_backend="TRITON_ATTN",
+        max_model_len=options.prompt + options.output,
+        gpu_memory_utilization=0.5,
+        enable_prefix_caching=False,
+    )
+    draw = random.Random(0)
+    prompts = [
+        {"prompt_token_ids": [draw.randrange(1000, 30000) for _ in range(options.prompt)]}
+        for _ in range(options.requests)
+    ]
+
+    def batch(output: int = options.output) -> int:
+        sampling = SamplingParams(max_tokens=output, ignore_eos=True, detokenize=False, temperature=0.0)
+        ended = engine.generate(prompts, sampling, use_tqdm=False)
+        return sum(len(one.outputs[0].token_ids) for one in ended)
+
+    return batch
+
+
+def llama(layers: int) -> dict[str, object]:
+    """Llama 3 8B's widths with fewer layers, and a vocabulary that needs no tokenizer."""
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 32000,
+        "max_position_embeddings": 8192,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 500000.0,
+        "hidden_act": "silu",
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+
+
+def loop_batch(options: argparse.Namespace) -> Batch:
+    """Layers of ten small operations and a watched launcher, as host-bound as an engine can be."""
+    import torch
+    from vllm.ops.scale import double  # the stand-in's
+
+    x = torch.ones(32, 64)
+    steps = 500
+
+    def batch() -> int:
+        for _ in range(steps):
+            for _ in range(options.layers):
+                y = double(x)
+                for _ in range(10):
+                    y = torch.add(y, x)
+        return steps
+
+    return batch
+
+
+def trace(batch: Callable[..., int], path: Path) -> dict[str, int]:
+    """The GPU events of four steps as a Chrome trace without anything else, small enough to be kept."""
+    import torch
+
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    ) as seen:
+        batch(4)
+        torch.cuda.synchronize()
+    whole = Path(tempfile.mkdtemp()) / "trace.json"
+    seen.export_chrome_trace(str(whole))
+    data = json.loads(whole.read_text())
+    kept = [event for event in data["traceEvents"] if event.get("cat") in GPU_EVENTS or event.get("ph") == "M"]
+    path.write_bytes(gzip.compress(json.dumps({**data, "traceEvents": kept}).encode(), mtime=0))
+    if path.stat().st_size > MAX_TRACE_BYTES:
+        sys.exit(f"{path}: {path.stat().st_size} bytes, more than {MAX_TRACE_BYTES}; take fewer --layers")
+    return {"events": len(data["traceEvents"]), "kept": len(kept), "bytes": path.stat().st_size}
+
+
+def machine() -> dict[str, str | None]:
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"device": device, "torch": torch.__version__, "python": sys.version.split()[0]}
+
+
+def write(options: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+    """All samples so far, what they say, and what the last capture saw."""
+    record = options.out / "calls.jsonl"
+    settings = {name: getattr(options, name) for name in ("engine", "layers", "requests", "prompt", "output")}
+    content: dict[str, object] = {"settings": settings, "slowdown": slowdown(runs), "runs": runs}
+    if record.is_file():
+        content["capture"] = json.loads(record.read_text().splitlines()[0])
+    (options.out / "capture.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def slowdown(runs: list[dict[str, Any]], *, draws: int = 4000) -> dict[str, float] | None:
+    """Seconds with capture over seconds without, from the processes' medians, with a bootstrap's 95 % interval.
+
+    Processes are drawn again, and batches within each, since both vary. None before both sides ran.
+    """
+    sides = {side: [run["seconds"] for run in runs if run["side"] == side] for side in ("with", "without")}
+    if not all(sides.values()):
+        return None
+    draw = random.Random(0)
+
+    def middle(processes: list[list[float]]) -> float:
+        return statistics.median(statistics.median(seconds) for seconds in processes)
+
+    def again(processes: list[list[float]]) -> list[list[float]]:
+        return [draw.choices(seconds, k=len(seconds)) for seconds in draw.choices(processes, k=len(processes))]
+
+    ratios = sorted(middle(again(sides["with"])) / middle(again(sides["without"])) for _ in range(draws))
+    ratio = middle(sides["with"]) / middle(sides["without"])
+    return {"ratio": ratio, "low": ratios[round(0.025 * draws)], "high": ratios[round(0.975 * draws)]}
+
+
+def summary(run: dict[str, Any]) -> str:
+    median = statistics.median(run["seconds"])
+    return f"start {run['start_s']:.1f} s, batch {median:.3f} s, {run['tokens'] / median:,.0f} tokens/s"
+
+
+if __name__ == "__main__":
+    main()
