@@ -141,19 +141,19 @@ def write_record(capture: Capture, path: Path) -> None:
     header = wire.dump(capture)
     calls = header.pop("calls")
     lines = [{"schema": SCHEMA, **header}, *calls]
-    write_text(path, "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines))
+    write_text(path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def read_capture(path: Path) -> Capture:
     """A record as `kmaint capture` wrote it; UsageError where the file is another thing."""
     try:
         header, *calls = (json.loads(line) for line in path.read_text().splitlines())
-        if header.pop("schema") != SCHEMA:
+        if not isinstance(header, dict) or header.pop("schema", "") != SCHEMA:
             raise ValueError(SCHEMA)
         return wire.load(Capture, {**header, "calls": calls})
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}", "make one with 'kmaint capture'") from error
-    except (ValueError, KeyError, AttributeError) as error:
+    except ValueError as error:
         raise UsageError(
             f"{path}: no record of a capture", "make one with 'kmaint capture -o FILE -- COMMAND'"
         ) from error

@@ -162,7 +162,8 @@ def _watched_run(recorder: Recorder, index: int, kernel: Any) -> Callable[..., A
         given.pop("warmup", None)
         bound = {**defaults, **dict(zip(names, args, strict=False)), **given}
         in_order = {name: bound.pop(name) for name in names if name in bound}
-        return {**in_order, **bound, "grid": _sizes(grid, {**in_order, **bound})}
+        sizes = _sizes(grid, {**in_order, **bound})
+        return {**in_order, **bound, "launch_grid" if "grid" in names else "grid": sizes}
 
     due, see = recorder.watch(index, named)
 
