@@ -124,6 +124,32 @@ _SGLANG = [
         )
     ),
     _source(
+        "sglang.kernels.jit.utils.arch.get_jit_cuda_arch",
+        "the framework's own answer for the device; sm_90 where there is no CUDA device",
+        """
+        class _Arch(NamedTuple):
+            major: int
+            minor: int
+
+
+        def get_jit_cuda_arch() -> _Arch:
+            return _Arch(*_capability())
+        """,
+    ),
+    *(
+        _source(
+            f"sglang.kernels.jit.utils.{module}.load_jit",
+            "builds the same text with the same flags, from the harness's own files and into a cache of its own",
+            """
+            def load_jit(*name: str, **options: object) -> object:
+                from runtime.jit import load
+
+                return load(*name, **options)
+            """,
+        )
+        for module in ("compile", "compile.loader")
+    ),
+    _source(
         f"{_COMMON}.get_bool_env_var",
         "the environment decides nothing in a harness: unset, so the default",
         """

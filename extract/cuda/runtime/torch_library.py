@@ -1,0 +1,38 @@
+"""Loads binding.cu as a torch library of its own name, so that it can live beside the framework's."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import nvcc
+
+
+def arguments(flags: Sequence[str], folders: Sequence[str]) -> tuple[str, list[str], list[Path], str]:
+    """Source, flags, include folders and library name of binding.cu; the name follows from the content."""
+    name = f"kmaint_{nvcc.content_key()[:16]}"
+    major, minor = nvcc.capability()
+    torch_folder = Path(torch.__file__).parent / "include"
+    return (
+        '#include "binding.cu"\n',
+        [*flags, f"-DKMAINT_LIBRARY={name}", f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"],
+        [*(nvcc.ROOT / folder for folder in folders), torch_folder, torch_folder / "torch/csrc/api/include"],
+        name,
+    )
+
+
+def build(flags: Sequence[str], folders: Sequence[str]) -> Path:
+    """The compiled library; needs nvcc and torch's headers, no GPU."""
+    source, words, places, name = arguments(flags, folders)
+    return nvcc.build(source, words, places, name=name)
+
+
+@functools.cache
+def operators(flags: tuple[str, ...], folders: tuple[str, ...]) -> Any:
+    """`torch.ops` of the library, compiled at the first call."""
+    torch.ops.load_library(build(flags, folders))
+    return getattr(torch.ops, arguments(flags, folders)[-1])
