@@ -2,18 +2,20 @@
 
 from extract.capture import framework_of, read_capture, read_record, run_captured, targets
 from extract.contract import is_catalogued
-from extract.everything import Wanted, extract_kernel
+from extract.everything import Wanted, extract_all, extract_kernel, launched
 from extract.fetch import fetch_release
 from extract.scan import find_kernel, scan_tree
 from extract.tree import open_tree
 
 __all__ = [
     "Wanted",
+    "extract_all",
     "extract_kernel",
     "fetch_release",
     "find_kernel",
     "framework_of",
     "is_catalogued",
+    "launched",
     "open_tree",
     "read_capture",
     "read_record",

@@ -7,6 +7,8 @@ level. What it ends as: "ready", its suite's smoke example passes; "imports", it
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +17,10 @@ from pathlib import Path
 from extract.closure import StoppedError
 from extract.contract import NotDerivable, contract_for
 from extract.direct_entry import entry_source
+from extract.finished import locked, open_index
 from extract.modules import Library
-from extract.placing import replacing
+from extract.parallel import WorkerLostError, in_processes
+from extract.placing import clear_leftovers, copy_runtime, replacing
 from extract.slicer import Slice, cut_alone, cut_with_launcher, definition, slugs, write_code, write_description
 from extract.tree import locate
 from extract.warm import Zygote, warm_interpreter
@@ -62,6 +66,7 @@ class Extractor:
 
     def extract(self, wanted: Wanted, into: Path) -> Extraction:
         """Write `into/FRAMEWORK-KERNEL`, an old folder there replaced; where the kernel is stopped nothing changes."""
+        self.library.used.clear()
         kernel = wanted.kernel
         target = into / self._slugs[kernel.id]
         with replacing(target) as scratch:
@@ -95,6 +100,7 @@ class Extractor:
         except StoppedError as error:
             return Attempt(folder=None, state="stopped", reason=str(error), level=level)
         source = write_code(folder, self.scan, cut, entry)
+        copy_runtime(folder / "runtime", "extract.runtime")
         trouble = self._zygote.ask(
             TRIAL, "imports", folder, limit_s=IMPORT_LIMIT_S, entry=cut.entry, allowed=self._allowed
         ).error
@@ -142,6 +148,52 @@ def open_extractor(tree: Path, scan: Scan, python: str, write_suite: WriteSuite)
     """An extractor with a warm interpreter of its own, for as long as the block lasts."""
     with warm_interpreter(python) as zygote:
         yield Extractor(tree, scan, zygote, python, write_suite)
+
+
+@contextlib.contextmanager
+def _opened(
+    tree: Path, scan: Scan, into: Path, python: str, write_suite: WriteSuite
+) -> Iterator[Callable[[Kernel], tuple[Extraction, frozenset[str]]]]:
+    """What extracts one kernel and tells which files of the tree it read for that."""
+    with open_extractor(tree, scan, python, write_suite) as extractor:
+        yield lambda kernel: (
+            extractor.extract(Wanted(kernel=kernel), into),
+            frozenset({kernel.path, *extractor.library.used}),
+        )
+
+
+def extract_all(
+    tree: Path, scan: Scan, into: Path, write_suite: WriteSuite, *, python: str = sys.executable, processes: int = 0
+) -> Iterator[tuple[Extraction, bool]]:
+    """Every launched Triton kernel's harness in `into`, as they are finished, and whether an earlier call made it.
+
+    What an earlier call finished from the same files is left as it is. `processes` is one for each core where it is 0.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    with locked(into), open_index(into, tree, f"{python} {scan.release}") as index:
+        clear_leftovers(into)
+        pending: list[Kernel] = []
+        for kernel in launched(scan):
+            if (earlier := index.find(kernel.id)) is not None:
+                yield earlier, True
+            else:
+                pending.append(kernel)
+        opened = functools.partial(_opened, tree, scan, into, python, write_suite)
+        count = min(processes or len(os.sched_getaffinity(0)), len(pending))
+        try:
+            for kernel, outcome in in_processes(opened, pending, count):
+                if isinstance(outcome, WorkerLostError):
+                    yield Extraction(id=kernel.id, folder=None, state="stopped", reason=str(outcome)), False
+                else:
+                    index.add(*outcome)
+                    yield outcome[0], False
+        finally:
+            clear_leftovers(into)
+
+
+def launched(scan: Scan) -> list[Kernel]:
+    """The Triton kernels that some host function launches."""
+    return [one for one in scan.kernels if one.language == "triton" and one.role == "kernel"]
 
 
 def extract_kernel(

@@ -28,6 +28,13 @@ def replacing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(outer, ignore_errors=True)
 
 
+def clear_leftovers(into: Path) -> None:
+    """Remove the scratch folders that a killed process left beside its targets."""
+    for path in into.glob(".*-????????"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def copy_runtime(target: Path, *packages: str) -> None:
     """The Python files of these packages, side by side in a new folder."""
     target.mkdir()

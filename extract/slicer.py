@@ -14,7 +14,6 @@ from extract.closure import Closure, StoppedError, close
 from extract.contract import Derived
 from extract.direct_entry import entry_name
 from extract.modules import Library, Module
-from extract.placing import copy_runtime
 from extract.render import kernel_source, regions_of, shims_source, touched
 from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, REFERENCE, SHIMS, sha256, write_manifest
@@ -140,8 +139,7 @@ def write_code(folder: Path, scan: Scan, cut: Slice, entry: str) -> str:
 
 
 def write_description(folder: Path, scan: Scan, cut: Slice, derived: Derived | None) -> Harness:
-    """The rest of the harness: manifest and contract, runtime, README.md, and reference.py where there is one."""
-    copy_runtime(folder / "runtime", "extract.runtime")
+    """The rest of the harness: its manifest and contract, README.md, and reference.py where there is one."""
     if derived is not None and derived.reference is not None:
         (folder / REFERENCE).write_text(derived.reference)
     harness = _harness(folder, scan, cut, derived)

@@ -11,7 +11,7 @@ import typer
 import kmaint
 from kmaint import console
 from kmaint.console import Format
-from kmaint.errors import KmaintError
+from kmaint.errors import KmaintError, UsageError
 
 app = typer.Typer(
     name="kmaint",
@@ -148,26 +148,42 @@ def capture(
 @app.command(name="extract")
 def extract_command(
     tree: TreeArgument,
-    kernel: Annotated[str, typer.Argument(help="A kernel's id (path::name), its name, or its launcher's.")],
-    into: Annotated[Path, typer.Option("--output", "-o", help="Folder to put the harness folder into.")],
+    into: Annotated[Path, typer.Option("--output", "-o", help="Folder to put the harness folders into.")],
+    kernel: Annotated[
+        str | None, typer.Argument(help="A kernel's id (path::name), its name, or its launcher's.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every Triton kernel that is launched, not one.")] = False,
     launcher: Annotated[
         str | None, typer.Option(help="Which host function is the entry point, if there are several.")
     ] = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
-    """Cut one kernel out of a tree, with all it needs, so that it runs with torch and triton alone.
+    """Cut kernels out of a tree, with all they need, so that each runs with torch and triton alone.
 
-    Ends ready (it ran), imports (it loads, but its workloads are unknown) or stopped, with the symbol that stopped it.
+    Each ends ready (its suite's smoke example passes under Triton's interpreter), imports (it loads, but nobody knows
+    how to call it) or stopped, with the symbol that stopped it. Where no launcher can come along (a method's, or one
+    that needs the engine), the kernel is cut alone, with a generated function that launches it.
+
+    With --all on every core, and what an earlier call finished is left as it is. Example: kmaint extract vllm --all -o
+    harnesses --format json | jq .counts
     """
     import extract
     from kmaint import show, workflow
     from kmaint.config import load_config
 
-    found = extract.scan_tree(tree)
-    wanted = extract.Wanted(kernel=extract.find_kernel(found, kernel), launcher=launcher)
-    ended = workflow.extract_kernel(tree, found, wanted, into, load_config(python=python))
-    raise typer.Exit(show.extractions([ended], output))
+    if every == (kernel is not None):
+        raise UsageError("name one kernel, or --all", "'kmaint scan TREE' lists them")
+    if every and launcher is not None:
+        raise UsageError(f"--launcher {launcher!r} goes with one kernel, not with --all", "leave it out")
+    config, found = load_config(python=python), extract.scan_tree(tree)
+    if kernel is not None:
+        wanted = extract.Wanted(kernel=extract.find_kernel(found, kernel), launcher=launcher)
+        raise typer.Exit(show.extraction(workflow.extract_kernel(tree, found, wanted, into, config), output))
+    with console.Status(quiet=quiet) as status:
+        ended = workflow.extract_all(tree, found, into, config, status)
+    raise typer.Exit(show.extracted_tree(ended, output))
 
 
 @app.command(name="testgen")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.table import Table
@@ -66,3 +66,30 @@ class Progress:
         if not self._quiet:
             sys.stderr.write(f"[{time.monotonic() - self._started:6.1f} s] {line}\n")
             sys.stderr.flush()
+
+
+class Status:
+    """One line on standard error that is rewritten in place; where that is no terminal, a line now and then."""
+
+    EVERY_S: ClassVar[float] = 15.0
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet, self._last, self._shown = quiet, time.monotonic(), False
+
+    def __enter__(self) -> Status:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write("\n")
+
+    def __call__(self, line: str) -> None:
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{line}")
+            self._shown = True
+        elif time.monotonic() - self._last >= self.EVERY_S:
+            sys.stderr.write(f"{line}\n")
+            self._last = time.monotonic()
+        sys.stderr.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kmaint.console import Format, print_lines, print_object, print_table
 from kmaint.records.call import Capture, Watched
@@ -18,7 +18,7 @@ from kmaint.records.run import Run
 from kmaint.wire import dump
 
 if TYPE_CHECKING:
-    from kmaint.workflow import Maintained  # a scan needs no stage but extract
+    from kmaint.workflow import ExtractedTree, Maintained  # a scan needs no stage but extract
 
 DONE, NO = 0, 1
 
@@ -84,17 +84,41 @@ def _unseen(one: Watched) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
-def extractions(ended: Sequence[Extraction], output: Format) -> int:
-    """How each extraction ended; the answer is no when none gave a harness."""
+def extraction(ended: Extraction, output: Format) -> int:
+    """How an extraction ended; the answer is no when it gave no harness."""
     if output is Format.JSON:
-        print_object("kmaint.extract/1", {"harnesses": [dump(item) for item in ended]})
+        print_object("kmaint.extract/1", {"harnesses": [dump(ended)]})
     else:
-        print_lines(_extraction_line(item) for item in ended)
-    return DONE if all(item.folder for item in ended) else NO
+        print_lines([_extraction_line(ended)])
+    return DONE if ended.folder else NO
+
+
+def extracted_tree(found: ExtractedTree, output: Format) -> int:
+    """How each kernel ended, the counts, and what stopped the most; the answer is no when none gave a harness."""
+    counts = _extraction_counts(found.extractions)
+    if output is Format.JSON:
+        rest = {"counts": {**counts, "reused": found.reused}, "seconds": round(found.seconds, 1)}
+        print_object("kmaint.extract/1", {"harnesses": [dump(ended) for ended in found.extractions], **rest})
+    else:
+        print_lines(_extraction_line(ended) for ended in found.extractions)
+        rows = [(state, level, str(count)) for state in STATES for level, count in counts["levels"][state].items()]
+        print_table(("state", "level", "kernels"), rows)
+    return DONE if any(ended.folder for ended in found.extractions) else NO
+
+
+STATES = ("ready", "imports", "stopped")
+
+
+def _extraction_counts(ended: Sequence[Extraction]) -> dict[str, Any]:
+    """How many were launched, how many ended in each state, and how many of those at which level."""
+    levels = {state: Counter(item.level or "-" for item in ended if item.state == state) for state in STATES}
+    states = {state: levels[state].total() for state in STATES}
+    return {"launched": len(ended), **states, "levels": {state: dict(levels[state]) for state in STATES}}
 
 
 def _extraction_line(item: Extraction) -> str:
-    return f"{item.state}: {item.folder or item.id}" + (f": {item.reason}" if item.reason else "")
+    alone = f" (kernel alone: {item.no_launcher})" if item.no_launcher else ""
+    return f"{item.state}: {item.folder or item.id}" + (f": {item.reason}" if item.reason else "") + alone
 
 
 def suite(written: Suite, output: Format) -> None:

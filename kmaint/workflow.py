@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -77,6 +79,40 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
 def extract_kernel(tree: Path, scan: Scan, wanted: extract.Wanted, into: Path, config: Config) -> Extraction:
     """One kernel's harness with its suite, tried out with the interpreter of the settings."""
     return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=str(config.python))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractedTree:
+    """What became of every launched Triton kernel of a tree, by id; `reused` were finished by an earlier call."""
+
+    extractions: list[Extraction]
+    reused: int
+    seconds: float
+
+
+def extract_all(tree: Path, scan: Scan, into: Path, config: Config, status: Progress) -> ExtractedTree:
+    """Every launched Triton kernel's harness with its suite, as many at a time as there are cores. Resumable."""
+    started, done, reused = time.monotonic(), list[Extraction](), 0
+    total = len(extract.launched(scan))
+    for ended, known in extract.extract_all(tree, scan, into, testgen.write_suite, python=str(config.python)):
+        done.append(ended)
+        reused += known
+        status(_extracting(done, reused, total, time.monotonic() - started))
+    return ExtractedTree(
+        extractions=sorted(done, key=lambda ended: ended.id), reused=reused, seconds=time.monotonic() - started
+    )
+
+
+def _extracting(done: Sequence[Extraction], reused: int, total: int, seconds: float) -> str:
+    """How far it is, at which rate and for how long still."""
+    states = Counter(ended.state for ended in done)
+    rate = (len(done) - reused) / seconds if seconds else 0.0
+    left = f", {(total - len(done)) / rate:.0f} s left" if rate else ""
+    known = f", {reused} as they were" if reused else ""
+    return (
+        f"{len(done)} of {total}: {states['ready']} ready, {states['imports']} import, {states['stopped']} stopped"
+        f"{known}; {rate:.1f} a second{left}"
+    )
 
 
 def most_worth_it(scan: Scan) -> list[Kernel]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.everything import Wanted, extract_kernel
+from extract.everything import Wanted, extract_all, extract_kernel
 from extract.scan import find_kernel, scan_tree
 from kmaint.child import run_child
 from kmaint.folder import indented, read_harness, sha256, split_regions
@@ -125,3 +125,27 @@ def test_what_cannot_stand_alone_is_stopped_with_the_symbol(
     assert (done.state, done.folder, done.level) == ("stopped", None, None)
     assert done.reason.endswith(reason)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_all_of_a_tree_is_extracted_once_and_what_changed_again(sglang_tree: Path, tmp_path: Path) -> None:
+    out, scan = tmp_path / "out", scan_tree(sglang_tree)
+    (out / ".sglang-merge-state-kernel-12345678" / "harness").mkdir(parents=True)  # what a killed call left
+    first = list(extract_all(sglang_tree, scan, out, write_suite, processes=2))
+    assert {ended.id for ended, _ in first} == {one.id for one in scan.kernels if one.role == "kernel"}
+    assert {(ended.state, known) for ended, known in first} == {("ready", False)}
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".kmaint-extract.jsonl",
+        ".kmaint-extract.lock",
+        "sglang-fused-dual-residual-rmsnorm-kernel",
+        "sglang-fused-rmsnorm-kernel",
+        "sglang-merge-state-kernel",
+    ]
+    path = sglang_tree / "sglang/kernels/ops/attention/merge_state.py"
+    path.write_text(f"{path.read_text()}\n")
+    again = list(extract_all(sglang_tree, scan_tree(sglang_tree), out, write_suite, processes=2))
+    assert sorted((ended.id.partition("::")[2], known) for ended, known in again) == [
+        ("fused_dual_residual_rmsnorm_kernel", True),
+        ("fused_rmsnorm_kernel", True),
+        ("merge_state_kernel", False),
+    ]
+    assert {ended.folder for ended, _ in again} == {ended.folder for ended, _ in first}
