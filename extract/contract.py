@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from extract.derive import derive
-from extract.derived import Derived, NotDerivable
+from extract.derived import Derived, NotDerivable, Subject
+from extract.direct import derive_direct
+from extract.direct_prober import Effort, WarmProber
+from extract.warm import Zygote
 from kmaint import wire
 from kmaint.records.kernel import Kernel
 from kmaint.records.workload import Contract
 
-__all__ = ["Derived", "Entry", "NotDerivable", "catalogue", "contract_for", "is_catalogued", "read_entry"]
+__all__ = ["Derived", "Entry", "NotDerivable", "Subject", "catalogue", "contract_for", "is_catalogued", "read_entry"]
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 
@@ -28,15 +31,28 @@ class Entry:
     derived: Derived
 
 
-def contract_for(kernel_source: str, kernel: str, entry: str, framework: str) -> Derived:
-    """The catalogue's contract of that launcher, or one derived from its source; NotDerivable where neither can be.
+def contract_for(subject: Subject, folder: Path, warm: Zygote, *, effort: Effort | None = None) -> Derived:
+    """How to call the subject's entry; NotDerivable where that cannot be found out.
 
-    `kernel_source` is a kernel.py that imports nothing but torch, triton and the standard library.
+    The catalogue knows best; else it is derived. `folder` holds the harness's code and runtime, to be tried in forks
+    of `warm`.
     """
+    if (known := written_down(subject)) is not None:
+        return known
+    prober, effort = WarmProber(warm, folder, subject.entry), effort or Effort()
+    if subject.level == "kernel":
+        found = derive_direct(subject, prober, effort)
+    else:
+        found = derive(subject.source, subject.entry, subject.framework, prober, effort)
+    return _weighed(found)
+
+
+def written_down(subject: Subject) -> Derived | None:
+    """What the catalogue has for the subject, if it has anything."""
     for known in catalogue():
-        if (known.framework, known.entry) == (framework, entry) and kernel in known.kernels:
+        if (known.framework, known.entry) == (subject.framework, subject.entry) and subject.kernel in known.kernels:
             return _weighed(known.derived)
-    return _weighed(derive(kernel_source, entry, framework))
+    return None
 
 
 def _weighed(derived: Derived) -> Derived:

@@ -7,27 +7,19 @@ error, without an access outside its tensors, and with results that change with 
 from __future__ import annotations
 
 import itertools
-import json
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from extract.derive_guess import LADDER, UNBOUND, Guess, evaluated, first_guess, names_in, shapes_of
 from extract.derive_hints import read_hints
 from extract.derive_workloads import finished
 from extract.derived import Derived, NotDerivable
+from extract.direct_prober import Answer, Effort, Prober, Request
 from kmaint import wire
-from kmaint.child import clean_environment, conversing
 from kmaint.records.workload import Binding
 
-HERE = Path(__file__).parent
-SEARCH_LIMIT_S = 60.0
-MOST_TRIALS = 160
 DTYPES = ("bfloat16", "float16", "float32")
 
 
@@ -58,67 +50,53 @@ class Seen:
         return -errors, reached, -len(self.outside) - sum(trial["overrun"] for trial in self.trials)
 
 
-class Prober:
-    """Makes trials in a child that is killed with all its forks."""
+class Trials:
+    """Makes the trials of one search, as long as its effort lasts."""
 
-    def __init__(self, process: Any, folder: Path, entry: str) -> None:
-        self._process, self._count = process, 0
-        self._deadline = time.monotonic() + SEARCH_LIMIT_S
-        self._ask({"folder": str(folder), "entry": entry})
+    def __init__(self, prober: Prober, effort: Effort) -> None:
+        self._prober, self._effort, self._count = prober, effort, 0
+        self._deadline = time.monotonic() + effort.seconds
 
     @property
     def exhausted(self) -> bool:
-        return self._count >= MOST_TRIALS or time.monotonic() > self._deadline
+        return self._count >= self._effort.trials or time.monotonic() > self._deadline
 
     def run(self, guess: Guess) -> Seen:
         """The guess on both sets of sizes."""
-        return Seen(tuple(self.once(guess, guess.bindings(which)) for which in (0, 1)))
+        return Seen(tuple(self._ask([self._request(guess, guess.bindings(which)) for which in (0, 1)])))
 
-    def once(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "", seed: int = 1) -> dict[str, Any]:
+    def once(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "", seed: int = 1) -> Answer:
         """The guess on one set of sizes."""
-        self._count += 1
+        return self._ask([self._request(guess, axes, dtype=dtype, seed=seed)])[0]
+
+    def _request(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "", seed: int = 1) -> Request:
         case = {"seed": seed, **axes, "DT": dtype or guess.dtype}
-        return self._ask({"contract": wire.dump(guess.contract()), "case": case})
+        return {"contract": wire.dump(guess.contract()), "case": case, "limit_s": self._effort.trial_s}
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as error:
-            raise NotDerivable("the kernel's file cannot be imported under the Triton interpreter") from error
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise NotDerivable("the kernel's file cannot be imported under the Triton interpreter")
-        return dict(json.loads(answer))
+    def _ask(self, requests: list[Request]) -> list[Answer]:
+        self._count += len(requests)
+        return self._prober.ask(requests)
 
 
-def derive(kernel_source: str, entry: str, framework: str) -> Derived:
+def derive(source: str, entry: str, framework: str, prober: Prober, effort: Effort) -> Derived:
     """A contract found by search; NotDerivable with the argument or error on which the search ended."""
     try:
-        hints = read_hints(kernel_source, entry)
+        hints = read_hints(source, entry)
     except (LookupError, SyntaxError) as error:
         raise NotDerivable(str(error.args[0])) from error
     guess = first_guess(hints)
     if not guess.shapes:
         raise NotDerivable(f"{entry}: none of its parameters is known to be a tensor")
-    with tempfile.TemporaryDirectory(prefix="kmaint-derive-") as scratch:
-        folder = Path(scratch)
-        (folder / "kernel.py").write_text(kernel_source)
-        shutil.copytree(HERE / "runtime", folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copyfile(HERE / "derive_probe.py", folder / "derive_probe.py")
-        environment = clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)})
-        with conversing([sys.executable, "-m", "derive_probe"], env=environment, cwd=folder) as process:
-            prober = Prober(process, folder, entry)
-            guess = search(prober, guess)
-            guess = with_bounds(prober, guess)
-            dtypes = verified(prober, guess)
-            seen = prober.run(guess)
+    trials = Trials(prober, effort)
+    guess = search(trials, guess)
+    guess = with_bounds(trials, guess)
+    dtypes = verified(trials, guess)
+    seen = trials.run(guess)
     contract = finished(guess, seen.trials, dtypes, gated="mul" in entry or "glu" in entry)
     return Derived(contract=contract, op=f"{framework}.{entry.lstrip('_')}", compute="kernel", reference=None)
 
 
-def search(prober: Prober, guess: Guess) -> Guess:
+def search(prober: Trials, guess: Guess) -> Guess:
     """The first guess that runs clean: climbs from guess to better guess, one change at a time."""
     seen = prober.run(guess)
     while not seen.clean:
@@ -214,7 +192,7 @@ def _other_scalars(guess: Guess) -> Iterator[Guess]:
                 yield guess.but(scalars={**guess.scalars, name: option})
 
 
-def tightened(prober: Prober, guess: Guess, seen: Seen) -> Guess:
+def tightened(prober: Trials, guess: Guess, seen: Seen) -> Guess:
     """The same guess with tensors of unknown size brought down to what is touched of them."""
     for name, shape in guess.shapes.items():
         if shape != (UNBOUND,):
@@ -232,7 +210,7 @@ def tightened(prober: Prober, guess: Guess, seen: Seen) -> Guess:
     return guess
 
 
-def with_bounds(prober: Prober, guess: Guess) -> Guess:
+def with_bounds(prober: Trials, guess: Guess) -> Guess:
     """The guess with the largest size below which each index tensor's values may lie."""
     for name, (kind, bound) in guess.values.items():
         if kind != "index":
@@ -248,7 +226,7 @@ def with_bounds(prober: Prober, guess: Guess) -> Guess:
     return guess
 
 
-def _distinct(prober: Prober, guess: Guess, name: str, axis: str) -> Guess:
+def _distinct(prober: Trials, guess: Guess, name: str, axis: str) -> Guess:
     """Where an index says where to write, no two of its values may be equal: the outcome would depend on the order."""
     trial = prober.once(guess, guess.bindings(0))
     written_by_index = any(axis in guess.shapes[stored][:1] for stored in trial["stored"])
@@ -263,7 +241,7 @@ def _distinct(prober: Prober, guess: Guess, name: str, axis: str) -> Guess:
     return changed if fits and prober.run(changed).clean else guess
 
 
-def verified(prober: Prober, guess: Guess) -> tuple[str, ...]:
+def verified(prober: Trials, guess: Guess) -> tuple[str, ...]:
     """The floating dtypes on which the guess runs; NotDerivable where its results do not follow from its inputs."""
     first, second = guess.bindings(0), guess.bindings(1)
     if prober.once(guess, first)["digest"] == prober.once(guess, first, seed=2)["digest"]:

@@ -1,22 +1,15 @@
-"""Runs one kernel's launcher under the Triton interpreter and says what it touched: a child of extract.derive.
+"""Runs an entry under the Triton interpreter on tensors and says what it touched: used by direct_probe.
 
-Reads {"folder", "entry"} and then one trial a line from standard input; answers each with a JSON line. Each trial runs
-in a fork of its own, so that a crash or a hang costs that trial only. Needs torch, triton and the harness runtime.
+Needs torch, triton and the harness runtime.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
-import json
 import math
-import os
-import signal
-import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +17,7 @@ import torch
 from triton.runtime import interpreter
 
 cases = importlib.import_module("runtime.cases")
-subject = importlib.import_module("runtime.subject")
 
-TRIAL_LIMIT_S = 8
 GUARD_BYTES = 1 << 20
 """Red zone of a trial: wide, so that an access past a tensor's end still says whose end it is past."""
 
@@ -42,6 +33,7 @@ NOTHING: dict[str, Any] = {
     "returned": [],
     "outputs": False,
     "digest": "",
+    "filled": [],
 }
 """What a trial that ended its process has to say."""
 
@@ -56,6 +48,14 @@ class Watch:
         self.stored: set[str] = set()
         self.loaded: set[str] = set()
         self.overrun = False
+        self._written: dict[str, Any] = {}
+        self._early: set[str] = set()
+        """Tensors of which something was read before it was written."""
+
+    @property
+    def filled(self) -> list[str]:
+        """Arguments of which every element was written, and none read before that."""
+        return sorted(name for name, mask in self._written.items() if mask.all() and name not in self._early)
 
     def load(self, pointers: Any, mask: Any, other: Any, dtype: Any) -> Any:
         return self._memory.load(pointers, self._allowed(pointers, mask, False), other, dtype)
@@ -86,8 +86,17 @@ class Watch:
                 known = self.extents.setdefault(buffer.name, [low, high])
                 self.extents[buffer.name] = [min(known[0], low), max(known[1], high)]
                 (self.stored if writes else self.loaded).add(buffer.name)
+                self._mark(buffer, offsets[inside], writes)
             mask[mine] = inside
         return mask
+
+    def _mark(self, buffer: Any, offsets: Any, writes: bool) -> None:
+        """Remember which elements have been written; gaps of a strided view count as elements never written."""
+        known = self._written.setdefault(buffer.name, np.zeros(buffer.view.numel(), dtype=bool))
+        if writes:
+            known[offsets] = True
+        elif not known[offsets].all():
+            self._early.add(buffer.name)
 
 
 def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]:
@@ -95,16 +104,16 @@ def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]
     setattr(cases, "GUARD", GUARD_BYTES)  # noqa: B010 - a module that only the child can name
     call = cases.build(contract, case, "cpu")
     allocations = cases.Allocations()
-    watch = Watch(call.buffers, allocations.buffers)
+    watch, memory = Watch(call.buffers, allocations.buffers), interpreter._interpreter  # noqa: SLF001
     interpreter._interpreter = watch  # noqa: SLF001
     error, line, returned = "", 0, None
     try:
         with allocations:
             returned = entry(**call.arguments)
     except BaseException as raised:  # noqa: BLE001 - anything that somebody's code raises is the trial's result
-        error = f"{type(raised).__name__}: {(str(raised).splitlines() or [''])[0]}"
-        frames = [frame for frame in traceback.extract_tb(raised.__traceback__) if frame.filename.endswith("kernel.py")]
-        line = frames[-1].lineno or 0 if frames else 0
+        error, line = described(raised)
+    finally:
+        interpreter._interpreter = memory  # noqa: SLF001
     leaves = list(cases._returned_leaves("return", returned, call))  # noqa: SLF001
     written = [call.buffers[name].view for name in sorted(watch.stored)]
     seen = hashlib.sha256()
@@ -128,48 +137,14 @@ def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]
         ],
         "outputs": bool(leaves and any(leaf.kind == "tensor" for leaf in leaves)) or bool(watch.stored),
         "digest": seen.hexdigest(),
+        "filled": watch.filled,
     }
 
 
-def in_fork(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result of the work, done in a fork that ends with it."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        signal.alarm(TRIAL_LIMIT_S)
-        with os.fdopen(writer, "w") as stream:
-            stream.write(json.dumps(work()))
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as stream:
-        answer = stream.read()
-    _, status = os.waitpid(child, 0)
-    if not answer:
-        return {**NOTHING, "error": f"ended with status {status}"}
-    return dict(json.loads(answer))
-
-
-def main() -> None:
-    """Serve trials until standard input ends."""
-    torch.set_num_threads(1)
-    torch.cuda.device = lambda _device: contextlib.nullcontext()  # launchers enter it; here there is no device
-    torch.cuda.get_device_capability = lambda _device=None: (9, 0)
-    setup = json.loads(sys.stdin.readline())
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    entry = getattr(subject.load(Path(setup["folder"]) / "kernel.py", "kernel"), setup["entry"])
-    with cases.Allocations():  # its first use imports for 1.6 s, which no fork should have to
-        torch.empty(1)
-    answers.write("{}\n")
-    for line in sys.stdin:
-        request = json.loads(line)
-        spec = request["contract"]
-        axes = {axis["name"]: axis for axis in spec["axes"]}
-        contract = cases.Contract(axes, spec["arguments"], [], "", "", [])
-        case = cases.Case(**request["case"])
-        answers.write(json.dumps(in_fork(lambda: trial(entry, contract, case))) + "\n")  # noqa: B023 - called at once
-
-
-if __name__ == "__main__":
-    main()
+def described(raised: BaseException) -> tuple[str, int]:
+    """The innermost error in one line, and its line of kernel.py: the interpreter wraps what it runs."""
+    while raised.__cause__ is not None:
+        raised = raised.__cause__
+    frames = [frame for frame in traceback.extract_tb(raised.__traceback__) if frame.filename.endswith("kernel.py")]
+    text = (str(raised).splitlines() or [""])[0]
+    return f"{type(raised).__name__}: {text}", (frames[-1].lineno or 0) if frames else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kmaint.records.harness import Compute
+from kmaint.records.harness import Compute, Level
 from kmaint.records.workload import Contract
 
 
@@ -20,3 +20,16 @@ class Derived:
     op: str
     compute: Compute
     reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a contract is wanted for: `source` is kernel.py as one file, with what stands in for the framework in it."""
+
+    source: str
+    kernel: str
+    entry: str
+    framework: str
+    level: Level = "launcher"
+    sites: tuple[str, ...] = ()
+    """Texts of the tree's functions that launch the kernel: what a contract at its own level is read from."""

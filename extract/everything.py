@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract.closure import StoppedError
-from extract.contract import NotDerivable, contract_for
+from extract.contract import NotDerivable, Subject, contract_for
 from extract.direct_entry import entry_source
+from extract.direct_prober import QUICK
+from extract.direct_site import site_sources
 from extract.finished import locked, open_index
 from extract.modules import Library
 from extract.parallel import WorkerLostError, in_processes
@@ -134,7 +136,15 @@ class Extractor:
     def _described(self, folder: Path, cut: Slice, source: str) -> str:
         """Contract, manifest and suite; why the suite's smoke example was not run or did not pass, empty if it did."""
         try:
-            derived = contract_for(source, cut.name, cut.entry, self.scan.release.framework)
+            subject = Subject(
+                source=source,
+                kernel=cut.name,
+                entry=cut.entry,
+                framework=self.scan.release.framework,
+                level=cut.level,
+                sites=site_sources(self.library, cut.kernel) if cut.level == "kernel" else (),
+            )
+            derived = contract_for(subject, folder, self._zygote, effort=QUICK)
         except NotDerivable as error:
             write_description(folder, self.scan, cut, None)
             return str(error)

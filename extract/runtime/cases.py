@@ -7,6 +7,7 @@ adds a seed, a profile of values and a layout; everything else follows from the 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import math
 import sys
@@ -168,6 +169,8 @@ def _value(value: Any, axes: dict[str, Any]) -> Any:
             return evaluate(value[1:], axes)
         case {"dtype": name}:
             return getattr(torch, axes.get(name, name))
+        case {"triton": name}:  # one of triton.language's own, as a kernel's constexpr takes it
+            return getattr(importlib.import_module("triton.language"), name)
         case list():
             return [_value(item, axes) for item in value]
         case {"tuple": items}:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.contract import CATALOGUE, Entry, catalogue, contract_for, read_entry
+from extract.contract import CATALOGUE, Entry, Subject, catalogue, read_entry, written_down
 from extract.runtime import cases
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
@@ -73,9 +73,13 @@ def test_traffic_counts_each_byte_once() -> None:
 
 def test_a_known_launcher_is_found_by_each_of_its_kernels() -> None:
     for kernel in ("kernel_unified_attention", "reduce_segments"):
-        assert contract_for("", kernel, "unified_attention", "vllm").op == "vllm.unified_attention"
+        found = written_down(Subject(source="", kernel=kernel, entry="unified_attention", framework="vllm"))
+        assert found is not None and found.op == "vllm.unified_attention"
 
 
 def test_weights_are_shares() -> None:
-    workloads = contract_for("", "merge_state_kernel", "merge_state_triton", "sglang").contract.workloads
+    subject = Subject(source="", kernel="merge_state_kernel", entry="merge_state_triton", framework="sglang")
+    found = written_down(subject)
+    assert found is not None
+    workloads = found.contract.workloads
     assert sum(workload.weight for workload in workloads) == pytest.approx(1.0)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from extract.contract import NotDerivable, contract_for
+from extract.contract import Derived, NotDerivable, Subject, contract_for
+from extract.placing import copy_runtime
+from extract.warm import Zygote, warm_interpreter
 
+Derive = Callable[..., Derived]
 HERE = Path(__file__).parent / "cases"
 SHIFT = """
 import torch
@@ -31,9 +36,28 @@ def constant(number):
 """
 
 
-def test_a_row_wise_kernel() -> None:
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Zygote]:
+    with warm_interpreter(sys.executable) as zygote:
+        yield zygote
+
+
+@pytest.fixture
+def derive(warm: Zygote, tmp_path: Path) -> Derive:
+    """The contract of an entry of a kernel.py with that text."""
+
+    def derived(source: str, kernel: str, entry: str, framework: str) -> Derived:
+        (tmp_path / "kernel.py").write_text(source)
+        copy_runtime(tmp_path / "runtime", "extract.runtime")
+        subject = Subject(source=source, kernel=kernel, entry=entry, framework=framework)
+        return contract_for(subject, tmp_path, warm)
+
+    return derived
+
+
+def test_a_row_wise_kernel(derive: Derive) -> None:
     source = (HERE / "gelu_and_mul.py").read_text()
-    derived = contract_for(source, "gelu_and_mul_kernel", "gelu_and_mul_triton", "sglang")
+    derived = derive(source, "gelu_and_mul_kernel", "gelu_and_mul_triton", "sglang")
     contract = derived.contract
     assert derived.op == "sglang.gelu_and_mul_triton" and derived.reference is None
     assert [(a.name, a.shape, a.dtype) for a in contract.arguments] == [
@@ -45,14 +69,14 @@ def test_a_row_wise_kernel() -> None:
     assert {w.origin for w in contract.workloads} == {"derived"}
 
 
-def test_sizes_that_only_a_run_can_tell() -> None:
-    contract = contract_for(SHIFT, "shift_kernel", "shift", "vllm").contract
+def test_sizes_that_only_a_run_can_tell(derive: Derive) -> None:
+    contract = derive(SHIFT, "shift_kernel", "shift", "vllm").contract
     arguments = {argument.name: argument for argument in contract.arguments}
     assert len(arguments["out"].shape) == 2 and len(arguments["table"].shape) == 1
     assert arguments["table"].dtype == "int64" and arguments["table"].values in ("index", "permutation")
 
 
-def test_no_tensor() -> None:
+def test_no_tensor(derive: Derive) -> None:
     with pytest.raises(NotDerivable) as raised:
-        contract_for(SHIFT, "shift_kernel", "constant", "vllm")
+        derive(SHIFT, "shift_kernel", "constant", "vllm")
     assert str(raised.value) == "constant: none of its parameters is known to be a tensor"

@@ -1,0 +1,460 @@
+"""Derives how to call a kernel at its own level, where no launcher can come along: read, run on nothing, fit, verify.
+
+A draft from the texts of the kernel and its launches is run on virtual memory until it comes through; what was touched
+there on three sets of sizes gives each tensor its shape. Believed is only what then runs on tensors of those shapes,
+without an error and without an access outside them, with results that follow from what was given.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from extract.derive_guess import class_of
+from extract.derived import Derived, NotDerivable, Subject
+from extract.direct_draft import Draft, Pointer, evaluated, first_draft, names, virtual_strides, with_axis
+from extract.direct_fit import SETS, Term, fitted
+from extract.direct_prober import Answer, Effort, Prober, Request
+from extract.direct_read import KernelText, read_kernel
+from extract.direct_site import Site, read_sites
+from extract.models import model_workloads
+from kmaint import wire
+from kmaint.errors import HarnessError
+from kmaint.records.workload import Argument, Axis, Binding, Contract, Json
+
+MOST_CHANGES, BATCH = 60, 10
+RANDOM = ("normal", "scale", "log_sum_exp", "index")
+DTYPES = ("bfloat16", "float16", "float32")
+
+
+@dataclass
+class _Search:
+    """One kernel's derivation: what was read, whom to ask, and what is left to spend."""
+
+    text: KernelText
+    prober: Prober
+    effort: Effort
+    taken: frozenset[str]
+    """The entry's parameters."""
+    started: float
+    trials: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        return self.trials >= self.effort.trials or time.monotonic() - self.started > self.effort.seconds
+
+    def ask(self, requests: list[Request], *, beyond: int = -1) -> list[Answer]:
+        """Answers in order; with `beyond` only up to the first that succeeds, see direct_probe.answers."""
+        answers = self.prober.ask([{**one, "limit_s": self.effort.trial_s} for one in requests], beyond=beyond)
+        self.trials += len(answers)
+        return answers
+
+    @property
+    def grid(self) -> str:
+        """What the entry calls its grid."""
+        return "grid" if "grid" in self.taken else "launch_grid"
+
+    def options(self, draft: Draft) -> dict[str, int]:
+        """The launch options that the entry takes."""
+        return {name: value for name, value in draft.options.items() if name in self.taken}
+
+    def virtual(self, draft: Draft, which: int) -> Request:
+        """The draft on virtual memory, on one set of axes; HarnessError where its expressions cannot be had."""
+        strides = virtual_strides(draft, wide={n for n, one in self.text.parameters.items() if one.constexpr})
+        values: dict[str, Json] = {
+            name: evaluated(draft, value, which) for name, value in draft.scalars.items() if value != {"default": True}
+        }
+        sizes = [evaluated(draft, f"={size}", which) for size in draft.grid]
+        values |= {self.grid: {"tuple": sizes}, **self.options(draft)}
+        axes = draft.bound(which)
+        tensors = {
+            name: {
+                "dtype": draft.dtype if pointer.dtype == "DT" else pointer.dtype,
+                "content": pointer.content,
+                "bound": int(axes.get(pointer.bound, 1)),
+                "steps": [strides[one] for one in draft.strides.get(name, ())],
+            }
+            for name, pointer in draft.pointers.items()
+        }
+        return {"tensors": tensors, "values": values, "strides": strides}
+
+    @staticmethod
+    def real(contract: Contract, axes: Mapping[str, Binding], *, seed: int = 1) -> Request:
+        """The contract on tensors."""
+        return {"contract": wire.dump(contract), "case": {"seed": seed, **axes}}
+
+
+def derive_direct(subject: Subject, prober: Prober, effort: Effort) -> Derived:
+    """The contract of an entry that only launches its kernel, as extract.direct_entry writes them; NotDerivable with
+    the reason where none is found."""
+    try:
+        text = read_kernel(subject.source, subject.kernel)
+    except LookupError as error:
+        raise NotDerivable(str(error.args[0])) from error
+    search = _Search(text, prober, effort, _entry_parameters(subject.source, subject.entry), time.monotonic())
+    own = [name for name in text.parameters if name in search.taken]
+    pointers = [name for name, one in text.parameters.items() if one.pointer]
+    known = read_sites(subject.sites, subject.kernel, list(text.parameters), pointers)
+    draft, first = _running(search, [first_draft(text, own, site) for site in [*known[:2], Site()]])
+    contract = _verified(search, draft, first)
+    contract = replace(contract, workloads=tuple(model_workloads(contract)))
+    op = f"{subject.framework}.{subject.kernel.strip('_')}"
+    return Derived(contract=contract, op=op, compute="kernel", reference=None)
+
+
+def _entry_parameters(source: str, entry: str) -> frozenset[str]:
+    node = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef) and n.name == entry)
+    return frozenset(one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+
+
+def _running(search: _Search, drafts: Sequence[Draft]) -> tuple[Draft, Answer]:
+    """The first draft that comes through on virtual memory, corrected step by step where none does as it stands."""
+    possible = [(draft, request) for draft in drafts if (request := _request(search, draft)) is not None]
+    answers = search.ask([request for _, request in possible])
+    tried = list(zip([draft for draft, _ in possible], answers, strict=True))
+    for draft, answer in tried:
+        if _through(answer):
+            return draft, answer
+    problem = NotDerivable("no grid and sizes to try")
+    for draft, answer in sorted(tried, key=lambda one: _merit(one[1]), reverse=True)[:2]:
+        try:
+            return _corrected(search, draft, answer)
+        except NotDerivable as error:
+            problem = error
+    raise problem
+
+
+def _request(search: _Search, draft: Draft, which: int = 0) -> Request | None:
+    try:
+        return search.virtual(draft, which)
+    except HarnessError:
+        return None
+
+
+def _through(answer: Answer) -> bool:
+    stored = any(one["stored"] for one in answer["touched"].values())
+    return not answer["error"] and stored and all(one["low"] >= 0 for one in answer["touched"].values())
+
+
+def _merit(answer: Answer) -> tuple[bool, int, int]:
+    below = sum(one["low"] < 0 for one in answer["touched"].values())
+    return not answer["error"], answer["accesses"], -below
+
+
+def _corrected(search: _Search, draft: Draft, answer: Answer) -> tuple[Draft, Answer]:
+    """Climb from draft to better draft, one change at a time."""
+    while not _through(answer):
+        changes = [
+            (changed, request)
+            for changed in itertools.islice(_changes(search.text, draft, answer), MOST_CHANGES)
+            if (request := _request(search, changed)) is not None
+        ]
+        better: tuple[Draft, Answer] | None = None
+        while changes and better is None:
+            if search.exhausted:
+                raise NotDerivable(_reason(search, answer))
+            batch, changes = changes[:BATCH], changes[BATCH:]
+            beyond = answer["accesses"] if answer["error"] else -1
+            answers = search.ask([request for _, request in batch], beyond=beyond)
+            for (changed, _), other in zip(batch, answers, strict=False):
+                if _through(other) or _merit(other) > _merit(answer):
+                    better = changed, other
+                    break
+            changes = [*batch[len(answers) :], *changes] if better is None else changes
+        if better is None:
+            raise NotDerivable(_reason(search, answer))
+        draft, answer = better
+    return draft, answer
+
+
+def _reason(search: _Search, answer: Answer) -> str:
+    if answer["error"]:
+        named = ", ".join(sorted(search.text.lines.get(answer["line"], frozenset()))[:3])
+        about = f"{named}: " if named else ""
+        return f"no arguments found on which it runs: {about}{answer['error']} (kernel.py line {answer['line']})"
+    below = [name for name, one in answer["touched"].items() if one["low"] < 0]
+    if below:
+        return f"no arguments found on which it runs: {below[0]}: accessed before its first element"
+    return "no arguments found on which it writes anything"
+
+
+def _changes(text: KernelText, draft: Draft, answer: Answer) -> Iterator[Draft]:
+    """Drafts one change away; first those that change what the failing line is made of."""
+    near = text.lines.get(answer["line"], frozenset()) if answer["error"] else frozenset(answer["touched"])
+    owned = {name for those in draft.strides.values() for name in those}
+    ordered = sorted(draft.scalars, key=lambda name: name not in near)
+    close = [name for name in ordered if name in near and name not in owned]
+    for name in close:
+        yield from _other_values(text, draft, name)
+    for name in [one for one in draft.pointers if one in near]:
+        yield from _other_contents(draft, name)
+    yield from _all_powers(draft)
+    for name in [name for name in ordered if name not in close and name not in owned]:
+        yield from _other_values(text, draft, name)
+    for name in [one for one in draft.pointers if one not in near]:
+        yield from _other_contents(draft, name)
+    if draft.dtype == "float32":
+        yield replace(draft, dtype="bfloat16")
+
+
+def _all_powers(draft: Draft) -> Iterator[Draft]:
+    changed = replace(draft, axes={})
+    for name, values in draft.axes.items():
+        changed = (
+            replace(changed, axes={**changed.axes, name: values})
+            if name.startswith("max_")
+            else with_axis(changed, name, powers=True)
+        )
+    if changed.axes != draft.axes:
+        yield changed
+
+
+def _other_values(text: KernelText, draft: Draft, name: str) -> Iterator[Draft]:
+    value = draft.scalars[name]
+    known = text.parameters[name]
+    options: list[Json] = []
+    if isinstance(value, bool):
+        options = [not value]
+    elif isinstance(value, str) and not value.startswith("="):
+        options = [word for word in known.compared if isinstance(word, str)]
+    elif isinstance(value, dict):
+        options = [{"triton": dtype} for dtype in ("bfloat16", "float16", "int32", "float8e4nv")] + [False, 16]
+    elif isinstance(value, float):
+        options = [1, 0.0]
+    else:
+        same = [other for other, its in draft.scalars.items() if other != name and its == f"={other}"]
+        options = [*(one for one in known.compared if isinstance(one, int)), 16, 32, 64, 128, 1, 2]
+        options += [f"={other}" for other in same if class_of(other) == class_of(name)] + [4, 8, 0, 256, True, 0.5]
+        options += [None] if value is not None else []
+    for option in options:
+        if option != value or type(option) is not type(value):
+            yield draft.with_scalar(name, option)
+
+
+def _other_contents(draft: Draft, name: str) -> Iterator[Draft]:
+    pointer = draft.pointers[name]
+    axis = pointer.bound or f"max_{name.lower()}"
+    axes = {axis: (6, 9, 7), **draft.axes}
+    if pointer.content in ("index", "lengths", "arange", "ones"):
+        for content in ("index", "lengths", "arange"):
+            if content != pointer.content:
+                changed = replace(draft, axes=axes)
+                yield changed.with_pointer(name, Pointer("int32", content, axis))
+        yield draft.with_pointer(name, Pointer("DT"))
+    else:
+        yield replace(draft, axes=axes).with_pointer(name, Pointer("int32", "index", axis))
+        for dtype in ("bfloat16", "float32", "uint8", "bool"):
+            content = "normal" if "float" in dtype else "index" if dtype == "uint8" else "ones"
+            yield replace(draft, axes=axes).with_pointer(
+                name, Pointer(dtype, content, axis if content == "index" else "")
+            )
+
+
+def _verified(search: _Search, draft: Draft, first: Answer) -> Contract:
+    """The widest contract that holds: all axes free, or moving together, or each at one size."""
+    reason = ""
+    requests = [request for which in range(1, SETS) if (request := _request(search, draft, which)) is not None]
+    answers = [first, *search.ask(requests)]
+    if len(answers) == SETS and all(_through(answer) for answer in answers):
+        contract = _contract(search, draft, answers)
+        if contract is not None:
+            reason, seen = _failure(search, contract, draft, (0, 1))
+            if not reason:
+                return _finished(search, contract, draft, seen)
+    fixed = _fixed(draft)
+    contract = _contract(search, fixed, [first] * SETS)
+    assert contract is not None
+    contract, reason, seen = _settled(search, contract, fixed)
+    if reason:
+        raise NotDerivable(reason)
+    return _finished(search, contract, fixed, seen)
+
+
+def _fixed(draft: Draft) -> Draft:
+    """Every axis at its first size, kept as an axis."""
+    return replace(draft, axes={name: (values[0], values[0], values[0]) for name, values in draft.axes.items()})
+
+
+def _contract(search: _Search, draft: Draft, answers: Sequence[Answer]) -> Contract | None:
+    """The draft with a shape for every tensor, as far as what was touched follows the axes; else None."""
+    axes = draft.used_axes()
+    tiles = sorted({value for value in draft.scalars.values() if type(value) is int and value > 1})
+    shapes: dict[str, tuple[str, ...]] = {}
+    strides: dict[str, str] = {}
+    for name in draft.pointers:
+        shape = _shape(name, draft, answers, axes, tiles)
+        if shape is None:
+            return None
+        shapes[name], own = shape
+        for one, text_ in own.items():
+            if strides.setdefault(one, text_) != text_ and len(set(axes.values())) > 1:
+                return None
+    arguments = [
+        _argument(name, draft, shapes, strides) for name in search.text.parameters if _given(name, draft, strides)
+    ]
+    grid: Json = {"tuple": [draft.json(f"={size}") for size in draft.grid]}
+    arguments.append(Argument(name=search.grid, kind="value", value=grid))
+    arguments += [Argument(name=name, kind="value", value=value) for name, value in search.options(draft).items()]
+    used = _axes_of(draft, shapes)
+    if any(pointer.dtype == "DT" for pointer in draft.pointers.values()):
+        used.append(Axis(name="DT", choices=(draft.dtype,)))
+    return Contract(axes=tuple(used), arguments=tuple(arguments))
+
+
+def _given(name: str, draft: Draft, strides: Mapping[str, str]) -> bool:
+    return name in draft.pointers or name in strides or draft.scalars.get(name, {"default": True}) != {"default": True}
+
+
+def _axes_of(draft: Draft, shapes: Mapping[str, tuple[str, ...]]) -> list[Axis]:
+    mentioned = set(draft.used_axes()) | {n for shape in shapes.values() for size in shape for n in names(size)}
+    return [
+        Axis(name=name, choices=tuple(sorted(set(values[:2]))))
+        for name, values in draft.axes.items()
+        if name in mentioned
+    ]
+
+
+def _argument(name: str, draft: Draft, shapes: Mapping[str, tuple[str, ...]], strides: Mapping[str, str]) -> Argument:
+    if name in strides:
+        value = strides[name]
+        return Argument(name=name, kind="value", value=f"={value}" if names(value) else int(ast.literal_eval(value)))
+    if name not in draft.pointers:
+        return Argument(name=name, kind="value", value=draft.json(draft.scalars[name]))
+    pointer = draft.pointers[name]
+    return Argument(
+        name=name,
+        kind="tensor",
+        shape=shapes[name],
+        dtype=pointer.dtype,
+        values=pointer.content,
+        bound=pointer.bound,
+    )
+
+
+def _shape(
+    name: str, draft: Draft, answers: Sequence[Answer], axes: Mapping[str, tuple[int, ...]], tiles: Sequence[int]
+) -> tuple[tuple[str, ...], dict[str, str]] | None:
+    """Sizes of a tensor and its strides by name; None where what was touched follows nothing."""
+    own = draft.strides.get(name, ())
+    touched = [answer["touched"].get(name) for answer in answers]
+    if not all(touched):
+        return (("1",), dict.fromkeys(own, "1")) if not any(touched) else None
+    sizes: list[Term] = []
+    for at in range(len(own) + 1):
+        wanted = tuple(one["extents"][at] + 1 for one in touched)
+        term = fitted(wanted, axes, tiles)
+        if term is None:
+            return None
+        sizes.append(term)
+    inner = sizes[-1].shape if sizes[-1].text != "1" or not own else ()
+    parts = [(term.text,) for term in sizes[:-1]]
+    shape = tuple(size for part in parts for size in part) + tuple(inner)
+    strides: dict[str, str] = {}
+    for at, one in enumerate(own):
+        rest = [size for part in parts[at + 1 :] for size in part] + list(inner)
+        strides.setdefault(one, _product(rest))
+    return shape, strides
+
+
+def _product(sizes: Sequence[str]) -> str:
+    kept = [size for size in sizes if size != "1"]
+    if all(size.isdigit() for size in kept):
+        return str(math.prod(int(size) for size in kept))
+    return " * ".join(size if size.isidentifier() or size.isdigit() else f"({size})" for size in kept)
+
+
+def _failure(search: _Search, contract: Contract, draft: Draft, sets: Sequence[int]) -> tuple[str, list[Answer]]:
+    """Why the contract does not hold on these sets of axes, or the answers on which it does."""
+    answers = search.ask([search.real(contract, _case_axes(contract, draft, which)) for which in sets])
+    for answer in answers:
+        if answer["error"]:
+            return f"{answer['error']} (kernel.py line {answer['line']})", answers
+        if answer["outside"]:
+            return f"{min(answer['outside'])}: accessed outside its shape", [answer]
+        if not answer["outputs"]:
+            return "it writes nothing", answers
+    return "", answers
+
+
+def _case_axes(contract: Contract, draft: Draft, which: int, *, dtype: str = "") -> dict[str, Binding]:
+    bound = draft.bound(which)
+    axes: dict[str, Binding] = {axis.name: bound[axis.name] for axis in contract.axes if axis.name != "DT"}
+    return {**axes, "DT": dtype or draft.dtype} if any(axis.name == "DT" for axis in contract.axes) else axes
+
+
+def _settled(search: _Search, contract: Contract, draft: Draft) -> tuple[Contract, str, list[Answer]]:
+    """The contract at one set of axes, tensors made as large as the real run asks for."""
+    reason, answers = _failure(search, contract, draft, (0,))
+    for _ in range(2):
+        outside = answers[0]["outside"] if reason and answers else {}
+        if not outside or any(low < 0 for low, _ in outside.values()):
+            break
+        arguments = tuple(
+            replace(one, shape=(str(outside[one.name][1] + 1),)) if one.name in outside else one
+            for one in contract.arguments
+        )
+        contract = replace(contract, arguments=arguments)
+        reason, answers = _failure(search, contract, draft, (0,))
+    return contract, reason, answers
+
+
+def _finished(search: _Search, contract: Contract, draft: Draft, answers: list[Answer]) -> Contract:
+    """The contract with what the verified runs add: outputs, dtypes, axes that move together; NotDerivable where the
+    results do not follow from what was given."""
+    first = answers[0]
+    contract = _with_outputs(contract, first)
+    axes = _case_axes(contract, draft, 0)
+    again, *others = search.ask([search.real(contract, axes, seed=seed) for seed in (1, 2)])
+    if again["error"] or again["outside"]:
+        raise NotDerivable(again["error"] or f"{min(again['outside'])}: accessed outside its shape")
+    random = {one.name for one in contract.arguments if one.values in RANDOM}
+    if all(one["digest"] == again["digest"] for one in others) and random & set(first["loaded"]):
+        raise NotDerivable("the results are the same whatever the inputs")
+    contract = _with_dtypes(search, contract, draft)
+    return _mixed(search, contract, draft)
+
+
+def _with_outputs(contract: Contract, answer: Answer) -> Contract:
+    """Tensors of which every element was written and none read before start out as NaN."""
+    filled = set(answer["filled"])
+    arguments = tuple(
+        replace(one, values="output", bound="") if one.name in filled and one.values == "normal" else one
+        for one in contract.arguments
+    )
+    return replace(contract, arguments=arguments)
+
+
+def _with_dtypes(search: _Search, contract: Contract, draft: Draft) -> Contract:
+    if all(axis.name != "DT" for axis in contract.axes):
+        return contract
+    others = [dtype for dtype in DTYPES if dtype != draft.dtype]
+    answers = search.ask([search.real(contract, _case_axes(contract, draft, 0, dtype=dtype)) for dtype in others])
+    clean = {dtype for dtype, answer in zip(others, answers, strict=True) if _clean(answer)} | {draft.dtype}
+    runs = [dtype for dtype in DTYPES if dtype in clean]
+    axes = tuple(replace(axis, choices=tuple(runs)) if axis.name == "DT" else axis for axis in contract.axes)
+    return replace(contract, axes=axes)
+
+
+def _clean(answer: Answer) -> bool:
+    return not answer["error"] and not answer["outside"] and bool(answer["outputs"])
+
+
+def _mixed(search: _Search, contract: Contract, draft: Draft) -> Contract:
+    """Where sizes of one set do not go with those of another, a constraint that keeps them together."""
+    free = [axis for axis in contract.axes if axis.name != "DT" and len(axis.choices) > 1]
+    if len(free) < 2:
+        return contract
+    first, second = _case_axes(contract, draft, 0), _case_axes(contract, draft, 1)
+    halves = [
+        {**first, **{axis.name: other[axis.name] for axis in free[at::2]}} for at, other in ((0, second), (1, second))
+    ]
+    if all(_clean(answer) for answer in search.ask([search.real(contract, case) for case in halves])):
+        return contract
+    together = " or ".join(
+        "(" + " and ".join(f"{axis.name} == {bound[axis.name]}" for axis in free) + ")" for bound in (first, second)
+    )
+    return replace(contract, constraints=(*contract.constraints, together))

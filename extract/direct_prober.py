@@ -1,0 +1,77 @@
+"""Puts a derivation's questions to a warm interpreter, each in a fork that may crash or hang."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from extract.warm import Zygote
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+"""See direct_probe.probe for what both hold."""
+
+PROGRAM = Path(__file__).parent / "direct_probe.py"
+GRACE_S = 10.0
+"""What a fork gets beyond its trial's own limit, to import kernel.py and to answer."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a derivation may cost: trials and seconds altogether, and CPU seconds for one trial."""
+
+    trials: int = 160
+    seconds: float = 60.0
+    trial_s: float = 8.0
+
+
+QUICK = Effort(trials=60, seconds=8.0, trial_s=2.0)
+"""For every kernel of a tree in one go."""
+
+
+class Prober(Protocol):
+    """Runs the entry in a process that may crash; `beyond` as direct_probe.answers has it."""
+
+    def ask(self, requests: list[Request], *, beyond: int = -1) -> list[Answer]: ...
+
+
+class WarmProber:
+    """Runs the entry of a folder's kernel.py; the folder holds the harness's runtime too. `count` is of questions."""
+
+    def __init__(self, warm: Zygote, folder: Path, entry: str) -> None:
+        self._warm, self._folder, self._entry, self.count = warm, folder, entry, 0
+
+    def ask(self, requests: list[Request], *, beyond: int = -1) -> list[Answer]:
+        """The answers of direct_probe.answers; where the fork ended first, those of one fork for each request."""
+        self.count += len(requests)
+        said = self._warm.ask(
+            PROGRAM,
+            "answers",
+            self._folder,
+            limit_s=sum(one["limit_s"] for one in requests) + GRACE_S,
+            entry=self._entry,
+            requests=requests,
+            beyond=beyond,
+        )
+        if isinstance(said.value, list):
+            return said.value
+        if said.lost and len(requests) > 1:
+            return [self.ask([one])[0] for one in requests]
+        return [{**NOTHING, "error": said.error}] * len(requests)
+
+
+NOTHING: dict[str, Any] = {
+    "error": "",
+    "line": 0,
+    "touched": {},
+    "accesses": 0,
+    "extents": {},
+    "outside": {},
+    "outputs": False,
+    "stored": [],
+    "loaded": [],
+    "filled": [],
+    "digest": "",
+}
+"""What a fork that ended before it answered has to say."""
