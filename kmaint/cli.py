@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
 import kmaint
 from kmaint import console
-from kmaint.console import Format
+from kmaint.console import Format, ScanFormat
 from kmaint.errors import KmaintError, UsageError
+from kmaint.records.kernel import Language, Role
 
 app = typer.Typer(
     name="kmaint",
@@ -101,16 +103,78 @@ def fetch(
     console.print_lines([str(extract.fetch_release(release, into, progress=console.Progress(quiet=quiet)))])
 
 
+def _one_of(names: Sequence[str]) -> Any:
+    """An option whose value is one of some names."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise typer.BadParameter(f"{text!r} is none of {', '.join(names)}")
+        return text
+
+    return typer.Option(parser=parse, metavar="NAME", help=f"Only this; may be given again. {', '.join(names)}")
+
+
 @app.command()
-def scan(tree: TreeArgument, output: FormatOption = Format.TABLE) -> None:
-    """List every Triton kernel of a tree: launched or device function, its launchers, and who calls those.
+def scan(
+    tree: TreeArgument,
+    output: Annotated[
+        ScanFormat,
+        typer.Option("--format", help="table and markdown for people, json and sarif for tools, html to browse"),
+    ] = ScanFormat.TABLE,
+    into: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write, whole or not at all  [default: standard output]"),
+    ] = None,
+    hot: Annotated[
+        list[Path] | None,
+        typer.Option(help="Rank by GPU time in this trace (or folder of traces); may be given again.", metavar="TRACE"),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Add age, last change and authors: walks the log, seconds to a minute.")
+    ] = False,
+    language: Annotated[list[str] | None, _one_of(get_args(Language))] = None,
+    role: Annotated[list[str] | None, _one_of(get_args(Role))] = None,
+    match: Annotated[str, typer.Option(help="Only kernels whose id (path::name) contains this text.")] = "",
+    top: Annotated[int | None, typer.Option(min=1, help="Only the best ranked.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """List every kernel of a tree: who launches it, who tests it, what tunes it, and which are worth a look first.
 
-    A file that cannot be read is listed too, with the reason. Example: kmaint scan sglang --format json | jq .kernels
+    Role: "kernel" is launched from the host, "device" is called by kernels only, "declaration" has no body, and
+    "unknown" is what no launch and no use was found of: never dropped.
+
+    Without --hot, launched kernels rank by the sum of these signals (points each):
+
+    \b
+      called           1  for each function that calls a launcher, at most 8
+      registered       1  a registry of the framework names it or its launcher
+      no test          3  no test of the framework reaches it
+      no tuned config  2  its tuning tables lack a common device
+      fixed launch     1  neither autotuned nor tuned by tables
+      no benchmark     1  no benchmark of the framework reaches it
+
+    A wheel holds neither tests nor benchmarks: there, lacking them is unknown and no signal.
+
+    TRACE is a torch.profiler trace (.json, .json.gz: what vLLM and SGLang write when profiling is started), or an
+    Nsight Systems report exported with 'nsys export --type sqlite' (profile with --cuda-graph-trace=node).
+
+    \b
+    Examples:
+      kmaint scan sglang                                       the best ranked, as many as fit
+      kmaint scan vllm --hot profile.pt.trace.json.gz --top 20
+      kmaint scan vllm --language cuda --match csrc/moe | less
+      kmaint scan vllm --format html -o kernels.html           search, filter, sort in a browser
+      kmaint scan vllm --format sarif -o kernels.sarif         for GitHub code scanning
+      kmaint scan vllm --format json | jq '.kernels[] | select(.tests == []) | .id'
     """
-    import extract
+    from extract.survey import survey
     from kmaint import show
+    from kmaint.ranking import Selection
 
-    show.scan(extract.scan_tree(tree), output)
+    selection = Selection(languages=tuple(language or ()), roles=tuple(role or ()), text=match, top=top)
+    progress = console.Progress(quiet=quiet)
+    found = survey(tree, progress, traces=hot or (), history=history)
+    show.scan(found, output, into, selection)
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -24,9 +25,29 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class ScanFormat(StrEnum):
+    """What a scan is written as."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    SARIF = "sarif"
+    HTML = "html"
+
+
+def object_text(schema: str, content: dict[str, Any]) -> str:
+    """One JSON object, named by its schema."""
+    return json.dumps({"schema": schema, **wire.dump(content)}, indent=1) + "\n"
+
+
 def print_object(schema: str, content: dict[str, Any]) -> None:
     """One JSON object on standard output, named by its schema, and nothing else there."""
-    sys.stdout.write(json.dumps({"schema": schema, **wire.dump(content)}, indent=1) + "\n")
+    print_text(object_text(schema, content))
+
+
+def print_text(text: str) -> None:
+    """Text on standard output, as it is."""
+    sys.stdout.write(text)
 
 
 def print_lines(lines: Iterable[str], *, to_error: bool = False) -> None:
@@ -46,6 +67,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, to_err
     if not console.is_terminal:
         console.width = 4096
     console.print(table)
+
+
+def terminal_rows() -> int | None:
+    """Lines of the terminal that standard output is; None where it is a pipe or a file."""
+    return shutil.get_terminal_size().lines if sys.stdout.isatty() else None
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as text, each column as wide as its widest cell; thousands of rows take milliseconds."""
+    lines = [columns, *rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+    )
 
 
 def print_error(error: KmaintError, output: Format) -> None:

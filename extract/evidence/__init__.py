@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from kmaint.records.kernel import Evidence, Scan
 __all__ = ["gather"]
 
 
-def gather(tree: Path, scan: Scan) -> Scan:
-    """The scan with each kernel's registrations, tests, benchmarks and tuning tables, from few files of the tree."""
-    files = TreeFiles(locate(tree))
+def gather(tree: Path, scan: Scan, *, paths: Sequence[str] | None = None) -> Scan:
+    """The scan with each kernel's registrations, tests, benchmarks and tuning tables, from few files of the tree.
+
+    `paths` are all files of the tree, relative and in order; without them the tree is walked once more.
+    """
+    files = TreeFiles(locate(tree), paths)
     imports = Imports(files)
     registry = read_registry(imports, host_paths(scan.kernels))
     registered = registrations_of(imports, scan.kernels, registry)

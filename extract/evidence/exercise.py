@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from extract.evidence.chunks import Chunk, Chunks
-from extract.evidence.files import TreeFiles, Use, use_of
+from extract.evidence.files import TreeFiles
+from kmaint.layout import Use, use_of
 
 Symbol = tuple[str, str]
 """A dotted module and the name of something at its top level."""

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Literal
+from functools import cached_property
 
 from extract.tree import SourceTree
 
-Use = Literal["test", "benchmark"]
-
-TEST = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*\.py$|[^/]*_test\.py$)")
-BENCHMARK = re.compile(r"(?:^|/)(?:benchmarks?/|bench(?:mark)?_[^/]*\.py$)")
 CPP = (".cpp", ".cu", ".cc", ".cuh", ".hip", ".h")
 SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
-
-
-@cache
-def use_of(path: str) -> Use | None:
-    """What a file is for, by its path: a benchmark among tests is a benchmark."""
-    if "test" not in path and "bench" not in path:
-        return None
-    return "benchmark" if BENCHMARK.search(path) else "test" if TEST.search(path) else None
+MAX_BYTES = 8 << 20
+"""A source file larger than this is data: the largest of both frameworks is under 1 MB."""
 
 
 @dataclass(slots=True)
@@ -40,21 +29,32 @@ class Listing:
 class TreeFiles:
     """Reads each file once; one that cannot be read is empty here, and a problem of the scan."""
 
-    def __init__(self, tree: SourceTree) -> None:
-        self.tree = tree
+    def __init__(self, tree: SourceTree, paths: Sequence[str] | None = None) -> None:
+        """`paths` are all files of the tree in order, where they are known already."""
+        self.tree, self._paths = tree, paths
         self._read: dict[str, bytes] = {}
 
     @cached_property
     def listing(self) -> Listing:
         found = Listing()
+        for path in sorted(self._walk()) if self._paths is None else self._paths:
+            folder, _, name = path.rpartition("/")
+            if name.endswith(".py"):
+                found.python.append(path)
+            elif name.endswith(CPP):
+                found.cpp.append(path)
+            elif name.endswith(".json") and "configs/" in path:
+                found.tables.setdefault(folder, []).append(name)
+        return found
+
+    def _walk(self) -> Iterator[str]:
         for folder, folders, names in os.walk(self.tree.root):
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SKIPPED)
+            folders[:] = [name for name in folders if not name.startswith(".") and name not in SKIPPED]
             if "pyvenv.cfg" in names:
                 folders.clear()
                 continue
-            prefix = os.path.relpath(folder, self.tree.root) + "/"
-            _sort(found, "" if prefix == "./" else prefix, sorted(names))
-        return found
+            prefix = os.path.relpath(folder, self.tree.root).removeprefix(".").removeprefix("/")
+            yield from (f"{prefix}/{name}" if prefix else name for name in names)
 
     @cached_property
     def modules(self) -> dict[str, str]:
@@ -75,20 +75,15 @@ class TreeFiles:
 
     def read(self, path: str) -> bytes:
         if path not in self._read:
-            try:
-                with open(f"{self.tree.root}/{path}", "rb") as file:  # noqa: PTH123 - a Path for each costs 20 ms
-                    self._read[path] = file.read()
-            except OSError:
-                self._read[path] = b""
+            self._read[path] = _content(f"{self.tree.root}/{path}")
         return self._read[path]
 
 
-def _sort(found: Listing, prefix: str, names: Iterable[str]) -> None:
-    in_tables = "configs/" in prefix
-    for name in names:
-        if name.endswith(".py"):
-            found.python.append(prefix + name)
-        elif name.endswith(CPP):
-            found.cpp.append(prefix + name)
-        elif in_tables and name.endswith(".json"):
-            found.tables.setdefault(prefix.rstrip("/"), []).append(name)
+def _content(path: str) -> bytes:
+    """A source file's bytes; none of a pipe, of data that only bears a source's name, of what is gone."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            return file.read() if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES else b""
+    except OSError:
+        return b""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from extract.evidence.exercise import Imports
-from extract.evidence.files import use_of
+from kmaint.layout import use_of
 from kmaint.records.kernel import Registration
 
 DECORATOR = re.compile(

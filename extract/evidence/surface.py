@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from extract.evidence.exercise import OPERATOR, Imports, Surface
-from extract.evidence.files import use_of
 from extract.evidence.registrations import Registry
+from kmaint.layout import use_of
 from kmaint.records.kernel import Kernel, Registration
 
 HOPS = 2

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from extract.evidence.exercise import Imports
-from extract.evidence.files import TreeFiles, use_of
+from extract.evidence.files import TreeFiles
+from kmaint.layout import use_of
 from kmaint.records.kernel import HostFunction, Kernel, TuningTables
 
 COMMON_DEVICES = (

@@ -1,0 +1,25 @@
+"""A scan with everything that was asked for: evidence always, history and heat on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from extract.evidence import gather
+from extract.evidence.history import add_history
+from extract.hot import add_heat
+from extract.scan import scan_tree
+from kmaint.records.kernel import Scan
+
+Progress = Callable[[str], None]
+
+
+def survey(tree: Path, progress: Progress, *, traces: Sequence[Path] = (), history: bool = False) -> Scan:
+    """Every kernel with its evidence; `traces` are files or folders of profiles."""
+    scan = gather(tree, scan_tree(tree))
+    if history:
+        scan = add_history(tree, scan, progress)
+    if traces:
+        progress(f"reading {', '.join(map(str, traces))}")
+        scan = add_heat(scan, traces)
+    return scan
