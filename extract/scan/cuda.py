@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from extract.scan.cuda_heads import Ending, read_head
-from extract.scan.cuda_hosts import CudaHost, may_launch, read_hosts
+from extract.scan.cuda_hosts import FEW, CudaHost, may_launch, names_any, read_hosts
 from extract.scan.cuda_outline import WORD, Outline, read_outline
 from extract.scan.cuda_text import CudaText, blank_noise, parse_text
 from kmaint.records.kernel import Language, Role
@@ -48,32 +48,27 @@ def prefix_macros(text: bytes) -> frozenset[str]:
     """Macros of a file that stand for `__global__` before a function: `#define TOPK_KERNEL __global__ ...`."""
     if b"__global__" not in text:
         return frozenset()
-    bodies: dict[str, list[str]] = defaultdict(list)
-    for name, body in DEFINE.findall(text):
-        bodies[name.decode()].append(blank_noise(body.decode("latin-1")))
+    used_by: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, spelled in DEFINE.findall(text):
+        body = blank_noise(spelled.decode("latin-1"))
+        for word in set(WORD.findall(body)):
+            used_by[word].append((name.decode(), body))
     found: set[str] = set()
-    pending = {"__global__"}
+    pending = ["__global__"]
     while pending:
-        pending = {
-            name
-            for name, spelled in bodies.items()
-            if name not in found and any(_is_prefix(body, pending) for body in spelled)
-        }
-        found |= pending
+        for name, body in used_by.pop(pending.pop(), ()):
+            if name not in found and read_head(body, 0, len(body))[0] is None:
+                found.add(name)
+                pending.append(name)
     return frozenset(found)
-
-
-def _is_prefix(body: str, markers: set[str]) -> bool:
-    return not markers.isdisjoint(WORD.findall(body)) and read_head(body, 0, len(body))[0] is None
 
 
 def read_cuda(text: bytes, relative: str, macros: frozenset[str] = frozenset()) -> CudaFacts:
     """Facts of a file of any of SUFFIXES; `macros` is the union of prefix_macros over the tree."""
-    if not (
-        b"__global__" in text or b"<<<" in text or b"aunch" in text or any(name.encode() in text for name in macros)
-    ):
+    code = text.decode("latin-1")  # a byte a character: offsets stay, and no text is refused
+    if not ("__global__" in code or may_launch(code) or names_any(code, macros)):
         return CudaFacts()
-    source = parse_text(text.decode("latin-1"))  # a byte a character: offsets stay, and no text is refused
+    source = parse_text(code)
     others = {macro.name for macro in source.macros} - prefix_macros(text)
     return read_facts(source, language_of(source, relative), macros - others)
 
@@ -86,7 +81,7 @@ def language_of(source: CudaText, relative: str) -> Language:
 
 def read_facts(source: CudaText, language: Language, macros: frozenset[str] = frozenset()) -> CudaFacts:
     """Facts of a text that is already parsed."""
-    marks = sorted(mark for name in ("__global__", *macros) for mark in _marks(source.code, name))
+    marks = _marks(source.code, macros | {"__global__"})
     if not (marks or may_launch(source.code) or source.macros):
         return CudaFacts(language)
     outline = read_outline(source)
@@ -99,11 +94,13 @@ def read_facts(source: CudaText, language: Language, macros: frozenset[str] = fr
     )
 
 
-def _marks(code: str, name: str) -> Iterator[tuple[int, int]]:
-    """Where a word stands, and where it ends; written to begin with a literal, which `re` finds many times faster."""
-    if name in code:
-        for match in re.finditer(rf"{name}(?<!\w{name})\b", code, re.ASCII):
-            yield match.span()
+def _marks(code: str, names: frozenset[str]) -> list[tuple[int, int]]:
+    """Where one of the words stands, and where it ends."""
+    if len(names) > FEW:
+        return [match.span() for match in WORD.finditer(code) if match[0] in names]
+    # Written to begin with a literal, which `re` finds many times faster than a boundary.
+    patterns = [rf"{name}(?<!\w{name})\b" for name in names if name in code]
+    return sorted(match.span() for pattern in patterns for match in re.finditer(pattern, code, re.ASCII))
 
 
 def _kernels(source: CudaText, outline: Outline, marks: list[tuple[int, int]]) -> Iterator[CudaKernel]:

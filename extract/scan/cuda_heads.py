@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-SYMBOL = re.compile(r"[A-Za-z_~]\w*(?:[ \t\\\r\n]*##[ \t\\\r\n]*\w+)*|::|[^\s\w\\]", re.ASCII)
+SYMBOL = re.compile(r"[A-Za-z_~]\w*(?:[ \t\\\r\n]*##[ \t\\\r\n]*\w+)*|::|[<>]=|<<|->|[^\s\w\\]", re.ASCII)
 NOT_IN_HEADS = "`@$?!.\"'"
 """Outside parentheses these are prose: words about a kernel."""
+BRACKET = re.compile(r"(?<=[\w\s])<(?![<=])|(?<!-)>(?!=)|[()]", re.ASCII)
 TEMPLATE = re.compile(r"\s*template\s*(?=<)")
 NAMESPACE = re.compile(r"\s*(?:inline\s+)?namespace\b(?P<attributes>\s*\[\[[^\]]*\]\])?\s*(?P<name>[\w:]*)", re.ASCII)
 CLASS = re.compile(r"\s*(?:(?:typedef|static|const|constexpr|inline)\s+)*(?:class|struct|union)\b(?P<rest>[^;{]*)")
 ENUM = re.compile(r"\s*(?:typedef\s+)?enum\b")
 DECORATION = re.compile(
-    r"\[\[[^\[\]]*\]\]|\b(?:alignas|__align__|__attribute__|__declspec)\s*\((?:[^()]|\([^()]*\))*\)"
+    r"\[\[[^\[\]]*\]\]|\b(?:\w*(?:align|ALIGN)\w*|__attribute__|__declspec)\s*\((?:[^()]|\([^()]*\))*\)"
 )
 CLASS_NAME = re.compile(r"\s*(?P<name>[A-Za-z_]\w*(?:\s*::\s*\w+)*)", re.ASCII)
 
@@ -55,7 +56,7 @@ def read_head(code: str, start: int, end: int) -> tuple[Head | None, Ending]:
     scope, ending, parentheses, last = "", Ending("", end), 0, ""
     for match in SYMBOL.finditer(code, start, end):
         symbol, offset = match[0], match.start()
-        if not stack and (symbol in NOT_IN_HEADS or symbol > "~"):
+        if not stack and (symbol in NOT_IN_HEADS or symbol[0] > "~"):
             ending = Ending("", offset)
             break
         if symbol in "()":
@@ -128,7 +129,7 @@ def kind_of(head: str) -> tuple[Kind, str]:
     if ENUM.match(head):
         return "other", ""
     plain = DECORATION.sub(" ", head)
-    if (match := CLASS.match(plain)) and "(" not in re.split(r"(?<!:):(?!:)", match["rest"], maxsplit=1)[0]:
+    if (match := CLASS.match(plain)) and not plain.rstrip().endswith((")", "const", "noexcept")):
         named = CLASS_NAME.match(match["rest"])
         return "class", "".join(named["name"].split()) if named else ""
     return ("function" if "(" in head else "other"), ""
@@ -138,14 +139,14 @@ def without_template(head: str) -> str:
     """A head without the parameter lists of its templates, whose `class` and `=` are not its own."""
     while match := TEMPLATE.match(head):
         depth = inside = 0
-        for bracket in re.finditer(r"[<>()]", head[match.end() :]):
+        for bracket in BRACKET.finditer(head, match.end()):
             if bracket[0] in "()":
                 inside += 1 if bracket[0] == "(" else -1
             elif not inside:
                 depth += 1 if bracket[0] == "<" else -1
                 if not depth:
-                    head = head[match.end() + bracket.end() :]
+                    head = head[bracket.end() :]
                     break
-        else:
-            return ""
+        else:  # a comparison that only a compiler tells from a bracket
+            head = head[match.end() :].rpartition(">")[2]
     return head

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from extract.scan.cuda_heads import Head, read_head
@@ -14,6 +14,7 @@ from extract.scan.cuda_text import CudaText, Macro
 
 MENTION = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\s*(?:[,);:?}<]|$))", re.ASCII)
 """A kernel is launched or handed on: it is never called, assigned to, nor is a member taken of it."""
+FEW = 64
 
 
 class CudaHost(NamedTuple):
@@ -60,27 +61,32 @@ def read_hosts(source: CudaText, outline: Outline, heads: list[int], kernels: se
         for head, names in reading.naming(kernels, functions)
         if names.launches or not kernels.isdisjoint(names.mentions)
     ]
-    callers = [
-        (outline.qualify(head), names.words)
-        for head, names in reading.naming({host.name for host, _ in hosts}, functions)
-    ]
+    users: dict[str, list[tuple[str, set[str]]]] = defaultdict(list)
+    named = {head.name for head, _ in hosts}
+    for head, names in reading.naming(named, functions):
+        for name in named & names.words:
+            users[name].append((outline.qualify(head), names.words))
+    callers: dict[str, tuple[str, ...]] = {}
+    for head, _ in hosts:
+        if (qualname := outline.qualify(head)) not in callers:
+            calling = {caller for caller, words in users[head.name] if _calls(caller, words, qualname)}
+            callers[qualname] = tuple(sorted(calling))
     return [
         CudaHost(
             qualname=(qualname := outline.qualify(head)),
             line=source.line_of(head.offset),
             launches=names.launches,
             mentions=tuple(sorted(names.mentions)),
-            callers=tuple(sorted({caller for caller, words in callers if _calls(caller, words, qualname)})),
+            callers=callers[qualname],
         )
         for head, names in hosts
     ]
 
 
 def _calls(caller: str, words: set[str], host: str) -> bool:
-    """Whether a function with these words calls a host; a short name such as `run` needs its class beside it."""
-    scope, _, name = host.rpartition("::")
-    within = not scope or caller.startswith(f"{scope}::") or scope.rpartition("::")[2] in words
-    return name in words and within and caller != host
+    """Whether a function that names a host calls it: a short name such as `run` needs its class beside it."""
+    scope = host.rpartition("::")[0]
+    return caller != host and (not scope or caller.startswith(f"{scope}::") or scope.rpartition("::")[2] in words)
 
 
 class _Reading(NamedTuple):
@@ -96,7 +102,7 @@ class _Reading(NamedTuple):
         telling = targets | self._leading_to(targets)
         for function in functions:
             text = self.source.code[function.body : function.end]
-            if may_launch(text) or any(name in text for name in telling):
+            if may_launch(text) or names_any(text, telling):
                 if function not in self.seen:
                     self.seen[function] = self._read(function, text)
                 if found := self.seen[function]:
@@ -125,6 +131,11 @@ class _Reading(NamedTuple):
                     found.add(name)
                     pending.append(name)
         return found
+
+
+def names_any(text: str, names: Set[str]) -> bool:
+    """Whether a text may name one; a longer word that contains it counts while they are few, and a search is faster."""
+    return any(name in text for name in names) if len(names) <= FEW else not names.isdisjoint(WORD.findall(text))
 
 
 def _shorthand(macros: tuple[Macro, ...], constants: dict[str, list[str]]) -> dict[str, list[_Names]]:

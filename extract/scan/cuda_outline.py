@@ -57,10 +57,8 @@ def read_outline(source: CudaText) -> Outline:
                 continue
             kind, name = kind_of(head)
             if kind in ("namespace", "class"):
-                around.append(
-                    "::".join(part for part in (*around[-1:], name) if part) if name else "".join(around[-1:])
-                )
-                outline.scopes.append((match.start(), around[min(len(around), MAX_SCOPES) - 1]))
+                around.append(_nest(around, name))
+                outline.scopes.append((match.start(), around[-1]))
             else:
                 position = close + 1
                 if not _note_constant(outline, code[begin : min(close, begin + HEAD_LIMIT)]) and kind == "function":
@@ -72,6 +70,12 @@ def read_outline(source: CudaText) -> Outline:
             outline.scopes.append((match.start(), around[-1] if around else ""))
         begin = position
     return outline
+
+
+def _nest(around: list[str], name: str) -> str:
+    """The whole name of a scope within those around it; a nameless one adds nothing."""
+    outer = around[-1] if around else ""
+    return "::".join(part for part in (outer, name) if part) if len(around) < MAX_SCOPES else outer
 
 
 def _note_constant(outline: Outline, statement: str) -> bool:
