@@ -113,3 +113,38 @@ def test_bad_input_is_one_line(words: tuple[str, ...], code: int, said: str | No
     assert (ended.returncode, ended.stdout) == (code, "")
     assert len(ended.stderr.splitlines()) == 1
     assert said is None or ended.stderr == f"{said}\n"
+
+
+CAPTURED = Path(__file__).parent / "extract" / "capture" / "cases"
+
+
+def capture(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(CAPTURED / "tree"), "TRITON_INTERPRET": "1", "NO_COLOR": "1"}
+    argv = [sys.executable, "-m", "kmaint", "capture", *map(str, words)]
+    return subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_capture_leaves_the_commands_streams_and_status_alone(tmp_path: Path) -> None:
+    ended = capture("-o", "calls.jsonl", "--", sys.executable, CAPTURED / "program.py", "plain", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "no such mode: broken\n")
+    assert ["vllm/ops/scale.py::scale", "launcher", "5", "3", "71.4%"] in map(str.split, ended.stderr.splitlines())
+    last = "8 kernel calls, 7 launcher calls: 5 of 6 watched, in 1 processes: calls.jsonl"
+    assert ended.stderr.splitlines()[-1] == last
+    header = json.loads((tmp_path / "calls.jsonl").read_text().splitlines()[0])
+    assert (header["schema"], header["release"]["framework"]) == ("kmaint.capture/1", "vllm")
+
+
+def test_capture_watches_one_kernel_and_ends_as_the_command_does(tmp_path: Path) -> None:
+    wanted = ("--kernel", "add_kernel", "-q", "-o", "calls.jsonl", "--tree", CAPTURED / "tree")
+    ended = capture(*wanted, sys.executable, CAPTURED / "program.py", "killed", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (137, "", "")
+    header = json.loads((tmp_path / "calls.jsonl").read_text())
+    assert [one["id"] for one in header["watched"]] == ["vllm/ops/method.py::add_kernel"]
+
+
+def test_capture_of_a_shell_asks_for_the_tree(tmp_path: Path) -> None:
+    ended = capture("-o", "calls.jsonl", "--", "sh", "-c", "exit 3", cwd=tmp_path)
+    message = "kmaint: cannot tell which Python 'sh' starts; name the tree of its framework with --tree\n"
+    assert (ended.returncode, ended.stderr) == (2, message)
+    ended = capture("-q", "-o", "calls.jsonl", "--tree", CAPTURED / "tree", "--", "sh", "-c", "exit 3", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (3, "")

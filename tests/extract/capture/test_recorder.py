@@ -105,10 +105,12 @@ def test_what_no_harness_can_make_is_recorded_as_its_type(
     found, status = captured("unusual")
     assert (status, capfd.readouterr().out) == (0, "AttributeError\n")
     [double] = [one for one in found.watched if one.calls]
-    assert (double.calls, double.failed) == (4, 1)  # a sparse tensor has no address
+    assert (double.calls, double.failed) == (6, 1)  # a sparse tensor has no address
     assert [call.arguments["x"] for call in found.calls] == [
         floats(4),
         floats(3, 4, stride=(0, 1)),
+        SeenTensor(shape=(2,), stride=(1,), dtype="bool", storage=0),
+        SeenTensor(shape=(2,), stride=(1,), dtype="uint32", storage=0, values=(5, 6)),
         SeenObject(type="builtins.object"),
     ]
 

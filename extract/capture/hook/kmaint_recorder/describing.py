@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 200
 """Characters of a string argument: an option's name is shorter, and what is longer is not ours to keep."""
+
+BOUNDED = 1 << 24
+"""Elements up to which the lowest and highest are looked for: a cache held as bytes has a thousand times as many."""
 
 PLAIN_TYPES = (bool, int, float, str, type(None))
 
@@ -48,11 +52,13 @@ class Sight:
         }
         whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is self.torch.bool)
         if whole and tensor.numel() and not self.capturing:  # a copy to the host would spoil a graph's capture
-            with self.torch.no_grad():
-                low, high = self.torch.aminmax(tensor)
-                found |= {"low": int(low), "high": int(high)}
+            # RuntimeError: torch computes next to nothing of dtypes such as uint32
+            with contextlib.suppress(RuntimeError), self.torch.no_grad():
                 if self.values:
                     found["values"] = _leading(tensor, self.values).flatten()[: self.values].tolist()
+                if tensor.numel() <= BOUNDED:
+                    low, high = self.torch.aminmax(tensor)
+                    found |= {"low": int(low), "high": int(high)}
         return found
 
 

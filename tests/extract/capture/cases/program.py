@@ -99,7 +99,9 @@ def unusual() -> None:
     with FakeTensorMode():
         double(torch.ones(4))
     double(Strange(torch.ones(4), requires_grad=False))
-    double(torch.ones(4).to_sparse().to_dense().expand(3, 4))
+    double(torch.ones(4).expand(3, 4))
+    double(torch.ones(2, dtype=torch.bool))
+    double(torch.tensor([5, 6], dtype=torch.uint32))
     for given in (torch.ones(4).to_sparse(), object()):
         try:
             double(given)
