@@ -19,7 +19,7 @@ from extract.scan.cuda_text import CudaText, blank_noise, parse_text
 from kmaint.records.kernel import Language, Role
 
 SUFFIXES = frozenset({".cu", ".cuh", ".hip", ".h", ".hpp", ".hxx", ".cpp", ".cc", ".cxx", ".inl"})
-DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\([^()\n]*\))?((?:[^\\\n]+|\\\r?\n|\\)*)", re.MULTILINE)
+DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^()\n]*\))?((?:[^\\\n]+|\\\r?\n|\\)*)", re.MULTILINE)
 HIP_PATH = re.compile(r"(?:^|[/_.])(?:rocm|hip|gfx\d\w*|[cr]dna\d*)(?=[/_.]|$)")
 ROLES: dict[str, Role] = {"{": "kernel", ";": "declaration", "": "unknown"}
 """By what ends the head."""
@@ -48,19 +48,27 @@ def prefix_macros(text: bytes) -> frozenset[str]:
     """Macros of a file that stand for `__global__` before a function: `#define TOPK_KERNEL __global__ ...`."""
     if b"__global__" not in text:
         return frozenset()
-    used_by: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for name, spelled in DEFINE.findall(text):
+    used_by: dict[str, list[str]] = defaultdict(list)
+    for name, parameters, spelled in DEFINE.findall(text):
         body = blank_noise(spelled.decode("latin-1"))
-        for word in set(WORD.findall(body)):
-            used_by[word].append((name.decode(), body))
+        words = set(WORD.findall(body))
+        if _is_prefix(body, parameters.decode("latin-1")):
+            for word in words:
+                used_by[word].append(name.decode())
     found: set[str] = set()
     pending = ["__global__"]
     while pending:
-        for name, body in used_by.pop(pending.pop(), ()):
-            if name not in found and read_head(body, 0, len(body))[0] is None:
+        for name in used_by.pop(pending.pop(), ()):
+            if name not in found:
                 found.add(name)
                 pending.append(name)
     return frozenset(found)
+
+
+def _is_prefix(body: str, parameters: str) -> bool:
+    """Whether a macro names no function of its own: what looks like one may be a macro for launch bounds."""
+    head, ending = read_head(body, 0, len(body))
+    return head is None or (head.name.isupper() and not ending.mark and head.name not in WORD.findall(parameters))
 
 
 def read_cuda(text: bytes, relative: str, macros: frozenset[str] = frozenset()) -> CudaFacts:
@@ -124,6 +132,8 @@ def _kernels(source: CudaText, outline: Outline, marks: list[tuple[int, int]]) -
 def _macro_kernels(source: CudaText) -> Iterator[CudaKernel]:
     """Kernels that a macro defines, under the name it spells: a parameter, or one pasted together."""
     for macro in source.macros:
+        if "__global__" not in macro.body or _is_prefix(macro.body, " ".join(macro.parameters or ())):
+            continue
         for match in re.finditer(r"\b__global__\b", macro.body):
             head, ending = read_head(macro.body, match.end(), len(macro.body))
             if head is not None:

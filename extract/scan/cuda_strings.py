@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from extract.scan.cuda import CudaFacts, CudaKernel, language_of, read_facts
+from extract.scan.cuda_hosts import CudaHost
 from extract.scan.cuda_text import BLANK, line_ends, parse_text
 from kmaint.records.kernel import Language
 
@@ -33,25 +34,28 @@ class _Literal(NamedTuple):
 
 
 def read_cuda_strings(text: bytes, relative: str) -> CudaFacts:
-    """Facts of the CUDA in a Python file's strings, with the lines of that file; what calls it is not looked for."""
+    """Facts of the CUDA in a Python file's strings, with the lines of that file."""
     if b"__global__" not in text:
         return CudaFacts()
     python = text.decode("latin-1")
     lines = line_ends(python)
-    kernels: list[CudaKernel] = []
     language: Language = "cuda"
+    kernels: list[CudaKernel] = []
+    hosts: list[CudaHost] = []
     for literal in _literals(python):
         before = bisect_right(lines, literal.start)
         end = literal.start + len(literal.text)
         own = line_ends(python[literal.start : end])  # not those of the literal, which may spell its newlines
         source = replace(parse_text(literal.text), lines=own)
         language = language_of(source, relative)
+        facts = read_facts(source, language)
         kernels += (
             kernel._replace(line=before + kernel.line, end_line=before + kernel.end_line)
-            for kernel in read_facts(source, language).kernels
+            for kernel in facts.kernels
             if kernel.role != "unknown"  # prose that speaks of a `__global__` function
         )
-    return CudaFacts(language, tuple(kernels))
+        hosts += (host._replace(line=before + host.line) for host in facts.hosts)
+    return CudaFacts(language, tuple(kernels), tuple(hosts))
 
 
 def _literals(python: str) -> Iterator[_Literal]:
