@@ -5,7 +5,8 @@
 
 Sides alternate as processes (without, with, with, without), each of which times several batches after warming up. OUT
 gets capture.json with every sample, calls.jsonl (the record of the last captured process) and, for vLLM, trace.json.gz:
-the GPU events of a few steps, for `kmaint scan --hot`. vLLM is imported from where this interpreter finds it.
+the GPU events of a few steps, for `kmaint scan --hot`. Called again with the same settings it adds to what is there.
+vLLM is imported from where this interpreter finds it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ STAND_IN = ROOT / "tests" / "extract" / "capture" / "cases" / "tree"
 """A package of vLLM's shape whose launcher is plain torch without a GPU."""
 
 ORDER = ("without", "with", "with", "without")
+TRACE = "trace.json.gz"
 MAX_TRACE_BYTES = 1 << 20
 GPU_EVENTS = ("kernel", "gpu_memcpy", "gpu_memset")
 
@@ -53,13 +55,13 @@ def main() -> None:
         child(options)
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    runs: list[dict[str, Any]] = []
+    runs = earlier(options)
     for _ in range(options.rounds):
         for side in ORDER:
             runs.append({"side": side, **measure(options, side)})
             print(f"{side:8} {summary(runs[-1])}", flush=True)
             write(options, runs)
-    if options.engine == "vllm":
+    if options.engine == "vllm" and not (options.out / TRACE).is_file():
         run(options, "trace", [])
     print(json.dumps(json.loads((options.out / "capture.json").read_text())["slowdown"]))
 
@@ -111,7 +113,7 @@ def child(options: argparse.Namespace) -> None:
     tokens = [batch() for _ in range(3)][-1]
     start_s = time.perf_counter() - started
     if options.child == "trace":
-        found: dict[str, object] = {"trace": trace(batch, options.out / "trace.json.gz")}
+        found: dict[str, object] = {"trace": trace(batch, options.out / TRACE)}
     else:
         seconds = []
         for _ in range(options.batches):
@@ -220,11 +222,21 @@ def machine() -> dict[str, str | None]:
     return {"device": device, "torch": torch.__version__, "python": sys.version.split()[0]}
 
 
+def settings(options: argparse.Namespace) -> dict[str, object]:
+    return {name: getattr(options, name) for name in ("engine", "layers", "requests", "prompt", "output")}
+
+
+def earlier(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What an earlier call measured with the same settings, to which this one adds."""
+    path = options.out / "capture.json"
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    return list(kept["runs"]) if kept.get("settings") == settings(options) else []
+
+
 def write(options: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     """All samples so far, what they say, and what the last capture saw."""
     record = options.out / "calls.jsonl"
-    settings = {name: getattr(options, name) for name in ("engine", "layers", "requests", "prompt", "output")}
-    content: dict[str, object] = {"settings": settings, "slowdown": slowdown(runs), "runs": runs}
+    content: dict[str, object] = {"settings": settings(options), "slowdown": slowdown(runs), "runs": runs}
     if record.is_file():
         content["capture"] = json.loads(record.read_text().splitlines()[0])
     (options.out / "capture.json").write_text(json.dumps(content, indent=1) + "\n")

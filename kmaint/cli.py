@@ -191,9 +191,10 @@ def capture(
 ) -> None:
     """Run a program and record how it calls a framework's kernels: shapes, dtypes, strides, values, how often.
 
-    Neither the framework nor the program changes, and children are recorded however they are started, unless with
-    Python's -E, -I or -S. COMMAND keeps its streams, and its exit status is ours; a table of what was called goes to
-    standard error. Of index tensors the first 4,096 values are kept, of other tensors none.
+    Neither the framework nor the program changes, and children are recorded however they are started, unless without
+    PYTHONPATH or with Python's -E, -I or -S. COMMAND keeps its streams, and its exit status is ours; a table of what
+    was called goes to standard error. Of index tensors the first 4,096 values are kept, of other tensors none.
+    Every call is counted; past 1,024 of a launcher, one in eleven is looked at and stands for those.
 
     What Python does not call is not seen: a captured CUDA graph replays without it, and torch.compile takes launchers
     in. So run engines eagerly (vLLM --enforce-eager, SGLang --disable-cuda-graph).

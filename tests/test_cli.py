@@ -146,5 +146,8 @@ def test_capture_of_a_shell_asks_for_the_tree(tmp_path: Path) -> None:
     ended = capture("-o", "calls.jsonl", "--", "sh", "-c", "exit 3", cwd=tmp_path)
     message = "kmaint: cannot tell which Python 'sh' starts; name the tree of its framework with --tree\n"
     assert (ended.returncode, ended.stderr) == (2, message)
-    ended = capture("-q", "-o", "calls.jsonl", "--tree", CAPTURED / "tree", "--", "sh", "-c", "exit 3", cwd=tmp_path)
+    told = ("-q", "--tree", CAPTURED / "tree", "--", "sh", "-c", "exit 3")
+    ended = capture("-o", "calls.jsonl", *told, cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (3, "")
+    ended = capture("-o", ".", *told, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, "kmaint: .: is a folder; name a file to write with -o\n")

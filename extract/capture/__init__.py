@@ -14,6 +14,7 @@ from extract.capture.interpreter import framework_of
 from extract.capture.plan import Limits, Target, targets
 from extract.capture.record import merge, read_capture, read_record, write_record
 from kmaint.child import run_attached
+from kmaint.errors import UsageError
 from kmaint.records.call import Capture
 from kmaint.records.kernel import Release
 
@@ -30,8 +31,7 @@ def run_captured(
     The record is written however the command ends, unless it cannot be started: MissingError.
     """
     limits = limits or Limits()
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{record.name}.", dir=record.parent) as name:
+    with _beside(record) as name:
         folder = Path(name).resolve()
         instructions = folder / "instructions.json"
         plan = {"folder": str(folder), "watched": [asdict(one) for one in watched], **asdict(limits)}
@@ -40,6 +40,17 @@ def run_captured(
         capture = merge(folder, watched, limits, release, f"capture {record.stem}")
     write_record(capture, record)
     return capture, status
+
+
+def _beside(record: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder for the parts; UsageError, before anything runs, where the record could not be written."""
+    if record.is_dir():
+        raise UsageError(f"{record}: is a folder", "name a file to write with -o")
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=f".{record.name}.", dir=record.parent)
+    except OSError as error:
+        raise UsageError(f"{record}: cannot be written: {error.strerror}", "name another file with -o") from error
 
 
 def captured_environment(environment: Mapping[str, str], instructions: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import importlib.abc
 import importlib.machinery
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from types import CodeType, ModuleType
 from typing import Any
@@ -23,9 +24,11 @@ class Editor:
         """Those of each function that was found."""
 
     def edit(self, source: bytes, filename: str) -> CodeType:
-        tree = ast.parse(source, filename)
-        self.visit(tree.body, "")
-        return compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # said at the first import, but not of what is cached
+            tree = ast.parse(source, filename)
+            self.visit(tree.body, "")
+            return compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True)
 
     def visit(self, body: Sequence[ast.AST], prefix: str) -> None:
         for node in body:
