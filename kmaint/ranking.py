@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kmaint.layout import use_of
@@ -99,8 +98,3 @@ def _wanted(kernel: Kernel, selection: Selection) -> bool:
         and (not selection.roles or kernel.role in selection.roles)
         and selection.text.lower() in kernel.id.lower()
     )
-
-
-def explained(signals: Sequence[Signal] = SIGNALS) -> str:
-    """The signals and their points, one to a line."""
-    return "\n".join(f"{signal.key:<16} {signal.points}  {signal.meaning}" for signal in signals)
