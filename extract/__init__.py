@@ -2,6 +2,7 @@
 
 from extract.capture import framework_of, read_capture, read_record, run_captured, targets
 from extract.contract import is_catalogued
+from extract.cuda import extract_cuda
 from extract.everything import Wanted, extract_all, extract_kernel, launched
 from extract.fetch import fetch_release
 from extract.scan import find_kernel, scan_tree
@@ -10,6 +11,7 @@ from extract.tree import open_tree
 __all__ = [
     "Wanted",
     "extract_all",
+    "extract_cuda",
     "extract_kernel",
     "fetch_release",
     "find_kernel",

@@ -77,8 +77,11 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
 
 
 def extract_kernel(tree: Path, scan: Scan, wanted: extract.Wanted, into: Path, config: Config) -> Extraction:
-    """One kernel's harness with its suite, tried out with the interpreter of the settings."""
-    return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=str(config.python))
+    """One kernel's harness with its suite, tried out with the interpreter of the settings; of CUDA, built by nvcc."""
+    python = str(config.python)
+    if wanted.kernel.language == "cuda":
+        return extract.extract_cuda(tree, scan, wanted.kernel, into, launcher=wanted.launcher, python=python)
+    return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=python)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,20 +82,25 @@ def _returned(text: str, schema: str) -> str:
 def binding_source(op: TorchOp, kernel_file: str) -> str:
     """binding.cu: the operator's own registration, in a library whose name the build gives."""
     schema = op.schema.replace("\\", "\\\\").replace('"', '\\"')
-    return f"""\
-// Generated: registers `{op.id}` as the tree does, in a library of its own name.
-#include "{kernel_file}"
+    blocks = [
+        f"// Generated: registers `{op.id}` as the tree does, in a library of its own name.\n"
+        "#include <torch/csrc/stable/library.h>\n"
+    ]
+    if op.declared or op.registered:
+        blocks.append(f"// The file registers by itself, under a name that the shipped library has.\n{_renamed(op)}")
+    blocks.append(f'#include "{kernel_file}"\n')
+    if not op.declared:
+        blocks.append(f'STABLE_TORCH_LIBRARY_FRAGMENT(KMAINT_LIBRARY, ops) {{\n  ops.def("{schema}");\n}}\n')
+    if not op.registered:
+        blocks.append(
+            "STABLE_TORCH_LIBRARY_IMPL(KMAINT_LIBRARY, CUDA, ops) {\n"
+            f'  ops.impl("{op.name}", TORCH_BOX(&{op.function}));\n}}\n'
+        )
+    return "\n".join(blocks)
 
-#include <torch/csrc/stable/library.h>
 
-STABLE_TORCH_LIBRARY_FRAGMENT(KMAINT_LIBRARY, ops) {{
-  ops.def("{schema}");
-}}
-
-STABLE_TORCH_LIBRARY_IMPL(KMAINT_LIBRARY, CUDA, ops) {{
-  ops.impl("{op.name}", TORCH_BOX(&{op.function}));
-}}
-"""
+def _renamed(op: TorchOp) -> str:
+    return f"#define {op.namespace} KMAINT_LIBRARY\n"
 
 
 def kernel_source(op: TorchOp, title: str, flags: tuple[str, ...], folders: tuple[str, ...]) -> str:

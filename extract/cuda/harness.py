@@ -132,8 +132,6 @@ def _cut(tree: SourceTree, op: CudaOp, kernel: Kernel) -> _Cut:
             raise StoppedError(f"{name}: {outside} are neither in the tree nor in a harness's environment")
     library = Library(tree)
     if isinstance(op, TorchOp):
-        if op.registers_itself:
-            raise StoppedError(f"{op.id}: {op.path} registers it itself, so it cannot be loaded beside the shipped one")
         return _Cut(op, kernel, includes, None, library)
     if op.needs:
         raise StoppedError(f"{op.name}: asks load_jit for the headers of {', '.join(op.needs)}")

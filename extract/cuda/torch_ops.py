@@ -25,7 +25,7 @@ MIGRATED = re.compile(r"TORCH_TARGET_VERSION=(\w+)")
 class TorchOp:
     """An operator `namespace::name` with its schema. `path` defines `function`, which implements it on CUDA.
 
-    `registers_itself`: the file that defines it also registers it, so it cannot be loaded beside the shipped one.
+    `declared` and `registered` say whether that file itself gives torch the schema and the implementation.
     """
 
     name: str
@@ -33,7 +33,8 @@ class TorchOp:
     schema: str
     function: str
     path: str
-    registers_itself: bool
+    declared: bool = False
+    registered: bool = False
     folders: tuple[str, ...] = (SOURCES,)
 
     @property
@@ -49,14 +50,14 @@ def read(tree: SourceTree) -> Iterator[TorchOp]:
     """Operators of the stable ABI that have both a schema and an implementation for CUDA in csrc."""
     folder = tree.root / SOURCES
     texts = {path: _text(path) for path in sorted(folder.rglob("*")) if _is_source(path, folder)}
-    schemas: dict[tuple[str, str], str] = {}
+    schemas: dict[tuple[str, str], tuple[str, Path]] = {}
     functions: dict[tuple[str, str], tuple[str, Path]] = {}
     for path, text in texts.items():
         for namespace, device, method, arguments in _calls(text):
             literals = "".join(LITERAL.findall(arguments))
             name = re.split(r"[\s(]", literals.strip(), maxsplit=1)[0]
             if method == "def":
-                schemas[namespace, name] = " ".join(literals.split())
+                schemas[namespace, name] = (" ".join(literals.split()), path)
             elif device == "CUDA" and (found := FUNCTION.search(arguments)):
                 functions[namespace, name] = (found[1], path)
     definers = _definers(texts, {name.rpartition("::")[2] for name, _ in functions.values()})
@@ -66,10 +67,11 @@ def read(tree: SourceTree) -> Iterator[TorchOp]:
             yield TorchOp(
                 name=key[1],
                 namespace=key[0],
-                schema=schemas[key],
+                schema=schemas[key][0],
                 function=function,
                 path=definer.relative_to(tree.root).as_posix(),
-                registers_itself=definer == registered_in,
+                declared=definer == schemas[key][1],
+                registered=definer == registered_in,
             )
 
 

@@ -22,6 +22,3 @@ def vllm_cuda(tmp_path: Path) -> SourceTree:
 def sglang_cuda(tmp_path: Path) -> SourceTree:
     """`clamp_position_cuda` of SGLang 0.5.17, with its loader and what it includes."""
     return locate(Path(shutil.copytree(CASES / "sglang", tmp_path / "sglang")))
-
-
-needs_nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc on PATH")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 
 import pytest
 
@@ -62,9 +63,9 @@ def test_the_generated_module_holds_the_operator_under_its_own_signature(vllm_cu
 def test_the_binding_registers_the_operator_as_the_tree_does(vllm_cuda: SourceTree) -> None:
     (op,) = torch_ops.read(vllm_cuda)
     assert binding.binding_source(op, "kernel.cu").splitlines()[1:] == [
-        '#include "kernel.cu"',
-        "",
         "#include <torch/csrc/stable/library.h>",
+        "",
+        '#include "kernel.cu"',
         "",
         "STABLE_TORCH_LIBRARY_FRAGMENT(KMAINT_LIBRARY, ops) {",
         '  ops.def("permute_cols(Tensor A, Tensor perm) -> Tensor");',
@@ -74,3 +75,12 @@ def test_the_binding_registers_the_operator_as_the_tree_does(vllm_cuda: SourceTr
         '  ops.impl("permute_cols", TORCH_BOX(&permute_cols));',
         "}",
     ]
+
+
+def test_what_the_file_registers_itself_is_renamed_and_not_said_twice(vllm_cuda: SourceTree) -> None:
+    (op,) = torch_ops.read(vllm_cuda)
+    source = binding.binding_source(dataclasses.replace(op, registered=True), "kernel.cu")
+    assert "#define _C KMAINT_LIBRARY\n" in source.partition('#include "kernel.cu"')[0]
+    assert "ops.def(" in source
+    assert "STABLE_TORCH_LIBRARY_IMPL" not in source
+    assert "ops.def(" not in binding.binding_source(dataclasses.replace(op, declared=True, registered=True), "k.cu")

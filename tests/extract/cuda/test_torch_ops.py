@@ -14,7 +14,8 @@ def test_an_operator_has_its_schema_its_function_and_the_file_that_defines_it(vl
         "schema": "permute_cols(Tensor A, Tensor perm) -> Tensor",
         "function": "permute_cols",
         "path": "csrc/libtorch_stable/permute_cols.cu",
-        "registers_itself": False,
+        "declared": False,
+        "registered": False,
         "folders": ("csrc",),
     }
 
@@ -36,7 +37,8 @@ def test_a_file_that_registers_what_it_defines_is_known_for_it(vllm_cuda: Source
         'STABLE_TORCH_LIBRARY_FRAGMENT(_C, m) { m.def("own(Tensor a) -> ()"); }\n'
         'STABLE_TORCH_LIBRARY_IMPL(_C, CUDA, m) { m.impl("own", TORCH_BOX(&own)); }\n'
     )
-    assert {op.name: op.registers_itself for op in torch_ops.read(vllm_cuda)} == {"own": True, "permute_cols": False}
+    found = {op.name: (op.declared, op.registered) for op in torch_ops.read(vllm_cuda)}
+    assert found == {"own": (True, True), "permute_cols": (False, False)}
 
 
 def test_a_function_that_two_files_define_has_no_file(vllm_cuda: SourceTree) -> None:
