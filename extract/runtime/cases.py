@@ -130,7 +130,7 @@ class Buffer:
         spans = mask.as_strided(
             (*self.view.shape, size), (*(stride * size for stride in self.view.stride()), 1), self.start
         )
-        spans.fill_(False)
+        once(spans).fill_(False)
         return mask
 
 
@@ -159,7 +159,7 @@ def build(contract: Contract, case: Case, device: str) -> Call:
         larger = build(contract, case.but(within=None, **case.within), device)
         for name, buffer in buffers.items():
             leading = tuple(slice(size) for size in buffer.view.shape)
-            buffer.view.copy_(larger.buffers[name].view[leading])
+            once(buffer.view).copy_(once(larger.buffers[name].view[leading]))
     return Call(arguments, buffers)
 
 
@@ -187,6 +187,8 @@ def _buffer(spec: dict[str, Any], case: Case, generator: torch.Generator) -> Buf
     strides = [math.prod(padded[i + 1 :]) for i in range(len(shape))]
     if layout == "rows" and len(shape) > 1:
         strides[0] += GAP
+    if spec.get("strides"):
+        strides = [int(evaluate(stride, case.axes)) for stride in spec["strides"]]
     size = torch.empty((), dtype=dtype).element_size()
     span = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     start = GUARD + (size if layout == "offset" else 0)
@@ -199,7 +201,13 @@ def _buffer(spec: dict[str, Any], case: Case, generator: torch.Generator) -> Buf
 
 def fill(view: torch.Tensor, kind: str, bound: int, profile: str, generator: torch.Generator) -> None:
     """Write contents of a kind into the view; `bound` is what index contents stay below, or a kind's own parameter."""
+    view = once(view)
     view.copy_(CONTENTS[kind](tuple(view.shape), bound, profile, generator))
+
+
+def once(view: torch.Tensor) -> torch.Tensor:
+    """The part of an expanded tensor that holds each element in memory once; any other tensor as it is."""
+    return view[tuple(slice(1) if stride == 0 else slice(None) for stride in view.stride())]
 
 
 Contents = Callable[[tuple[int, ...], int, str, torch.Generator], torch.Tensor]
@@ -258,6 +266,16 @@ def _lengths(shape: tuple[int, ...], bound: int, profile: str, generator: torch.
     return torch.randint(1, max(2, bound + 1), shape, generator=generator, device=generator.device)
 
 
+def _cumulative(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
+    """Where each sequence begins and the last one ends, from 0 to the bound; evenly under the normal profile."""
+    inner = max(0, math.prod(shape) - 2)
+    cuts = torch.arange(1, inner + 1, device=generator.device) * bound // (inner + 1)
+    if profile != "normal":
+        cuts = torch.randint(bound + 1, (inner,), generator=generator, device=generator.device).sort().values
+    ends = [torch.tensor([end], device=generator.device) for end in (0, bound)]
+    return torch.cat([ends[0], cuts, ends[1]])[: math.prod(shape)].view(shape)
+
+
 def _cos_sin(shape: tuple[int, ...], _bound: int, _profile: str, generator: torch.Generator) -> torch.Tensor:
     """A rotary cache: [positions, rotary_dim], cosines in the first half of a row and sines in the second."""
     positions, dim = shape
@@ -274,6 +292,7 @@ CONTENTS: dict[str, Contents] = {
     "permutation": _permutation,
     "slots": _slots,
     "lengths": _lengths,
+    "cumulative": _cumulative,
     "cos_sin": _cos_sin,
     "scale": lambda shape, _b, _p, g: torch.rand(shape, generator=g, device=g.device) + 0.5,
     "probability": lambda shape, _b, _p, g: torch.rand(shape, generator=g, device=g.device),

@@ -45,6 +45,8 @@ class Argument:
     values: str = "normal"
     bound: str = ""
     layouts: tuple[str, ...] = ("contiguous", "offset")
+    strides: tuple[str, ...] = ()
+    """Expressions, in elements, of a tensor that is never contiguous: a view of wider rows, a transpose."""
     when: str = "True"
     """An expression; where it is false the argument is None."""
     value: Json = None
