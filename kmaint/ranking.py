@@ -43,10 +43,10 @@ class Selection:
     top: int | None = None
 
 
-def callers_of(kernel: Kernel) -> int:
-    """How many functions of what serves call a launcher of the kernel: tests and benchmarks are counted apart."""
-    callers = {caller for host in kernel.launchers for caller in host.callers}
-    return sum(not use_of(caller.partition("::")[0]) for caller in callers)
+def callers_of(kernel: Kernel) -> list[str]:
+    """The functions of what serves that call a launcher of the kernel: tests and benchmarks are kept apart."""
+    callers = dict.fromkeys(caller for host in kernel.launchers for caller in host.callers)
+    return [caller for caller in callers if not use_of(caller.partition("::")[0])]
 
 
 def signals_of(kernel: Kernel, scan: Scan) -> tuple[Signal, ...]:
@@ -55,7 +55,7 @@ def signals_of(kernel: Kernel, scan: Scan) -> tuple[Signal, ...]:
         return ()
     autotuned = any(word in decorator for decorator in kernel.decorators for word in AUTOTUNED)
     holds = (
-        (CALLED, callers_of(kernel) > 0),
+        (CALLED, bool(callers_of(kernel))),
         (REGISTERED, bool(kernel.registrations)),
         (NO_TEST, not kernel.tests and "tests" not in scan.unknown),
         (NO_CONFIG, kernel.tables is not None and bool(kernel.tables.missing)),
@@ -68,7 +68,7 @@ def signals_of(kernel: Kernel, scan: Scan) -> tuple[Signal, ...]:
 def points_of(kernel: Kernel, scan: Scan) -> int:
     """The sum of the signals' points."""
     return sum(
-        min(callers_of(kernel), MOST_CALLERS) if signal is CALLED else signal.points
+        min(len(callers_of(kernel)), MOST_CALLERS) if signal is CALLED else signal.points
         for signal in signals_of(kernel, scan)
     )
 

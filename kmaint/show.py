@@ -87,7 +87,7 @@ def _scan_table(found: Scan, *, narrow: bool = False) -> tuple[list[str], list[l
         "kernel": lambda kernel: kernel.qualname,
         "language": lambda kernel: kernel.language,
         "role": lambda kernel: kernel.role,
-        "callers": lambda kernel: str(callers_of(kernel) or ""),
+        "callers": lambda kernel: str(len(callers_of(kernel)) or ""),
         "tests": lambda kernel: str(len(kernel.tests) or ""),
         "benchmarks": lambda kernel: str(len(kernel.benchmarks) or ""),
         "changed": lambda kernel: kernel.history.changed[:10] if kernel.history else "",

@@ -51,7 +51,7 @@ def _signals(scan: Scan) -> Iterator[str]:
     yield from _section("Worth a look first", ("kernel", "callers", "tests", "signals"), "lrrl")
     for kernel in ranked(scan)[:MOST_WORTH_IT]:
         signals = ", ".join(signal.key for signal in signals_of(kernel, scan) if signal.key != "called")
-        yield _row((_named(kernel), str(callers_of(kernel)), _tests(kernel, scan), signals))
+        yield _row((_named(kernel), str(len(callers_of(kernel))), _tests(kernel, scan), signals))
     yield ""
 
 
