@@ -20,6 +20,7 @@ from kmaint.records.kernel import Language, Role
 
 SUFFIXES = frozenset({".cu", ".cuh", ".hip", ".h", ".hpp", ".hxx", ".cpp", ".cc", ".cxx", ".inl"})
 DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^()\n]*\))?((?:[^\\\n]+|\\\r?\n|\\)*)", re.MULTILINE)
+INCLUDE = re.compile(r"""#[ \t]*include[ \t]*["<]([^">\n]+)[">]""")
 HIP_PATH = re.compile(r"(?:^|[/_.])(?:rocm|hip|gfx\d\w*|[cr]dna\d*)(?=[/_.]|$)")
 ROLES: dict[str, Role] = {"{": "kernel", ";": "declaration", "": "unknown"}
 """By what ends the head."""
@@ -74,11 +75,12 @@ def _is_prefix(body: str, parameters: str) -> bool:
 def read_cuda(text: bytes, relative: str, macros: frozenset[str] = frozenset()) -> CudaFacts:
     """Facts of a file of any of SUFFIXES; `macros` is the union of prefix_macros over the tree."""
     code = text.decode("latin-1")  # a byte a character: offsets stay, and no text is refused
+    includes = tuple(INCLUDE.findall(code))
     if not ("__global__" in code or may_launch(code) or names_any(code, macros)):
-        return CudaFacts()
+        return CudaFacts(includes=includes)
     source = parse_text(code)
     others = {macro.name for macro in source.macros} - prefix_macros(text)
-    return read_facts(source, language_of(source, relative), macros - others)
+    return read_facts(source, language_of(source, relative), macros - others)._replace(includes=includes)
 
 
 def language_of(source: CudaText, relative: str) -> Language:
@@ -98,7 +100,6 @@ def read_facts(source: CudaText, language: Language, macros: frozenset[str] = fr
         language,
         tuple(sorted(kernels, key=lambda kernel: kernel.line)),
         tuple(read_hosts(source, outline, [start for start, _ in marks], {kernel.name for kernel in kernels})),
-        tuple(file.path for file in source.includes),
     )
 
 

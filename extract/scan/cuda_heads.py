@@ -23,7 +23,6 @@ KEYWORD = re.compile(
     "void|bool|char|int|long|short|float|double|auto|const|constexpr|static|inline|extern|template|typename|requires"
     "|noexcept|alignas|decltype|sizeof|explicit|throw|if|while|for|switch|return|catch|asm"
 )
-MEMBERS_END = re.compile(r"(?<=[\s)}])\{|;")
 Kind = Literal["namespace", "class", "function", "other"]
 
 
@@ -78,7 +77,6 @@ def read_head(code: str, start: int, end: int) -> tuple[Head | None, Ending]:
                     candidates.append(opened)
         elif symbol == ":" and candidates and not stack:
             candidates = candidates[:1]  # a constructor: what follows are its members
-            ending = _ending_of(code, offset, end)
             break
         elif symbol == "::":
             scope, word = (f"{scope}::{word.name}" if scope and word else word.name if word else ""), None
@@ -104,12 +102,6 @@ def _pop(stack: list[tuple[str, Head | None]], symbol: str) -> Head | None:
         if mark == opener:
             return word
     return None
-
-
-def _ending_of(code: str, start: int, end: int) -> Ending:
-    """The body of a constructor with member initialisers, of which only the last `{` follows a space or a `)`."""
-    match = MEMBERS_END.search(code, start, end)
-    return Ending(match[0], match.start()) if match else Ending("", end)
 
 
 def _choose(candidates: list[Head]) -> Head | None:

@@ -39,36 +39,21 @@ class _CudaLinker:
                     for key in self._defined(name, path, visible):
                         hosts[key].append((path, host))
         return [
-            _record(path, facts, kernel, list(self._launching(hosts[path, place])))
+            _record(path, facts, kernel, self._launching(hosts[path, place]))
             for path, facts in sorted(self.files.items())
             for place, kernel in enumerate(facts.kernels)
         ]
 
-    def _launching(self, hosts: list[tuple[str, CudaHost]]) -> Iterator[tuple[str, CudaHost]]:
-        """Each host that launches; where none does, those who ask one of them for the kernel, or else itself."""
-        seen: set[tuple[str, str]] = set()
-        if all(not host.launches for _, host in hosts):
-            asking = [(path, other) for path, host in hosts for other in self._asking(path, host)]
-            hosts = asking or hosts
-        else:
-            hosts = [(path, host) for path, host in hosts if host.launches]
-        for path, host in hosts:
-            if (path, host.qualname) not in seen:
-                seen.add((path, host.qualname))
-                yield path, host
-
-    def _asking(self, path: str, host: CudaHost) -> list[CudaHost]:
-        """The launching functions that reach a host of their file, through others that do not launch."""
-        found: list[CudaHost] = []
-        pending, seen = {host.qualname}, set[str]()
-        while pending:
-            seen |= pending
-            callers = {
-                caller for other in self.files[path].hosts if other.qualname in pending for caller in other.callers
-            }
-            found += (other for other in self.files[path].hosts if other.qualname in callers and other.launches)
-            pending = callers - seen
-        return found
+    def _launching(self, hosts: list[tuple[str, CudaHost]]) -> list[tuple[str, CudaHost]]:
+        """The hosts that launch; where none does, their callers that do, who are handed the kernel; or else all."""
+        asking = [
+            (path, other)
+            for path, host in hosts
+            for other in self.files[path].hosts
+            if other.qualname in host.callers and other.launches
+        ]
+        chosen = [(path, host) for path, host in hosts if host.launches] or asking or hosts
+        return list({(path, host.qualname): (path, host) for path, host in chosen}.values())
 
     def _defined(self, name: str, path: str, visible: set[str]) -> list[Key]:
         """The kernels that a name means in a file; one that is only declared there is defined in another."""

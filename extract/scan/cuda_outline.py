@@ -13,6 +13,7 @@ from extract.scan.cuda_text import CudaText
 WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 POINTER = re.compile(r"\(\s*\*\s*(?P<name>\w+)\s*\)")
 ENDING = re.compile(r"[{};]")
+CONSTRUCTOR = re.compile(r"\)\s*(?:noexcept\s*)?:(?!:)")
 HEAD_LIMIT = 8192
 """Characters of the longest head that is read: a bound on broken text, four times what either framework holds."""
 MAX_SCOPES = 32
@@ -52,7 +53,7 @@ def read_outline(source: CudaText) -> Outline:
         head = code[begin : match.start()]
         if match[0] == "{":
             close = source.closing[match.start()]
-            if head.count("(") > head.count(")"):  # a default argument
+            if head.count("(") > head.count(")") or _is_member(head):
                 position = close + 1
                 continue
             kind, name = kind_of(head)
@@ -70,6 +71,11 @@ def read_outline(source: CudaText) -> Outline:
             outline.scopes.append((match.start(), around[-1] if around else ""))
         begin = position
     return outline
+
+
+def _is_member(head: str) -> bool:
+    """Whether a brace behind this head initialises a member of a constructor, whose body has a space before it."""
+    return (head[-1:].isalnum() or head[-1:] in "_>") and CONSTRUCTOR.search(head) is not None
 
 
 def _nest(around: list[str], name: str) -> str:
