@@ -1,0 +1,76 @@
+"""Python text with its strings and comments blanked out, offsets kept: what is left can be read with patterns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+NOISE = re.compile(
+    rb"#[^\n]*+"
+    rb'|"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|\Z)'
+    rb"|'''(?:[^'\\]++|\\.|'(?!''))*+(?:'''|\Z)"
+    rb'|"(?:[^"\\\n]++|\\.)*+"?'
+    rb"|'(?:[^'\\\n]++|\\.)*+'?",
+    re.DOTALL,
+)
+TAB_INDENT = re.compile(rb"^ *\t", re.MULTILINE)
+NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"()[]{}")
+HASH = ord("#")
+SHORT = 256
+BLANKS = [b" " * length for length in range(SHORT)]
+QUOTED = [b"", b'"', *(b'"' + b" " * length + b'"' for length in range(SHORT - 2))]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's `text` and, of the same length, its `code`: a string is a pair of quotes around blanks.
+
+    Both begin with a line break that the file lacks, so every line begins with one, and the breaks before an offset
+    count its line from 1. In `code` a line break inside a string or after a backslash is a blank.
+    """
+
+    text: bytes
+    code: bytes
+    is_whole: bool
+    """False where a string or a bracket never ends: the file is no Python."""
+
+    def line(self, offset: int) -> int:
+        return self.text.count(b"\n", 0, offset)
+
+
+def read_source(content: bytes) -> Source:
+    """Blank the noise of one file; any bytes will do."""
+    text = b"\n" + content.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\f" in text:
+        text = text.replace(b"\f", b"")
+    if TAB_INDENT.search(text):
+        text = text.expandtabs(8)  # as Python counts them
+    open_ended = False
+
+    def blank(found: re.Match[bytes]) -> bytes:
+        nonlocal open_ended
+        noise = found[0]
+        length = len(noise)
+        if noise[0] == HASH:
+            return b" " * length
+        if noise[-1] != noise[0] or length == 1:
+            open_ended = True
+        return QUOTED[length] if length < SHORT else b'"' + b" " * (length - 2) + b'"'
+
+    code = NOISE.sub(blank, text).replace(b"\\\n", b"  ")
+    return Source(text, code, is_whole=not open_ended and is_balanced(code))
+
+
+def is_balanced(code: bytes) -> bool:
+    """Whether each kind of bracket is closed as often as it is opened."""
+    brackets = code.translate(None, NOT_BRACKETS)
+    return all(brackets.count(pair[:1]) == brackets.count(pair[1:]) for pair in (b"()", b"[]", b"{}"))
+
+
+def depth_of(code: bytes) -> int:
+    """How many brackets a piece of code opens and does not close; negative where it closes more."""
+    brackets = code.translate(None, NOT_BRACKETS)
+    closed = brackets.count(b")") + brackets.count(b"]") + brackets.count(b"}")
+    return len(brackets) - 2 * closed

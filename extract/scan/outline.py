@@ -1,0 +1,118 @@
+"""The definitions of a Python file, nested as their indentation says, with the decorators above them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+from extract.scan.masking import Source, depth_of, is_balanced
+
+DEFINES = re.compile(
+    rb"\n( *+)(?:(?P<at>@)|(?P<head>(?:async\s+)?(?P<kind>def|class)\s+(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)))"
+)
+MAX_TRIES = 64
+"""Lines that may seem to end a definition and stand inside a bracket of it: none does in either framework."""
+
+Kind = Literal["def", "class"]
+
+
+@dataclass(slots=True)
+class Scope:
+    """A function or class. Offsets: `start` of its first decorator, `head` of its `def` or `class`, `end` past it."""
+
+    kind: Kind
+    name: str
+    qualname: str
+    indent: int
+    start: int
+    head: int
+    end: int
+    line: int
+    parent: Scope | None
+    decorators: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def is_inside_function(self) -> bool:
+        return self.parent is not None and (self.parent.kind == "def" or self.parent.is_inside_function)
+
+
+def read_outline(source: Source) -> list[Scope]:
+    """Every definition of a file, outer before inner."""
+    found: list[Scope] = []
+    open_scopes: list[Scope] = []
+    pending: list[re.Match[bytes]] = []
+    line, counted = 0, 0
+    for match in DEFINES.finditer(source.code):
+        if match["at"]:
+            pending.append(match)
+            continue
+        indent, head = len(match[1]), match.start("head")
+        line += source.text.count(b"\n", counted, head)
+        counted = head
+        decorators = list(_decorators(source.code, pending, indent, match.start()))
+        pending.clear()
+        while open_scopes and (open_scopes[-1].end <= head or open_scopes[-1].indent >= indent):
+            open_scopes.pop()
+        parent = open_scopes[-1] if open_scopes else None
+        name = _text(match["name"])
+        scope = Scope(
+            "class" if match["kind"] == b"class" else "def",
+            name,
+            f"{_prefix(parent)}{name}",
+            indent,
+            decorators[0][0] - 1 if decorators else head,
+            head,
+            _end(source.code, head, indent),
+            line,
+            parent,
+            decorators,
+        )
+        found.append(scope)
+        open_scopes.append(scope)
+    return found
+
+
+def _text(name: bytes) -> str:
+    return name.decode() if name.isascii() else unicodedata.normalize("NFKC", name.decode(errors="replace"))
+
+
+def _prefix(parent: Scope | None) -> str:
+    if parent is None:
+        return ""
+    return f"{parent.qualname}." if parent.kind == "class" else f"{parent.qualname}.<locals>."
+
+
+def _decorators(code: bytes, pending: list[re.Match[bytes]], indent: int, head: int) -> Iterator[tuple[int, int]]:
+    """Where the expressions of the decorators stand, without their `@`; a product over lines begins with one too."""
+    ends = [*(match.start() for match in pending[1:]), head]
+    for match, end in zip(pending, ends, strict=False):
+        start = match.end()
+        expression = code[start:end].rstrip()
+        if len(match[1]) == indent and is_balanced(expression):
+            yield start, start + len(expression)
+
+
+def _end(code: bytes, head: int, indent: int) -> int:
+    """Where the code of a definition ends: before the next line that stands no deeper and inside no bracket."""
+    pattern, start, depth = _outside(indent), head, 0
+    first: int | None = None
+    for _ in range(MAX_TRIES):
+        match = pattern.search(code, start)
+        stop = match.start() if match else len(code)
+        first = stop if first is None else first
+        depth += depth_of(code[start:stop])
+        if depth <= 0 or match is None:
+            break
+        start = match.end()
+    else:
+        stop = first if first is not None else len(code)
+    return head + len(code[head : stop if depth <= 0 else first].rstrip())
+
+
+@cache
+def _outside(indent: int) -> re.Pattern[bytes]:
+    return re.compile(rb"\n {0,%d}+(?=[^\s)\]}])" % indent)

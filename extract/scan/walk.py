@@ -1,0 +1,89 @@
+"""The files of a tree with what tells whether one changed; what cannot be read is reported, never waited for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from kmaint.records.kernel import Problem
+
+SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
+MAX_BYTES = 8 << 20
+"""A source file larger than this is data: the largest of both frameworks is under 1 MB."""
+
+
+class Stamp(NamedTuple):
+    """What changes with a file's content, short of reading it."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Listing(NamedTuple):
+    """Stamps of all files of a tree by relative path, in path order, and what could not be listed."""
+
+    stamps: dict[str, Stamp]
+    problems: list[Problem]
+
+
+def list_files(root: Path) -> Listing:
+    """Regular files, also those that a link from inside the tree reaches outside it; no folder is entered twice."""
+    found = Listing({}, [])
+    for relative, entry in _entries(os.fspath(root), "", found.problems):
+        try:
+            status = _status(root, entry)
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+            found.problems.append(_problem(relative, error))
+            continue
+        if status is not None:
+            found.stamps[relative] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    return found
+
+
+def _entries(folder: str, prefix: str, problems: list[Problem]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+    except OSError as error:
+        problems.append(_problem(prefix.rstrip("/") or ".", error))
+        return
+    if any(entry.name == "pyvenv.cfg" for entry in entries):
+        return
+    for entry in entries:
+        if not entry.is_dir(follow_symlinks=False):
+            yield prefix + entry.name, entry
+        elif not entry.name.startswith(".") and entry.name not in SKIPPED_FOLDERS:
+            yield from _entries(entry.path, f"{prefix}{entry.name}/", problems)
+
+
+def _status(root: Path, entry: os.DirEntry[str]) -> os.stat_result | None:
+    """None for what is no file of its own: a link to another file of the tree, or a folder, a pipe, a socket."""
+    if entry.is_symlink():
+        path = Path(entry.path)
+        if not stat.S_ISREG(path.stat().st_mode) or path.resolve(strict=True).is_relative_to(root):
+            return None
+        return path.stat()
+    return entry.stat() if entry.is_file() else None
+
+
+def read_file(root: Path, relative: str) -> bytes | Problem:
+    """A file's bytes, or why there are none; what was a file when listed may since be gone, larger, or a pipe."""
+    try:
+        descriptor = os.open(root / relative, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return Problem(path=relative, line=None, reason="no regular file, so not read")
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _problem(relative, error)
+    if len(content) > MAX_BYTES:
+        return Problem(path=relative, line=None, reason=f"larger than {MAX_BYTES >> 20} MB, so not read")
+    return content
+
+
+def _problem(path: str, error: Exception) -> Problem:
+    return Problem(path=path, line=None, reason=getattr(error, "strerror", None) or str(error))
