@@ -105,7 +105,7 @@ class _Walker:
 
     def _find(self, module: Module, name: str) -> Found | None:
         if statements := module.bindings.get(name):
-            return self._live_piece(module, name, statements)
+            return SHIMS.get(f"{module.name}.{name}") or self._live_piece(module, name, statements)
         if candidates := module.imports.get(name):
             return self._from_import(module, candidates)
         if name in module.local:
@@ -151,7 +151,7 @@ class _Walker:
     def _imported(self, one: Imported) -> Found | None:
         root = one.target.partition(".")[0]
         if one.target in REAL:
-            return KeptImport(one.target, REAL[one.target])
+            return _real(one.target)
         if root in KEPT_PACKAGES:
             return KeptImport(one.target if one.whole or "." in one.target else root, one.text)
         if root not in FRAMEWORKS and one.target not in SHIMS:
@@ -161,7 +161,7 @@ class _Walker:
     def _absolute(self, target: str, *, optional: bool = False) -> Found | None:
         """What a dotted name of the framework is, through the packages that hand it on."""
         if target in REAL:
-            return KeptImport(target, REAL[target])
+            return _real(target)
         if target in SHIMS:
             return SHIMS[target]
         owner, _, name = target.rpartition(".")
@@ -301,6 +301,12 @@ class _Walker:
 
     def _stub(self, symbol: str, reason: str) -> None:
         self.closure.stubs.setdefault(symbol, Stub(symbol=symbol, reason=reason))
+
+
+def _real(target: str) -> KeptImport:
+    """The import behind a name that a framework hands on, as whoever imports it directly has it."""
+    words = REAL[target].split()
+    return KeptImport(".".join(words[1::2][:2]) if words[0] == "from" else words[1], REAL[target])
 
 
 def _text(piece: Piece) -> str:

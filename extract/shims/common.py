@@ -32,6 +32,29 @@ parse = Version
 
 OTHERS = [
     source(
+        "msgspec",
+        "its records are plain dataclasses here: nothing is encoded in a harness",
+        """
+        class _Struct:
+            def __init_subclass__(cls, *, frozen: bool = False, kw_only: bool = False, **_options: object) -> None:
+                super().__init_subclass__()
+                for name, value in list(vars(cls).items()):
+                    if name in vars(cls).get("__annotations__", {}) and isinstance(value, (list, dict, set)):
+                        setattr(cls, name, dataclasses.field(default_factory=value.copy))
+                dataclasses.dataclass(frozen=frozen, kw_only=kw_only)(cls)
+
+
+        class msgspec:
+            Struct = _Struct
+            field = staticmethod(dataclasses.field)
+        """,
+    ),
+    source(
+        "regex",
+        "the patterns in launchers mean the same to the standard library's re",
+        "import re as regex",
+    ),
+    source(
         "packaging.version",
         "comparing release numbers needs no package: the leading whole numbers decide here",
         _VERSION,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 import types
@@ -10,7 +11,14 @@ import torch
 
 from extract.shims import PRELUDE, SHIMS, TORCH_SHIMS
 
-SCOPE = {"logging": logging, "re": re, "torch": torch, "types": types, "NamedTuple": NamedTuple}
+SCOPE = {
+    "dataclasses": dataclasses,
+    "logging": logging,
+    "re": re,
+    "torch": torch,
+    "types": types,
+    "NamedTuple": NamedTuple,
+}
 
 
 def run(source: str) -> dict[str, object]:
@@ -49,3 +57,15 @@ def test_release_numbers_compare_as_numbers() -> None:
 def test_answers_for_torch_touch_nothing_where_there_is_a_device(symbol: str) -> None:
     assert TORCH_SHIMS[symbol].source.startswith("if not torch.cuda.is_available():\n")
     compile(TORCH_SHIMS[symbol].source, symbol, "exec")
+
+
+def test_records_of_msgspec_are_dataclasses() -> None:
+    scope = run(SHIMS["msgspec"].source)
+    source = "class Route(msgspec.Struct, frozen=True, kw_only=True):\n    width: int\n    parts: list = []\n"
+    exec(source, scope)
+    route = scope["Route"]
+    assert callable(route)
+    first, second = route(width=4), route(width=4)
+    assert first == second and first.parts is not second.parts
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.width = 5
