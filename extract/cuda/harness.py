@@ -12,7 +12,7 @@ from extract.closure import Closure, StoppedError, close
 from extract.cuda import binding
 from extract.cuda.includes import Includes, include_closure
 from extract.cuda.jit_ops import JitOp
-from extract.cuda.ops import CudaOp, ops_of, read_ops
+from extract.cuda.ops import CudaOp, Sources, ops_of, read_ops
 from extract.cuda.torch_ops import TorchOp, target_version
 from extract.modules import Library
 from extract.placing import copy_runtime, replacing
@@ -77,7 +77,7 @@ def extract_cuda(
 ) -> Extraction:
     """Write the harness of the operator that launches a CUDA kernel; `launcher` chooses among several."""
     place = locate(tree)
-    found = ops_of(kernel, read_ops(place), place)
+    found = ops_of(kernel, read_ops(place), Sources(place))
     if not found:
         return _stopped(kernel, f"{kernel.name}: no operator of the tree launches it")
     chosen = next((op for op in found if launcher in (op.name, op.id)), None) if launcher else found[0]

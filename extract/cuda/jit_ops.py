@@ -66,7 +66,7 @@ def read(tree: SourceTree) -> Iterator[JitOp]:
 
 def _of_module(module: ast.Module, relative: str, jit: str, tree: SourceTree) -> Iterator[JitOp]:
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
-    loaders = {name: found for name, node in functions.items() if (found := _loader(node, jit, tree))}
+    loaders = {name: found for name in functions if (found := _loader(name, functions, jit, tree))}
     for name, node in functions.items():
         used = [loaders[one] for one in sorted(_reached(name, functions)) if one in loaders and one != name]
         if name in loaders or not used or name.startswith("_") or _decides(node):
@@ -101,18 +101,20 @@ def _reached(name: str, functions: dict[str, ast.FunctionDef]) -> set[str]:
     return reached
 
 
-def _loader(function: ast.FunctionDef, jit: str, tree: SourceTree) -> _Loader | None:
-    """What a function that calls `load_jit` builds; None where its files cannot be read off."""
-    for node in ast.walk(function):
+def _loader(name: str, functions: dict[str, ast.FunctionDef], jit: str, tree: SourceTree) -> _Loader | None:
+    """What a function that calls `load_jit` builds; None where its files cannot be read off.
+
+    The C++ class may be chosen by another function, so the words of those that it calls count too.
+    """
+    for node in ast.walk(functions[name]):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == LOADER:
             options = {keyword.arg: keyword.value for keyword in node.keywords}
-            names = [text for text in _strings(options.get("cuda_files")) if PurePosixPath(text).suffix]
-            files = tuple(path for name in names if (tree.root / (path := f"{jit}/csrc/{name}")).is_file())
-            words = {word for text in _strings(function) for word in WORD.findall(text)}
+            texts = [text for text in _strings(options.get("cuda_files")) if PurePosixPath(text).suffix]
+            files = tuple(path for text in texts if (tree.root / (path := f"{jit}/csrc/{text}")).is_file())
+            named = [functions[one] for one in (name, *_reached(name, functions))]
+            words = {word for one in named for text in _strings(one) for word in WORD.findall(text)}
             if files:
-                return _Loader(
-                    function.name, files, frozenset(words), tuple(_strings(options.get("extra_dependencies")))
-                )
+                return _Loader(name, files, frozenset(words), tuple(_strings(options.get("extra_dependencies"))))
     return None
 
 

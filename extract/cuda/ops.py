@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from extract.cuda import jit_ops, torch_ops
 from extract.cuda.includes import include_closure
 from extract.cuda.jit_ops import JitOp
@@ -21,29 +18,37 @@ def read_ops(tree: SourceTree) -> list[CudaOp]:
     return sorted([*torch_ops.read(tree), *jit_ops.read(tree)], key=lambda op: (op.path, op.name))
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The CUDA files of a tree as operators use them; each is read once."""
-
-    root: Path
-    known: dict[str, list[Definition]]
-
-    def definitions(self, path: str) -> list[Definition]:
-        if path not in self.known:
-            self.known[path] = definitions((self.root / path).read_text(errors="replace"))
-        return self.known[path]
-
-
-def ops_of(kernel: Kernel, ops: list[CudaOp], tree: SourceTree) -> list[CudaOp]:
+def ops_of(kernel: Kernel, ops: list[CudaOp], sources: Sources) -> list[CudaOp]:
     """The operators that launch a kernel, those of its own file first."""
-    sources = Sources(tree.root, {})
-    found = [op for op in ops if _launches(op, kernel, sources)]
+    found = [op for op in ops if kernel.path in sources.read_with(op) and sources.launches(op, kernel.name)]
     return sorted(found, key=lambda op: (op.path != kernel.path, op.path, op.name))
 
 
-def _launches(op: CudaOp, kernel: Kernel, sources: Sources) -> bool:
-    files = (op.path, *include_closure(sources.root, op.path, op.folders).files)
-    if kernel.path not in files:
-        return False
-    known = [one for path in files for one in sources.definitions(path)]
-    return not reaching(known, kernel.name).isdisjoint(op.symbols)
+class Sources:
+    """The CUDA files of a tree as operators use them; each is read once."""
+
+    def __init__(self, tree: SourceTree) -> None:
+        self.root = tree.root
+        self._definitions: dict[str, list[Definition]] = {}
+        self._files: dict[str, tuple[str, ...]] = {}
+        self._reaching: dict[tuple[str, str], set[str]] = {}
+
+    def read_with(self, op: CudaOp) -> tuple[str, ...]:
+        """The operator's file and all that it includes."""
+        if op.path not in self._files:
+            self._files[op.path] = (op.path, *include_closure(self.root, op.path, op.folders).files)
+        return self._files[op.path]
+
+    def launches(self, op: CudaOp, kernel: str) -> bool:
+        """Whether the operator's own function or class names the kernel, directly or through others."""
+        key = (op.path, kernel)
+        if key not in self._reaching:
+            known = [one for path in self.read_with(op) for one in self._read(path)]
+            # a host function may have its kernel's name: an overload of it, told apart by nothing but its arguments
+            self._reaching[key] = reaching(known, kernel) | {kernel}
+        return not self._reaching[key].isdisjoint(op.symbols)
+
+    def _read(self, path: str) -> list[Definition]:
+        if path not in self._definitions:
+            self._definitions[path] = definitions((self.root / path).read_text(errors="replace"))
+        return self._definitions[path]

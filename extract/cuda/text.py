@@ -15,6 +15,7 @@ OPEN_SCOPE = re.compile(r"\bnamespace\b[\s\w:]*$|\bextern\s*\"\"\s*$")
 ATTRIBUTES = ("__launch_bounds__", "__attribute__", "alignas", "decltype")
 ATTRIBUTE = re.compile(r"\b(?:alignas|__align__|__attribute__)\s*\([^()]*(?:\([^()]*\))*\)")
 CLASS = re.compile(r"\b(?:struct|class|union)\s+(?:(?:alignas|__align__)\s*\([^)]*\)\s*)?(\w+)")
+ALIAS = re.compile(r"\busing\s+(\w+)\s*=")
 HEAD_NAME = re.compile(r"([A-Za-z_]\w*|operator[^\s(]*)\s*\(")
 WORD = re.compile(r"[A-Za-z_]\w*")
 OTHER_PLATFORM = re.compile(r"^(?:\(?defined\)?[ (]*)?(?:USE_ROCM|__HIP_PLATFORM_AMD__|__HIPCC__|USE_MUSA)[ )]*$")
@@ -22,7 +23,7 @@ OTHER_PLATFORM = re.compile(r"^(?:\(?defined\)?[ (]*)?(?:USE_ROCM|__HIP_PLATFORM
 
 @dataclass(frozen=True)
 class Definition:
-    """A function, class or macro with the identifiers that its text names."""
+    """A function, class, alias or macro with the identifiers that its text names."""
 
     name: str
     words: frozenset[str]
@@ -70,7 +71,7 @@ def included(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def definitions(text: str) -> list[Definition]:
-    """Macros, then functions with bodies and classes, each of these in order of appearance."""
+    """Macros, then functions with bodies, classes and aliases, each of these in order of appearance."""
     plain = cuda_side(COMMENT_OR_STRING.sub(lambda m: '""' if m[0].startswith('"') else _blank(m[0]), text))
     macros = [Definition(found[1], frozenset(WORD.findall(found[2]))) for found in DEFINE.finditer(plain)]
     return macros + list(_bodies(DIRECTIVE.sub(lambda m: _blank(m[0]), plain)))
@@ -83,7 +84,9 @@ def _bodies(text: str) -> Iterator[Definition]:
             continue
         head = _without_template(text[start : found.start()])
         start = found.end()
-        if found[0] == "{" and not OPEN_SCOPE.search(head):
+        if found[0] == ";" and (named := ALIAS.search(head)):
+            yield Definition(named[1], frozenset(WORD.findall(head[named.end() :])))
+        elif found[0] == "{" and not OPEN_SCOPE.search(head):
             start = position = closing(text, found.start())
             if name := _defined_name(head):
                 words = frozenset(WORD.findall(head)) | frozenset(WORD.findall(text[found.start() : position]))

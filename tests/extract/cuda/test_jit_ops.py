@@ -8,10 +8,14 @@ SOURCE = """
 from sglang.kernels.jit.utils import load_jit
 
 def _module(dtype):
+    _choice()
     return load_jit("m", cuda_files=["elementwise/clamp_position.cuh"], cuda_wrappers=[("run", f"A<{dtype}>::run")])
 
 def _heavy():
     return load_jit("h", cuda_files=["missing.cuh", "elementwise/clamp_position.cuh"], extra_dependencies=["cutlass"])
+
+def _choice():
+    return "ChosenKernel"
 
 def _inner(x):
     return _module(x.dtype).run(x)
@@ -42,6 +46,7 @@ def test_operators_are_found_through_private_functions_and_tests_of_support_are_
     (sglang_cuda.root / MODULE).write_text(SOURCE)
     found = {op.name: op for op in jit_ops.read(sglang_cuda) if op.module == MODULE}
     assert {name: op.loaders for name, op in found.items()} == {"outer": ("_module",), "both": ("_heavy", "_module")}
+    assert "ChosenKernel" in found["outer"].symbols
     assert found["both"].needs == ("cutlass",)
     assert found["both"].files == ("sglang/kernels/jit/csrc/elementwise/clamp_position.cuh",)
 

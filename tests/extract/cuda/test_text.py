@@ -12,6 +12,7 @@ __global__ void __launch_bounds__(256) copy_kernel(int* out) { out[0] = W; }
 namespace vllm {
 struct __align__(16) Op { static constexpr auto kernel = copy_kernel<1>; static void run() { kernel; } };
 }
+template <int W> using Chosen = pick<W, vllm::Op>;
 void launch(int* out) { LAUNCH(4) }
 void outer(int* out) { /* other_kernel */ launch(out); }
 void apart() { const int table[] = {1, 2}; log("copy_kernel {"); }
@@ -46,14 +47,14 @@ def test_includes_are_those_of_the_cuda_compiler() -> None:
     assert list(included(text)) == [("a.h", False), ("b.h", True)]
 
 
-def test_definitions_name_macros_functions_and_classes_but_no_initialiser() -> None:
+def test_definitions_name_macros_functions_classes_and_aliases_but_no_initialiser() -> None:
     found = definitions(KERNELS)
-    assert [one.name for one in found] == ["LAUNCH", "copy_kernel", "Op", "launch", "outer", "apart"]
+    assert [one.name for one in found] == ["LAUNCH", "copy_kernel", "Op", "Chosen", "launch", "outer", "apart"]
 
 
 def test_who_reaches_a_kernel_goes_through_macros_and_not_through_comments_or_strings() -> None:
     found = definitions(KERNELS)
-    assert reaching(found, "copy_kernel") == {"LAUNCH", "Op", "launch", "outer"}
+    assert reaching(found, "copy_kernel") == {"LAUNCH", "Op", "Chosen", "launch", "outer"}
     assert reaching(found, "other_kernel") == set()
 
 
