@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from extract.calls.solve import dimension_names, solve
 from extract.derive import derive
 from extract.derived import Derived, NotDerivable, Subject
 from extract.direct import derive_direct
@@ -34,10 +36,10 @@ class Entry:
 def contract_for(subject: Subject, folder: Path, warm: Zygote, *, effort: Effort | None = None) -> Derived:
     """How to call the subject's entry; NotDerivable where that cannot be found out.
 
-    The catalogue knows best; else it is derived. `folder` holds the harness's code and runtime, to be tried in forks
-    of `warm`.
+    Calls that were seen come first, then the catalogue; else it is derived. `folder` holds the harness's code and
+    runtime, to be tried in forks of `warm`.
     """
-    if (known := written_down(subject)) is not None:
+    if (known := seen(subject) or written_down(subject)) is not None:
         return known
     prober, effort = WarmProber(warm, folder, subject.entry), effort or Effort()
     if subject.level == "kernel":
@@ -45,6 +47,22 @@ def contract_for(subject: Subject, folder: Path, warm: Zygote, *, effort: Effort
     else:
         found = derive(subject.source, subject.entry, subject.framework, prober, effort)
     return _weighed(found)
+
+
+def seen(subject: Subject) -> Derived | None:
+    """What the calls of the subject say, with the catalogue's reference; None without calls that a harness can make."""
+    definitions = ast.walk(ast.parse(subject.source)) if subject.calls else ()
+    for node in definitions:
+        if isinstance(node, ast.FunctionDef) and node.name == subject.entry:
+            names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            try:
+                contract = solve(subject.calls, names, names=dimension_names(node))
+            except NotDerivable:
+                return None
+            op = f"{subject.framework}.{subject.entry.lstrip('_')}"
+            plain = Derived(contract=contract, op=op, compute="kernel", reference=None)
+            return _weighed(replace(written_down(subject) or plain, contract=contract))
+    return None
 
 
 def written_down(subject: Subject) -> Derived | None:

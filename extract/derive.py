@@ -59,7 +59,7 @@ class Trials:
 
     @property
     def exhausted(self) -> bool:
-        return self._count >= self._effort.trials or time.monotonic() > self._deadline
+        return self._count >= self._effort.guesses or time.monotonic() > self._deadline
 
     def run(self, guess: Guess) -> Seen:
         """The guess on both sets of sizes."""

@@ -142,9 +142,15 @@ def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]
 
 
 def described(raised: BaseException) -> tuple[str, int]:
-    """The innermost error in one line, and its line of kernel.py: the interpreter wraps what it runs."""
-    while raised.__cause__ is not None:
-        raised = raised.__cause__
-    frames = [frame for frame in traceback.extract_tb(raised.__traceback__) if frame.filename.endswith("kernel.py")]
-    text = (str(raised).splitlines() or [""])[0]
-    return f"{type(raised).__name__}: {text}", (frames[-1].lineno or 0) if frames else 0
+    """The innermost error in one line, and the innermost line of kernel.py: the interpreter wraps what it runs."""
+    chain = [raised]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    lines = (
+        frame.lineno or 0
+        for one in reversed(chain)
+        for frame in reversed(traceback.extract_tb(one.__traceback__))
+        if frame.filename.endswith("kernel.py")
+    )
+    text = (str(chain[-1]).splitlines() or [""])[0]
+    return f"{type(chain[-1]).__name__}: {text}", next(lines, 0)

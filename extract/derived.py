@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kmaint.records.call import Call
 from kmaint.records.harness import Compute, Level
 from kmaint.records.workload import Contract
 
@@ -33,3 +34,5 @@ class Subject:
     level: Level = "launcher"
     sites: tuple[str, ...] = ()
     """Texts of the tree's functions that launch the kernel: what a contract at its own level is read from."""
+    calls: tuple[Call, ...] = ()
+    """How the entry was seen to be called."""

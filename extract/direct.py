@@ -18,7 +18,7 @@ from extract.derive_guess import class_of
 from extract.derived import Derived, NotDerivable, Subject
 from extract.direct_draft import Draft, Pointer, evaluated, first_draft, names, virtual_strides, with_axis
 from extract.direct_fit import SETS, Term, fitted
-from extract.direct_prober import Answer, Effort, Prober, Request
+from extract.direct_prober import ALL, FIRST_ONLY, Answer, Effort, Prober, Request
 from extract.direct_read import KernelText, read_kernel
 from extract.direct_site import Site, read_sites
 from extract.models import model_workloads
@@ -47,7 +47,7 @@ class _Search:
     def exhausted(self) -> bool:
         return self.trials >= self.effort.trials or time.monotonic() - self.started > self.effort.seconds
 
-    def ask(self, requests: list[Request], *, beyond: int = -1) -> list[Answer]:
+    def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]:
         """Answers in order; with `beyond` only up to the first that succeeds, see direct_probe.answers."""
         answers = self.prober.ask([{**one, "limit_s": self.effort.trial_s} for one in requests], beyond=beyond)
         self.trials += len(answers)
@@ -64,7 +64,7 @@ class _Search:
 
     def virtual(self, draft: Draft, which: int) -> Request:
         """The draft on virtual memory, on one set of axes; HarnessError where its expressions cannot be had."""
-        strides = virtual_strides(draft, wide={n for n, one in self.text.parameters.items() if one.constexpr})
+        strides = virtual_strides(draft, narrow={n for n, one in self.text.parameters.items() if one.constexpr})
         values: dict[str, Json] = {
             name: evaluated(draft, value, which) for name, value in draft.scalars.items() if value != {"default": True}
         }
@@ -99,8 +99,8 @@ def derive_direct(subject: Subject, prober: Prober, effort: Effort) -> Derived:
     own = [name for name in text.parameters if name in search.taken]
     pointers = [name for name, one in text.parameters.items() if one.pointer]
     known = read_sites(subject.sites, subject.kernel, list(text.parameters), pointers)
-    draft, first = _running(search, [first_draft(text, own, site) for site in [*known[:2], Site()]])
-    contract = _verified(search, draft, first)
+    draft, answers = _running(search, [first_draft(text, own, site) for site in [*known[:2], Site()]])
+    contract = _verified(search, draft, answers)
     contract = replace(contract, workloads=tuple(model_workloads(contract)))
     op = f"{subject.framework}.{subject.kernel.strip('_')}"
     return Derived(contract=contract, op=op, compute="kernel", reference=None)
@@ -111,21 +111,28 @@ def _entry_parameters(source: str, entry: str) -> frozenset[str]:
     return frozenset(one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
 
 
-def _running(search: _Search, drafts: Sequence[Draft]) -> tuple[Draft, Answer]:
-    """The first draft that comes through on virtual memory, corrected step by step where none does as it stands."""
-    possible = [(draft, request) for draft in drafts if (request := _request(search, draft)) is not None]
-    answers = search.ask([request for _, request in possible])
-    tried = list(zip([draft for draft, _ in possible], answers, strict=True))
-    for draft, answer in tried:
-        if _through(answer):
-            return draft, answer
+def _running(search: _Search, drafts: Sequence[Draft]) -> tuple[Draft, list[Answer]]:
+    """The first draft that comes through on virtual memory, with its answers on every set of axes; corrected step by
+    step where none does as it stands."""
+    tried: list[tuple[Draft, Answer]] = []
+    for draft in drafts:
+        answers = search.ask(_requests(search, draft), beyond=FIRST_ONLY)
+        if answers and _through(answers[0]):
+            return draft, answers
+        tried += [(draft, answer) for answer in answers[:1]]
     problem = NotDerivable("no grid and sizes to try")
     for draft, answer in sorted(tried, key=lambda one: _merit(one[1]), reverse=True)[:2]:
         try:
-            return _corrected(search, draft, answer)
+            better, first = _corrected(search, draft, answer)
         except NotDerivable as error:
             problem = error
+            continue
+        return better, [first, *search.ask(_requests(search, better)[1:])]
     raise problem
+
+
+def _requests(search: _Search, draft: Draft) -> list[Request]:
+    return [request for which in range(SETS) if (request := _request(search, draft, which)) is not None]
 
 
 def _request(search: _Search, draft: Draft, which: int = 0) -> Request | None:
@@ -158,7 +165,7 @@ def _corrected(search: _Search, draft: Draft, answer: Answer) -> tuple[Draft, An
             if search.exhausted:
                 raise NotDerivable(_reason(search, answer))
             batch, changes = changes[:BATCH], changes[BATCH:]
-            beyond = answer["accesses"] if answer["error"] else -1
+            beyond = answer["accesses"] if answer["error"] else ALL
             answers = search.ask([request for _, request in batch], beyond=beyond)
             for (changed, _), other in zip(batch, answers, strict=False):
                 if _through(other) or _merit(other) > _merit(answer):
@@ -238,7 +245,7 @@ def _other_values(text: KernelText, draft: Draft, name: str) -> Iterator[Draft]:
 def _other_contents(draft: Draft, name: str) -> Iterator[Draft]:
     pointer = draft.pointers[name]
     axis = pointer.bound or f"max_{name.lower()}"
-    axes = {axis: (6, 9, 7), **draft.axes}
+    axes = {axis: (3, 5, 7), **draft.axes}
     if pointer.content in ("index", "lengths", "arange", "ones"):
         for content in ("index", "lengths", "arange"):
             if content != pointer.content:
@@ -254,24 +261,62 @@ def _other_contents(draft: Draft, name: str) -> Iterator[Draft]:
             )
 
 
-def _verified(search: _Search, draft: Draft, first: Answer) -> Contract:
+def _verified(search: _Search, draft: Draft, answers: list[Answer]) -> Contract:
     """The widest contract that holds: all axes free, or moving together, or each at one size."""
-    reason = ""
-    requests = [request for which in range(1, SETS) if (request := _request(search, draft, which)) is not None]
-    answers = [first, *search.ask(requests)]
     if len(answers) == SETS and all(_through(answer) for answer in answers):
         contract = _contract(search, draft, answers)
         if contract is not None:
-            reason, seen = _failure(search, contract, draft, (0, 1))
-            if not reason:
-                return _finished(search, contract, draft, seen)
+            holds = search.ask(list(_trials(search, contract, draft)))
+            if not _failure(holds[:2]):
+                return _finished(contract, draft, holds)
     fixed = _fixed(draft)
-    contract = _contract(search, fixed, [first] * SETS)
+    contract = _contract(search, fixed, answers[:1] * SETS)
     assert contract is not None
-    contract, reason, seen = _settled(search, contract, fixed)
-    if reason:
+    holds = search.ask(list(_trials(search, contract, fixed)))
+    if (outside := holds[0]["outside"]) and all(low >= 0 for low, _ in outside.values()):
+        contract = _grown(contract, outside)
+        holds = search.ask(list(_trials(search, contract, fixed)))
+    if reason := _failure(holds[:1]):
         raise NotDerivable(reason)
-    return _finished(search, contract, fixed, seen)
+    return _finished(contract, fixed, holds)
+
+
+def _trials(search: _Search, contract: Contract, draft: Draft) -> Iterator[Request]:
+    """Both sets of axes, each half of them with the other's half, other values, and other dtypes: see _finished."""
+    first, second = _case_axes(contract, draft, 0), _case_axes(contract, draft, 1)
+    yield search.real(contract, first)
+    if not _free(contract):
+        yield search.real(contract, first, seed=2)
+        yield from (search.real(contract, {**first, "DT": one}) for one in _other_dtypes(contract, draft))
+        return
+    yield search.real(contract, second)
+    for half in _halves(contract, first, second):
+        yield search.real(contract, half)
+    yield search.real(contract, first, seed=2)
+    yield from (search.real(contract, {**first, "DT": one}) for one in _other_dtypes(contract, draft))
+
+
+def _other_dtypes(contract: Contract, draft: Draft) -> list[str]:
+    varied = any(axis.name == "DT" for axis in contract.axes)
+    return [dtype for dtype in DTYPES if varied and dtype != draft.dtype]
+
+
+def _halves(contract: Contract, first: dict[str, Binding], second: dict[str, Binding]) -> list[dict[str, Binding]]:
+    free = _free(contract)
+    return [{**first, **{axis.name: second[axis.name] for axis in free[at::2]}} for at in (0, 1)]
+
+
+def _free(contract: Contract) -> list[Axis]:
+    return [axis for axis in contract.axes if axis.name != "DT" and len(axis.choices) > 1]
+
+
+def _grown(contract: Contract, outside: Mapping[str, Sequence[int]]) -> Contract:
+    """Flat tensors as large as what was reached for."""
+    arguments = tuple(
+        replace(one, shape=(str(outside[one.name][1] + 1),)) if one.name in outside else one
+        for one in contract.arguments
+    )
+    return replace(contract, arguments=arguments)
 
 
 def _fixed(draft: Draft) -> Draft:
@@ -367,94 +412,59 @@ def _product(sizes: Sequence[str]) -> str:
     return " * ".join(size if size.isidentifier() or size.isdigit() else f"({size})" for size in kept)
 
 
-def _failure(search: _Search, contract: Contract, draft: Draft, sets: Sequence[int]) -> tuple[str, list[Answer]]:
-    """Why the contract does not hold on these sets of axes, or the answers on which it does."""
-    answers = search.ask([search.real(contract, _case_axes(contract, draft, which)) for which in sets])
+def _failure(answers: Sequence[Answer]) -> str:
+    """Why the contract does not hold, empty where it does."""
     for answer in answers:
         if answer["error"]:
-            return f"{answer['error']} (kernel.py line {answer['line']})", answers
+            return f"{answer['error']} (kernel.py line {answer['line']})"
         if answer["outside"]:
-            return f"{min(answer['outside'])}: accessed outside its shape", [answer]
+            return f"{min(answer['outside'])}: accessed outside its shape"
         if not answer["outputs"]:
-            return "it writes nothing", answers
-    return "", answers
+            return "it writes nothing"
+    return ""
 
 
-def _case_axes(contract: Contract, draft: Draft, which: int, *, dtype: str = "") -> dict[str, Binding]:
+def _case_axes(contract: Contract, draft: Draft, which: int) -> dict[str, Binding]:
     bound = draft.bound(which)
     axes: dict[str, Binding] = {axis.name: bound[axis.name] for axis in contract.axes if axis.name != "DT"}
-    return {**axes, "DT": dtype or draft.dtype} if any(axis.name == "DT" for axis in contract.axes) else axes
+    return {**axes, "DT": draft.dtype} if any(axis.name == "DT" for axis in contract.axes) else axes
 
 
-def _settled(search: _Search, contract: Contract, draft: Draft) -> tuple[Contract, str, list[Answer]]:
-    """The contract at one set of axes, tensors made as large as the real run asks for."""
-    reason, answers = _failure(search, contract, draft, (0,))
-    for _ in range(2):
-        outside = answers[0]["outside"] if reason and answers else {}
-        if not outside or any(low < 0 for low, _ in outside.values()):
-            break
-        arguments = tuple(
-            replace(one, shape=(str(outside[one.name][1] + 1),)) if one.name in outside else one
-            for one in contract.arguments
-        )
-        contract = replace(contract, arguments=arguments)
-        reason, answers = _failure(search, contract, draft, (0,))
-    return contract, reason, answers
-
-
-def _finished(search: _Search, contract: Contract, draft: Draft, answers: list[Answer]) -> Contract:
-    """The contract with what the verified runs add: outputs, dtypes, axes that move together; NotDerivable where the
-    results do not follow from what was given."""
-    first = answers[0]
-    contract = _with_outputs(contract, first)
-    axes = _case_axes(contract, draft, 0)
-    again, *others = search.ask([search.real(contract, axes, seed=seed) for seed in (1, 2)])
-    if again["error"] or again["outside"]:
-        raise NotDerivable(again["error"] or f"{min(again['outside'])}: accessed outside its shape")
+def _finished(contract: Contract, draft: Draft, holds: list[Answer]) -> Contract:
+    """The contract with what the answers to _trials add: outputs, dtypes, and whether its axes move together;
+    NotDerivable where the results do not follow from what was given."""
+    if _free(contract):
+        first, second, *halves, other = holds[:5]
+    else:
+        first, second, halves, other = holds[0], holds[0], [], holds[1]
     random = {one.name for one in contract.arguments if one.values in RANDOM}
-    if all(one["digest"] == again["digest"] for one in others) and random & set(first["loaded"]):
+    if other["digest"] == first["digest"] and random & set(first["loaded"]):
         raise NotDerivable("the results are the same whatever the inputs")
-    contract = _with_dtypes(search, contract, draft)
-    return _mixed(search, contract, draft)
-
-
-def _with_outputs(contract: Contract, answer: Answer) -> Contract:
-    """Tensors of which every element was written and none read before start out as NaN."""
-    filled = set(answer["filled"])
-    arguments = tuple(
-        replace(one, values="output", bound="") if one.name in filled and one.values == "normal" else one
-        for one in contract.arguments
+    arguments = tuple(_as_output(one, first, second) for one in contract.arguments)
+    runs = {draft.dtype} | {
+        dtype
+        for dtype, answer in zip(_other_dtypes(contract, draft), holds[5 if _free(contract) else 2 :], strict=True)
+        if not _failure([answer])
+    }
+    axes = tuple(
+        replace(axis, choices=tuple(one for one in DTYPES if one in runs)) if axis.name == "DT" else axis
+        for axis in contract.axes
     )
-    return replace(contract, arguments=arguments)
+    contract = replace(contract, arguments=arguments, axes=axes)
+    return _together(contract, draft) if _failure(halves) else contract
 
 
-def _with_dtypes(search: _Search, contract: Contract, draft: Draft) -> Contract:
-    if all(axis.name != "DT" for axis in contract.axes):
-        return contract
-    others = [dtype for dtype in DTYPES if dtype != draft.dtype]
-    answers = search.ask([search.real(contract, _case_axes(contract, draft, 0, dtype=dtype)) for dtype in others])
-    clean = {dtype for dtype, answer in zip(others, answers, strict=True) if _clean(answer)} | {draft.dtype}
-    runs = [dtype for dtype in DTYPES if dtype in clean]
-    axes = tuple(replace(axis, choices=tuple(runs)) if axis.name == "DT" else axis for axis in contract.axes)
-    return replace(contract, axes=axes)
+def _as_output(argument: Argument, *answers: Answer) -> Argument:
+    """A tensor of which every element was written and none read before starts out as NaN."""
+    filled = all(argument.name in answer["filled"] for answer in answers)
+    return replace(argument, values="output", bound="") if filled and argument.values == "normal" else argument
 
 
-def _clean(answer: Answer) -> bool:
-    return not answer["error"] and not answer["outside"] and bool(answer["outputs"])
-
-
-def _mixed(search: _Search, contract: Contract, draft: Draft) -> Contract:
-    """Where sizes of one set do not go with those of another, a constraint that keeps them together."""
-    free = [axis for axis in contract.axes if axis.name != "DT" and len(axis.choices) > 1]
-    if len(free) < 2:
-        return contract
-    first, second = _case_axes(contract, draft, 0), _case_axes(contract, draft, 1)
-    halves = [
-        {**first, **{axis.name: other[axis.name] for axis in free[at::2]}} for at, other in ((0, second), (1, second))
-    ]
-    if all(_clean(answer) for answer in search.ask([search.real(contract, case) for case in halves])):
-        return contract
-    together = " or ".join(
-        "(" + " and ".join(f"{axis.name} == {bound[axis.name]}" for axis in free) + ")" for bound in (first, second)
+def _together(contract: Contract, draft: Draft) -> Contract:
+    """The contract with a constraint that keeps the sizes of one set from those of the other."""
+    free = _free(contract)
+    sets = " or ".join(
+        "(" + " and ".join(f"{axis.name} == {bound[axis.name]}" for axis in free) + ")"
+        for bound in (_case_axes(contract, draft, 0), _case_axes(contract, draft, 1))
     )
-    return replace(contract, constraints=(*contract.constraints, together))
+    return replace(contract, constraints=(*contract.constraints, sets))

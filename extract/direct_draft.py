@@ -15,14 +15,14 @@ from kmaint.expression import evaluate
 from kmaint.records.workload import Binding, Json
 
 SIZES: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "tokens": ((5, 7, 4), (4, 9, 6), (6, 10, 3), (3, 8, 5)),
-    "heads": ((4, 2, 6), (2, 6, 4)),
-    "head_dim": ((32, 16, 64), (16, 64, 32)),
+    "tokens": ((3, 5, 4), (4, 2, 5), (2, 6, 3), (5, 3, 2)),
+    "heads": ((4, 2, 6), (2, 4, 6)),
+    "head_dim": ((32, 16, 64), (16, 32, 64)),
     "topk": ((2, 3, 4),),
-    "experts": ((4, 8, 6), (6, 9, 5)),
+    "experts": ((4, 8, 6), (6, 4, 5)),
     "group": ((16, 32, 64), (32, 16, 64)),
-    "slots": ((23, 37, 29), (41, 53, 47)),
-    "width": ((48, 80, 112), (96, 112, 160), (80, 160, 48)),
+    "slots": ((7, 11, 9), (9, 13, 11)),
+    "width": ((48, 80, 112), (96, 112, 80), (80, 48, 96)),
 }
 POWERS: dict[str, tuple[tuple[int, int, int], ...]] = {
     **SIZES,
@@ -30,11 +30,10 @@ POWERS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "heads": ((4, 2, 8), (2, 4, 1)),
     "topk": ((2, 4, 1),),
     "experts": ((4, 8, 16),),
-    "slots": ((32, 64, 16), (64, 16, 32)),
+    "slots": ((8, 16, 4), (16, 8, 32)),
     "width": ((64, 128, 256), (128, 256, 64), (256, 64, 128)),
 }
-HELD = ("slots", "tokens")
-INDEX_SIZES = ((6, 9, 7), (5, 8, 11), (7, 10, 6))
+INDEX_SIZES = ((3, 5, 7), (5, 4, 6), (4, 7, 5))
 RESERVED = frozenset(
     {
         *("seed", "values", "layout", "within", "pair", "case", "cases", "axes", "more", "st", "given", "example"),
@@ -45,7 +44,7 @@ RESERVED = frozenset(
 )
 FLOATS = re.compile(r"eps|scale|scaling|alpha|beta|theta|limit|cap$|temperature|factor|threshold|prob|coef|slope|gamma")
 FLAGS = re.compile(r"^(is|has|use|enable|with|do|need|needs|apply|store|return|save|write|skip|add|launch|no|not)_")
-UNIT_BITS, ADDRESS_BITS, MOST_DIGIT_BITS = 18, 48, 8
+UNIT_BITS, NARROW_UNIT_BITS, ADDRESS_BITS, MOST_DIGIT_BITS = 18, 14, 48, 8
 
 
 @dataclass(frozen=True)
@@ -291,9 +290,9 @@ def _strides(text: KernelText, draft: Draft, strides: set[str], site: Site) -> d
     return found
 
 
-def virtual_strides(draft: Draft, wide: Collection[str]) -> dict[str, int]:
-    """A value for every stride, a power of two above all offsets along inner dimensions; those named `wide` do not fit
-    in 32 bits, so that no product with them does."""
+def virtual_strides(draft: Draft, narrow: Collection[str]) -> dict[str, int]:
+    """A value for every stride, a power of two above all offsets along inner dimensions; where one is `narrow`, all are
+    so small that products with them fit in 32 bits."""
     level: dict[str, int] = {}
     for _ in range(4):
         for those in draft.strides.values():
@@ -301,8 +300,8 @@ def virtual_strides(draft: Draft, wide: Collection[str]) -> dict[str, int]:
             for name in reversed(those):
                 level[name] = above = max(level.get(name, 0), above + 1)
     deepest = max(level.values(), default=0) + 1
-    unit = 31 if set(wide) & set(level) else UNIT_BITS
-    bits = min(MOST_DIGIT_BITS, (ADDRESS_BITS - unit) // deepest)
+    unit, most = (NARROW_UNIT_BITS, 30) if set(narrow) & set(level) else (UNIT_BITS, ADDRESS_BITS)
+    bits = min(MOST_DIGIT_BITS, (most - unit) // deepest)
     return {name: 1 << (unit + bits * one) for name, one in level.items()}
 
 

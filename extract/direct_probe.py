@@ -38,6 +38,8 @@ derive_probe = _sibling("derive_probe")
 
 Json = dict[str, Any]
 
+ALL, FIRST = -1, -2
+
 SPACE_BITS = 52
 """Address bits of one virtual tensor: 2^52 bytes each, 4,000 tensors."""
 
@@ -233,13 +235,16 @@ def load_entry(folder: Path, entry: str) -> Callable[..., Any]:
 def answers(entry: str, requests: list[Json], beyond: int) -> list[Json]:
     """One answer for each request about the entry of the working folder's kernel.py, up to the first that succeeds.
 
-    With `beyond` at -1 all are answered; else one succeeds that ends without an error or makes more accesses than that.
+    With `beyond` at ALL all are answered, at FIRST all or, where the first does not end well, that alone; else one
+    succeeds that ends without an error or makes more accesses than that.
     """
     torch.cuda.device = lambda _device: contextlib.nullcontext()  # launchers enter it; here there is no device
     torch.cuda.get_device_capability = lambda _device=None: (9, 0)
     function, given = load_entry(Path.cwd(), entry), []
     for request in requests:
         given.append(probe(function, request))
+        if beyond == FIRST and given[0]["error"]:
+            break
         if beyond >= 0 and (not given[-1]["error"] or given[-1]["accesses"] > beyond):
             break
     return given

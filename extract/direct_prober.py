@@ -13,27 +13,34 @@ Answer = dict[str, Any]
 """See direct_probe.probe for what both hold."""
 
 PROGRAM = Path(__file__).parent / "direct_probe.py"
+ALL, FIRST_ONLY = -1, -2
+"""Special values of `beyond`: see direct_probe.answers."""
+
 GRACE_S = 10.0
 """What a fork gets beyond its trial's own limit, to import kernel.py and to answer."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What a derivation may cost: trials and seconds altogether, and CPU seconds for one trial."""
+    """What a derivation may cost: trials and seconds altogether, and CPU seconds for one trial.
+
+    `guesses` are trials of a launcher, whose search is blinder than that of a kernel and ends sooner or not at all.
+    """
 
     trials: int = 160
+    guesses: int = 160
     seconds: float = 60.0
     trial_s: float = 8.0
 
 
-QUICK = Effort(trials=60, seconds=8.0, trial_s=2.0)
+QUICK = Effort(trials=60, guesses=18, seconds=6.0, trial_s=2.0)
 """For every kernel of a tree in one go."""
 
 
 class Prober(Protocol):
     """Runs the entry in a process that may crash; `beyond` as direct_probe.answers has it."""
 
-    def ask(self, requests: list[Request], *, beyond: int = -1) -> list[Answer]: ...
+    def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]: ...
 
 
 class WarmProber:
@@ -42,7 +49,7 @@ class WarmProber:
     def __init__(self, warm: Zygote, folder: Path, entry: str) -> None:
         self._warm, self._folder, self._entry, self.count = warm, folder, entry, 0
 
-    def ask(self, requests: list[Request], *, beyond: int = -1) -> list[Answer]:
+    def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]:
         """The answers of direct_probe.answers; where the fork ended first, those of one fork for each request."""
         self.count += len(requests)
         said = self._warm.ask(
@@ -69,6 +76,8 @@ NOTHING: dict[str, Any] = {
     "extents": {},
     "outside": {},
     "outputs": False,
+    "overrun": False,
+    "returned": [],
     "stored": [],
     "loaded": [],
     "filled": [],

@@ -275,6 +275,8 @@ class _Body:
         joined = NOTHING
         for one in flows:
             joined = joined.joined(one)
+        if last == "cdiv":
+            self._whole(joined.loaded)
         if last in TILES:
             for name in joined.parameters:
                 self.parameters[name].tile = self.parameters[name].tile or last == "arange" or last in ("zeros", "full")
@@ -325,7 +327,8 @@ class _Body:
         seen = NOTHING
         for one, value in flows.items():
             self._as_callee(callee[one], value, given[one], flows)
-            seen = seen.joined(value)
+            pointers = {value.base} if callee[one].pointer else set()
+            seen = seen.joined(Flow(value.parameters - pointers, value.base, value.loaded))
         through = self.reader.returned.get(name, NOTHING)
         loaded = {flows[one].base for one in through.loaded if one in flows and flows[one].base in self.parameters}
         base = flows[through.base].base if through.base in flows else ""

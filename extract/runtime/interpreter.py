@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
+from typing import Any
 
 
 @functools.cache
@@ -16,6 +18,7 @@ def mend() -> None:
         _mend_dot()
         _mend_constants()
         _mend_autotuning()
+        _mend_libdevice()
 
 
 def _mend_dot() -> None:
@@ -66,3 +69,72 @@ def _mend_autotuning() -> None:
         return [0.0, 0.0, 0.0]
 
     Autotuner.prune_configs, Autotuner._bench = first_only, untimed  # noqa: SLF001 - no public hook
+
+
+def _mend_libdevice() -> None:
+    """Compute what CUDA's libdevice would, to the rounding of numpy: the interpreter has no such functions at all."""
+    import importlib
+    import math
+
+    import numpy as np
+
+    unary: dict[str, Callable[..., Any]] = {
+        **{name: getattr(np, name) for name in ("tanh", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p")},
+        **{name: getattr(np, name) for name in ("sqrt", "floor", "ceil", "trunc", "rint", "sin", "cos", "tan", "sinh")},
+        **{name: getattr(np, name) for name in ("cosh", "cbrt", "abs")},
+        "asin": np.arcsin,
+        "acos": np.arccos,
+        "atan": np.arctan,
+        "fast_expf": np.exp,
+        "fast_logf": np.log,
+        "fast_log2f": np.log2,
+        "fast_sinf": np.sin,
+        "fast_cosf": np.cos,
+        "fast_tanhf": np.tanh,
+        "nearbyint": np.rint,
+        "sqrt_rn": np.sqrt,
+        "rcp_rn": np.reciprocal,
+        "rsqrt": lambda x: 1 / np.sqrt(x),
+        "isnan": np.isnan,
+        "erf": np.vectorize(math.erf, otypes=[np.float64]),
+        "round": lambda x: np.trunc(x + np.copysign(0.5, x)),  # halves away from zero
+    }
+    binary: dict[str, Callable[..., Any]] = {
+        "div_rn": np.divide,
+        "fast_dividef": np.divide,
+        "mul_rn": np.multiply,
+        "add_rn": np.add,
+        "fmod": np.fmod,
+        "sub_rn": np.subtract,
+        "pow": np.power,
+        "fast_powf": np.power,
+        "copysign": np.copysign,
+        "atan2": np.arctan2,
+    }
+    for name in ("triton.language.extra.libdevice", "triton.language.extra.cuda.libdevice"):
+        module = importlib.import_module(name)
+        for known, function in {**unary, **binary}.items():
+            if hasattr(module, known):
+                setattr(module, known, _elementwise(function, whole=known == "isnan"))
+
+
+def _elementwise(function: Callable[..., Any], *, whole: bool) -> Callable[..., Any]:
+    """A numpy function for tensors of the interpreter; `whole` where the result is a number of 32 bits, not a float."""
+    import numpy as np
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    def computed(*given: Any, **_options: object) -> Any:
+        semantic = interpreter.interpreter_semantic
+        tensors = [semantic.to_tensor(one) for one in given]
+        for one in tensors[1:]:
+            tensors[0], _ = semantic.broadcast_impl_value(tensors[0], one)
+        tensors[1:] = [semantic.broadcast_impl_value(one, tensors[0])[0] for one in tensors[1:]]
+        with np.errstate(all="ignore"):
+            found = np.asarray(function(*(one.handle.data for one in tensors)))
+        scalar = tl.int32 if whole else tensors[0].dtype
+        data = found.astype(np.int32 if whole else tensors[0].handle.data.dtype)
+        shape = [int(size) for size in tensors[0].shape]
+        return tl.tensor(interpreter.TensorHandle(data, scalar), tl.block_type(scalar, shape) if shape else scalar)
+
+    return computed
