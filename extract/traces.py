@@ -10,9 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from kmaint.errors import UsageError
 
@@ -87,16 +86,22 @@ def _reader(path: Path) -> Callable[[Path], Iterator[Row]]:
 def _read_chrome(path: Path) -> Iterator[Row]:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as stream:
+    with _opened(path, packed=packed) as stream:
         try:
-            for event in _events(TextIOWrapper(cast(IO[bytes], stream), encoding="utf-8", errors="replace"), path):
+            for event in _events(stream, path):
                 if event.get("ph") == "X" and event.get("cat") in GPU_CATEGORIES:
                     yield str(event.get("name", "")), float(event.get("dur", 0)), 1
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UsageError(f"{path}: ends before its data does: {error}", "copy it again, whole") from error
 
 
-def _events(stream: TextIOWrapper, path: Path) -> Iterator[dict[str, Any]]:
+def _opened(path: Path, *, packed: bool) -> IO[str]:
+    if packed:
+        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+    return path.open(encoding="utf-8", errors="replace")
+
+
+def _events(stream: IO[str], path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a trace's event list, one at a time."""
     decoder, text = json.JSONDecoder(), stream.read(CHUNK)
     start = BARE_LIST.match(text)

@@ -90,7 +90,7 @@ def _scan_table(found: Scan, *, narrow: bool = False) -> tuple[list[str], list[l
         "callers": lambda kernel: str(len(callers_of(kernel)) or ""),
         "tests": lambda kernel: str(len(kernel.tests) or ""),
         "benchmarks": lambda kernel: str(len(kernel.benchmarks) or ""),
-        "changed": lambda kernel: kernel.history.changed[:10] if kernel.history else "",
+        "changed": lambda kernel: kernel.history.changed if kernel.history else "",
         "signals": lambda kernel: ", ".join(s.key for s in signals_of(kernel, found) if s is not CALLED),
         "launched by": lambda kernel: ", ".join(host.qualname for host in kernel.launchers),
         "decorators": lambda kernel: _decorators(kernel.decorators),

@@ -89,7 +89,7 @@ def _walk(root: Path, paths: list[str], ends: frozenset[str], progress: Progress
                 date = ""
             if time.monotonic() - shown > PROGRESS_EVERY_S:
                 shown = time.monotonic()
-                progress(f"{commits:,} commits, back to {date[:10] or 'the end of the clone'}")
+                progress(f"{commits:,} commits, back to {date or 'the end of the clone'}")
         elif date and (path := line.decode(errors="surrogateescape")) in wanted:
             changes = found.setdefault(path, _Changes())
             changes.dates.append(date)
@@ -111,7 +111,7 @@ def _log(root: Path, paths: list[str]) -> Iterator[bytes]:
         "--relative",
     ]
     started = time.monotonic()
-    with conversing([*words, "--name-only", "--format=%x01%H%x00%cI%x00%aN", "--", *paths]) as process:
+    with conversing([*words, "--name-only", "--format=%x01%H%x00%cs%x00%aN", "--", *paths]) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if time.monotonic() - started > LIMIT_S:
