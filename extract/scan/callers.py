@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from extract.scan.facts import Named
-from extract.scan.masking import read_source
+from extract.scan.masking import mentions, read_source
 from extract.scan.outline import Scope, read_outline
 
 MODULE = "<module>"
@@ -13,9 +13,15 @@ MODULE = "<module>"
 
 def read_callers(content: bytes, names: frozenset[str]) -> Named:
     """What each function or method of a file calls of the names, as they are spelled: `launch`, `module.launch`."""
-    called = re.compile(rb"(?<![\w.])(?:%s)(?:\.\w+)*+\(" % b"|".join(sorted(re.escape(n.encode()) for n in names)))
-    if not any(name.encode() in content for name in names) or not called.search(content):
+    if not any(
+        content[at + len(name) : at + len(name) + 1] in b"(."
+        for name in map(str.encode, names)
+        for at in mentions(content, name)
+    ):
         return {}
+    called = re.compile(
+        rb"(?<![\w.])(?:%s)(?:\.\w+)*+\(" % b"|".join(re.escape(name.encode()) for name in sorted(names))
+    )
     source = read_source(content)
     hosts = [scope for scope in read_outline(source) if scope.kind == "def" and not scope.is_inside_function]
     found: dict[str, set[str]] = {}

@@ -78,6 +78,7 @@ class _Linker:
         for name in self.index:
             self._link_launches(name, callers)
         self._link_entries(callers)
+        self._link_launcher_classes(callers)
         return [self._record(name, kernel) for name in self.index for kernel in self.kernels_of[name]]
 
     def _methods(self) -> dict[str, list[Entity]]:
@@ -152,6 +153,15 @@ class _Linker:
                 for user in self.links[key].users:
                     if not self.defined[user].is_entry:
                         self._launcher(key, *user, callers)
+
+    def _link_launcher_classes(self, callers: Mapping[Entity, set[str]]) -> None:
+        """A kernel that a class holds and nothing names is launched by its base, for whoever calls an object of it."""
+        for (name, qualname), links in self.links.items():
+            owner = qualname.rpartition(".")[0]
+            facts = self.index[name].facts
+            is_named = links.launchers or links.used_by or qualname.endswith(".__call__")
+            if not is_named and facts.classes.get(owner) and f"{owner}.__call__" in facts.functions:
+                self._launcher((name, qualname), name, f"{owner}.__call__", callers)
 
     def _record(self, name: str, kernel: PythonKernel) -> Kernel:
         links = self.links[name, kernel.qualname.partition("#")[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 NOISE = re.compile(
@@ -15,6 +16,8 @@ NOISE = re.compile(
 )
 TAB_INDENT = re.compile(rb"^ *\t", re.MULTILINE)
 NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"()[]{}")
+IN_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | set(range(128, 256))
+BEFORE_NAME = IN_NAME | {ord(".")}
 HASH = ord("#")
 SHORT = 256
 BLANKS = [b" " * length for length in range(SHORT)]
@@ -74,3 +77,13 @@ def depth_of(code: bytes) -> int:
     brackets = code.translate(None, NOT_BRACKETS)
     closed = brackets.count(b")") + brackets.count(b"]") + brackets.count(b"}")
     return len(brackets) - 2 * closed
+
+
+def mentions(code: bytes, name: bytes) -> Iterator[int]:
+    """Where a name stands by itself, or begins a dotted one."""
+    at = code.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if code[at - 1] not in BEFORE_NAME and (end >= len(code) or code[end] not in IN_NAME):
+            yield at
+        at = code.find(name, end)

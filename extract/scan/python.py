@@ -18,12 +18,10 @@ from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
 from extract.scan.hosts import HostReading, read_host
 from extract.scan.imports import Imports, read_imports
-from extract.scan.masking import Source, depth_of, read_source
+from extract.scan.masking import Source, depth_of, mentions, read_source
 from extract.scan.outline import Scope, read_outline
 
 DOTTED = re.compile(rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*+")
-IN_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | set(range(128, 256))
-BEFORE_NAME = IN_NAME | {ord(".")}
 NAMED_DECORATOR = re.compile(
     rb"\n([A-Za-z_]\w*) *= *(?:(?:functools\.)?partial\(\s*)?([A-Za-z_][\w.]*\.(?:jit|kernel|prim_func))\s*[,)\n]"
 )
@@ -250,7 +248,7 @@ class _Reader:
         """Read every mention of some names: in kernels, in hosts, and between them."""
         touched: dict[int, Scope] = {}
         for name in names:
-            for at in _mentions(self.code, name.encode()):
+            for at in mentions(self.code, name.encode()):
                 host = self._host_at(at)
                 kernel = self._kernel_at(at)
                 if kernel is not None:
@@ -363,7 +361,7 @@ class _Reader:
                 [b"self." + name.encode(), b"cls." + name.encode(), qualname.encode()] if owner else [name.encode()]
             )
             for spelled in wanted:
-                for at in _mentions(self.code, spelled):
+                for at in mentions(self.code, spelled):
                     host = self._host_at(at)
                     own = _owner(host) if host else ""
                     end = at + len(spelled)
@@ -379,6 +377,7 @@ class _Reader:
         compiled.sort(key=lambda kernel: (kernel.line, kernel.qualname))
         facts = self.facts
         told = {*facts.launches, *facts.passed, *facts.calls, *facts.returns, *facts.compilers}
+        told |= {f"{_owner(scope)}.__call__" for scope, _ in self.compiled if _owner(scope)}
         for scope in self.hosts:
             if scope.qualname in told:
                 facts.functions.setdefault(scope.qualname, scope.line)
@@ -406,16 +405,6 @@ def _compiled_in(node: ast.AST, dialect_of_name: Callable[[str], Dialect | None]
                 func = func.func
             if dialect := dialect_of_name(dotted(func)):
                 yield dialect, call.args[0].id
-
-
-def _mentions(code: bytes, name: bytes) -> Iterator[int]:
-    """Where a name stands by itself, or begins a dotted one."""
-    at = code.find(name)
-    while at >= 0:
-        end = at + len(name)
-        if code[at - 1] not in BEFORE_NAME and (end >= len(code) or code[end] not in IN_NAME):
-            yield at
-        at = code.find(name, end)
 
 
 def _add(table: Named, key: str, names: Iterable[str]) -> None:
