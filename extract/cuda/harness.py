@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from extract.closure import Closure, StoppedError, close
 from extract.cuda import binding
 from extract.cuda.includes import Includes, include_closure
-from extract.cuda.jit_ops import JitOp
+from extract.cuda.jit_ops import JitOp, export_namespace, jit_folder
 from extract.cuda.ops import CudaOp, Sources, ops_of, read_ops
 from extract.cuda.torch_ops import TorchOp, target_version
 from extract.modules import Library
@@ -155,6 +155,8 @@ def _write(folder: Path, tree: SourceTree, release: Release, cut: _Cut) -> None:
     if isinstance(cut.op, TorchOp):
         _write_torch(folder, tree, cut, title)
     else:
+        loader = {"folder": f"{INCLUDE}/{jit_folder(tree)}", "namespace": export_namespace(tree)}
+        (folder / "loader.json").write_text(json.dumps(loader, indent=1) + "\n")
         _write_jit(folder, cut, title, release.framework)
     harness = _harness(folder, tree, release, cut, others)
     write_manifest(harness)

@@ -14,6 +14,9 @@ LOADER = "load_jit"
 JIT_FOLDER = "kernels/jit"
 """Below the package: what the loader's file names and includes are relative to."""
 
+NAMESPACE = re.compile(rb"[\"']namespace (\w+) \{[\"']")
+"""How the loader's own source spells what it puts its exports into, if anything."""
+
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -50,7 +53,7 @@ class _Loader:
 def read(tree: SourceTree) -> Iterator[JitOp]:
     """Operators of every Python file that calls the loader; a file that does not parse has none."""
     package = tree.package_root / tree.framework
-    jit = (package / JIT_FOLDER).relative_to(tree.root).as_posix()
+    jit = jit_folder(tree)
     if not (tree.root / jit).is_dir():
         return
     for path in sorted((package / "kernels").rglob("*.py")):
@@ -62,6 +65,18 @@ def read(tree: SourceTree) -> Iterator[JitOp]:
         except SyntaxError:
             continue
         yield from _of_module(module, path.relative_to(tree.root).as_posix(), jit, tree)
+
+
+def jit_folder(tree: SourceTree) -> str:
+    """Where the loader's sources and headers lie, relative to the tree."""
+    return (tree.package_root / tree.framework / JIT_FOLDER).relative_to(tree.root).as_posix()
+
+
+def export_namespace(tree: SourceTree) -> str:
+    """The C++ namespace in which the tree's loader exports its wrappers; empty where it names none."""
+    sources = sorted((tree.root / jit_folder(tree) / "utils").rglob("*.py"))
+    found = (NAMESPACE.search(path.read_bytes()) for path in sources)
+    return next((one[1].decode() for one in found if one), "")
 
 
 def _of_module(module: ast.Module, relative: str, jit: str, tree: SourceTree) -> Iterator[JitOp]:

@@ -54,7 +54,7 @@ def read(tree: SourceTree) -> Iterator[TorchOp]:
     functions: dict[tuple[str, str], tuple[str, Path]] = {}
     for path, text in texts.items():
         for namespace, device, method, arguments in _calls(text):
-            literals = "".join(LITERAL.findall(arguments))
+            literals = "".join(LITERAL.findall(arguments)).replace('\\"', '"')
             name = re.split(r"[\s(]", literals.strip(), maxsplit=1)[0]
             if method == "def":
                 schemas[namespace, name] = (" ".join(literals.split()), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,12 @@ def load(
     asked = sorted(option for option, value in other.items() if value and option != "header_only")
     if asked:
         raise nvcc.BuildError(f"load_jit: {', '.join(asked)} is not built by a harness")
-    jit = next((nvcc.ROOT / "include").glob("**/kernels/jit"))
+    stated = json.loads((nvcc.ROOT / "loader.json").read_text())
+    jit = nvcc.ROOT / stated["folder"]
     source = "".join(f"#include <tvm/ffi/{header}>\n" for header in HEADERS.split())
     source += "".join(f'#include "{(jit / "csrc" / file).relative_to(nvcc.ROOT)}"\n' for file in cuda_files)
-    source += "".join(f"TVM_FFI_DLL_EXPORT_TYPED_FUNC({export}, ({cpp}));\n" for export, cpp in cuda_wrappers or ())
+    exports = "".join(f"TVM_FFI_DLL_EXPORT_TYPED_FUNC({export}, ({cpp}));\n" for export, cpp in cuda_wrappers or ())
+    source += f"namespace {stated['namespace']} {{\n{exports}}}\n" if stated["namespace"] else exports
     major, minor = nvcc.capability()
     suffix = "a" if major >= 9 else ""  # the architecture's own instructions, as SGLang's loader asks for
     flags = [*FLAGS, f"-DSGL_CUDA_ARCH={major * 100 + minor * 10}"]

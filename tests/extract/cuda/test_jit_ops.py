@@ -51,6 +51,13 @@ def test_operators_are_found_through_private_functions_and_tests_of_support_are_
     assert found["both"].files == ("sglang/kernels/jit/csrc/elementwise/clamp_position.cuh",)
 
 
+def test_exports_go_where_the_trees_own_loader_puts_them(sglang_cuda: SourceTree) -> None:
+    assert jit_ops.export_namespace(sglang_cuda) == ""
+    loader = sglang_cuda.root / "sglang/kernels/jit/utils/spec.py"
+    loader.write_text('lines.append("namespace sglang {")\n')  # as 0.5.23 has it
+    assert jit_ops.export_namespace(sglang_cuda) == "sglang"
+
+
 def test_a_file_that_does_not_parse_has_no_operators(sglang_cuda: SourceTree) -> None:
     (sglang_cuda.root / MODULE).write_text("def load_jit(:\n")
     assert [op.name for op in jit_ops.read(sglang_cuda)] == ["clamp_position_cuda"]

@@ -41,6 +41,16 @@ def test_a_file_that_registers_what_it_defines_is_known_for_it(vllm_cuda: Source
     assert found == {"own": (True, True), "permute_cols": (False, False)}
 
 
+def test_a_default_that_is_text_is_read_without_its_escapes(vllm_cuda: SourceTree) -> None:
+    (vllm_cuda.root / "csrc/own.cu").write_text(
+        "void own(Tensor a) { }\n"
+        'STABLE_TORCH_LIBRARY_FRAGMENT(_C, m) { m.def("own(Tensor a, str kind=\\"auto\\") -> ()"); }\n'
+        'STABLE_TORCH_LIBRARY_IMPL(_C, CUDA, m) { m.impl("own", TORCH_BOX(&own)); }\n'
+    )
+    found = {op.name: op.schema for op in torch_ops.read(vllm_cuda)}
+    assert found["own"] == 'own(Tensor a, str kind="auto") -> ()'
+
+
 def test_a_function_that_two_files_define_has_no_file(vllm_cuda: SourceTree) -> None:
     (vllm_cuda.root / "csrc/again.cu").write_text("Tensor permute_cols(Tensor a) { return a; }\n")
     assert list(torch_ops.read(vllm_cuda)) == []
