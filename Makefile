@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RELEASE ?= sglang==0.5.17
 KERNEL ?= merge_state_kernel
+# Its models hold our exports to their schema. Without its dependencies, since flashinfer itself brings gigabytes.
+FLASHINFER_BENCH := flashinfer-bench==0.1.2 safetensors docstring-parser apache-tvm-ffi
 
 .PHONY: demo test check lint test-slow recordings clean
 
@@ -36,6 +38,7 @@ recordings: .venv/.ready
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --target .venv/flashinfer-bench $(FLASHINFER_BENCH)
 	@touch $@
 
 clean:
