@@ -27,6 +27,7 @@ from kmaint.errors import HarnessError
 from kmaint.records.workload import Argument, Axis, Binding, Contract, Json
 
 MOST_CHANGES, BATCH = 60, 10
+LIMIT = "not supported in interpreter"
 RANDOM = ("normal", "scale", "log_sum_exp", "index")
 DTYPES = ("bfloat16", "float16", "float32")
 
@@ -155,6 +156,8 @@ def _merit(answer: Answer) -> tuple[bool, int, int]:
 def _corrected(search: _Search, draft: Draft, answer: Answer) -> tuple[Draft, Answer]:
     """Climb from draft to better draft, one change at a time."""
     while not _through(answer):
+        if LIMIT in answer["error"]:
+            raise NotDerivable(_reason(search, answer))
         changes = [
             (changed, request)
             for changed in itertools.islice(_changes(search.text, draft, answer), MOST_CHANGES)
@@ -182,7 +185,8 @@ def _reason(search: _Search, answer: Answer) -> str:
     if answer["error"]:
         named = ", ".join(sorted(search.text.lines.get(answer["line"], frozenset()))[:3])
         about = f"{named}: " if named else ""
-        return f"no arguments found on which it runs: {about}{answer['error']} (kernel.py line {answer['line']})"
+        what = "a limit of Triton's interpreter" if LIMIT in answer["error"] else "no arguments found on which it runs"
+        return f"{what}: {about}{answer['error']} (kernel.py line {answer['line']})"
     below = [name for name, one in answer["touched"].items() if one["low"] < 0]
     if below:
         return f"no arguments found on which it runs: {below[0]}: accessed before its first element"

@@ -33,7 +33,7 @@ class Effort:
     trial_s: float = 8.0
 
 
-QUICK = Effort(trials=60, guesses=18, seconds=6.0, trial_s=2.0)
+QUICK = Effort(trials=60, guesses=8, seconds=6.0, trial_s=2.0)
 """For every kernel of a tree in one go."""
 
 
