@@ -98,6 +98,7 @@ def shims_source(closure: Closure, library: Library, framework: str) -> str:
     )
     prelude = f"\n\n{PRELUDE}" if "_capability()" in body else ""
     wanted = {
+        "import contextlib": "contextlib." in body,
         "import dataclasses": "dataclasses." in body,
         "import logging": "logging." in body,
         "import re": "re.match" in body,

@@ -96,6 +96,22 @@ TORCH_SHIMS: dict[str, Shim] = {
             "answers for an H200 where there is no CUDA device; torch's own otherwise",
         ),
         _torch(
+            "torch.cuda.device",
+            "lambda _device: contextlib.nullcontext()",
+            "there is no device to change to where there is no CUDA device; torch's own otherwise",
+        ),
+        _torch(
+            "torch.get_device_module",
+            "lambda _device=None: types.SimpleNamespace(\n"
+            "        current_device=lambda: 0,\n"
+            "        device=lambda _device: contextlib.nullcontext(),\n"
+            "        get_device_properties=lambda _device=None: types.SimpleNamespace(\n"
+            '            name="NVIDIA H200", major=9, minor=0, multi_processor_count=132\n'
+            "        ),\n"
+            "    )",
+            "answers as torch.cuda would for an H200 where there is no CUDA device; torch's own otherwise",
+        ),
+        _torch(
             "torch.cuda.current_device",
             "lambda: 0",
             "there is one device; torch's own answer where it is a CUDA device",

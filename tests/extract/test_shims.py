@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import re
@@ -69,3 +70,16 @@ def test_records_of_msgspec_are_dataclasses() -> None:
     assert first == second and first.parts is not second.parts
     with pytest.raises(dataclasses.FrozenInstanceError):
         first.width = 5
+
+
+def test_a_device_module_without_a_device_answers_for_an_h200(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("torch's own answers are used")
+    monkeypatch.setattr(torch, "get_device_module", torch.get_device_module)  # put back afterwards
+    monkeypatch.setattr(torch.cuda, "device", torch.cuda.device)
+    for symbol in ("torch.get_device_module", "torch.cuda.device"):
+        exec(TORCH_SHIMS[symbol].source, {"contextlib": contextlib, "torch": torch, "types": types})
+    module = torch.get_device_module()
+    assert module.get_device_properties(module.current_device()).multi_processor_count == 132
+    with module.device(torch.device("cpu")), torch.cuda.device(torch.device("cpu")):
+        pass
