@@ -1,6 +1,6 @@
 """Finds kernels in a framework's tree and cuts one out, with its launcher, into a folder that stands alone."""
 
-from extract.capture import framework_of, read_capture, read_record, run_captured, targets
+from extract.capture import calls_for_tree, framework_of, read_capture, read_record, run_captured, targets
 from extract.contract import is_catalogued
 from extract.cuda import extract_cuda
 from extract.everything import Wanted, extract_all, extract_kernel, launched
@@ -10,6 +10,7 @@ from extract.tree import open_tree
 
 __all__ = [
     "Wanted",
+    "calls_for_tree",
     "extract_all",
     "extract_cuda",
     "extract_kernel",

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from extract.placing import clear_leftovers, copy_runtime, replacing
 from extract.slicer import Slice, cut_alone, cut_with_launcher, definition, slugs, write_code, write_description
 from extract.tree import locate
 from extract.warm import Zygote, warm_interpreter
+from kmaint import wire
+from kmaint.records.call import Call
 from kmaint.records.harness import Extraction, Harness, HarnessState, Level
 from kmaint.records.kernel import Kernel, Scan
 
@@ -35,6 +37,8 @@ SMOKE_LIMIT_S = 20.0
 TUNERS = ("autotune", "heuristics")
 
 WriteSuite = Callable[[Harness], object]
+SeenCalls = Mapping[str, tuple[Call, ...]]
+"""Calls by the id of the launcher or kernel that was called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +63,10 @@ class Attempt:
 class Extractor:
     """Extracts kernels of one tree, one after the other, with one warm interpreter and each module parsed once."""
 
-    def __init__(self, tree: Path, scan: Scan, zygote: Zygote, python: str, write_suite: WriteSuite) -> None:
-        self.scan, self.library = scan, Library(locate(tree))
+    def __init__(
+        self, tree: Path, scan: Scan, zygote: Zygote, python: str, write_suite: WriteSuite, *, calls: SeenCalls
+    ) -> None:
+        self.scan, self.library, self.calls = scan, Library(locate(tree)), calls
         self._zygote, self._python, self._write_suite = zygote, python, write_suite
         self._slugs = slugs(scan)
         allowed = zygote.ask(TRIAL, "allowed", tree, limit_s=IMPORT_LIMIT_S).value
@@ -143,6 +149,7 @@ class Extractor:
                 framework=self.scan.release.framework,
                 level=cut.level,
                 sites=site_sources(self.library, cut.kernel) if cut.level == "kernel" else (),
+                calls=self.calls.get(cut.called, ()),
             )
             derived = contract_for(subject, folder, self._zygote, effort=QUICK)
         except NotDerivable as error:
@@ -154,18 +161,20 @@ class Extractor:
 
 
 @contextlib.contextmanager
-def open_extractor(tree: Path, scan: Scan, python: str, write_suite: WriteSuite) -> Iterator[Extractor]:
+def open_extractor(
+    tree: Path, scan: Scan, python: str, write_suite: WriteSuite, *, calls: SeenCalls | None = None
+) -> Iterator[Extractor]:
     """An extractor with a warm interpreter of its own, for as long as the block lasts."""
     with warm_interpreter(python) as zygote:
-        yield Extractor(tree, scan, zygote, python, write_suite)
+        yield Extractor(tree, scan, zygote, python, write_suite, calls=calls or {})
 
 
 @contextlib.contextmanager
 def _opened(
-    tree: Path, scan: Scan, into: Path, python: str, write_suite: WriteSuite
+    tree: Path, scan: Scan, into: Path, python: str, write_suite: WriteSuite, *, calls: SeenCalls | None
 ) -> Iterator[Callable[[Kernel], tuple[Extraction, frozenset[str]]]]:
     """What extracts one kernel and tells which files of the tree it read for that."""
-    with open_extractor(tree, scan, python, write_suite) as extractor:
+    with open_extractor(tree, scan, python, write_suite, calls=calls) as extractor:
         yield lambda kernel: (
             extractor.extract(Wanted(kernel=kernel), into),
             frozenset({kernel.path, *extractor.library.used}),
@@ -173,14 +182,23 @@ def _opened(
 
 
 def extract_all(
-    tree: Path, scan: Scan, into: Path, write_suite: WriteSuite, *, python: str = sys.executable, processes: int = 0
+    tree: Path,
+    scan: Scan,
+    into: Path,
+    write_suite: WriteSuite,
+    *,
+    python: str = sys.executable,
+    processes: int = 0,
+    calls: SeenCalls | None = None,
 ) -> Iterator[tuple[Extraction, bool]]:
     """Every launched Triton kernel's harness in `into`, as they are finished, and whether an earlier call made it.
 
-    What an earlier call finished from the same files is left as it is. `processes` is one for each core where it is 0.
+    What an earlier call finished from the same files and calls is left as it is. `processes` is one for each core where
+    it is 0.
     """
     into.mkdir(parents=True, exist_ok=True)
-    with locked(into), open_index(into, tree, f"{python} {scan.release}") as index:
+    made_with = f"{python} {scan.release}" + (f" {wire.digest(calls)}" if calls else "")
+    with locked(into), open_index(into, tree, made_with) as index:
         clear_leftovers(into)
         pending: list[Kernel] = []
         for kernel in launched(scan):
@@ -188,7 +206,7 @@ def extract_all(
                 yield earlier, True
             else:
                 pending.append(kernel)
-        opened = functools.partial(_opened, tree, scan, into, python, write_suite)
+        opened = functools.partial(_opened, tree, scan, into, python, write_suite, calls=calls)
         count = min(processes or len(os.sched_getaffinity(0)), len(pending))
         try:
             for kernel, outcome in in_processes(opened, pending, count):
@@ -207,8 +225,15 @@ def launched(scan: Scan) -> list[Kernel]:
 
 
 def extract_kernel(
-    tree: Path, scan: Scan, wanted: Wanted, into: Path, write_suite: WriteSuite, *, python: str = sys.executable
+    tree: Path,
+    scan: Scan,
+    wanted: Wanted,
+    into: Path,
+    write_suite: WriteSuite,
+    *,
+    python: str = sys.executable,
+    calls: SeenCalls | None = None,
 ) -> Extraction:
     """One kernel's harness in `into`, tried out under the interpreter `python`."""
-    with open_extractor(tree, scan, python, write_suite) as extractor:
+    with open_extractor(tree, scan, python, write_suite, calls=calls) as extractor:
         return extractor.extract(wanted, into)

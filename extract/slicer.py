@@ -28,6 +28,8 @@ class Slice:
 
     kernel: Kernel
     entry: str
+    called: str
+    """Id of what the entry stands for: the launcher's, or the kernel's own."""
     level: Level
     no_launcher: str
     """Why it is not cut at its launcher; empty at that level."""
@@ -70,14 +72,29 @@ def cut_with_launcher(library: Library, kernel: Kernel, wanted: str | None = Non
     host = choose_launcher(kernel, wanted)
     starts = [(library.at(host.path), host.qualname), _start(library, kernel)]
     closure = close(library, *starts)
-    return Slice(kernel=kernel, entry=host.qualname, level="launcher", no_launcher="", closure=closure, library=library)
+    return Slice(
+        kernel=kernel,
+        entry=host.qualname,
+        called=host.id,
+        level="launcher",
+        no_launcher="",
+        closure=closure,
+        library=library,
+    )
 
 
 def cut_alone(library: Library, kernel: Kernel, no_launcher: str) -> Slice:
     """The kernel at its own level, with a generated entry, for the reason given; StoppedError as above."""
     closure = close(library, _start(library, kernel))
-    entry = entry_name(bare_name(kernel))
-    return Slice(kernel=kernel, entry=entry, level="kernel", no_launcher=no_launcher, closure=closure, library=library)
+    return Slice(
+        kernel=kernel,
+        entry=entry_name(bare_name(kernel)),
+        called=kernel.id,
+        level="kernel",
+        no_launcher=no_launcher,
+        closure=closure,
+        library=library,
+    )
 
 
 def _start(library: Library, kernel: Kernel) -> tuple[Module, str]:

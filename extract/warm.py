@@ -39,7 +39,7 @@ class Zygote:
         """
         if self.missing:
             return Answer(error=f"no {self.missing}")
-        request = {"program": str(program), "function": function, "folder": str(folder), "limit_s": limit_s}
+        request = {"program": str(program), "function": function, "folder": str(folder.resolve()), "limit_s": limit_s}
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps({**request, "arguments": arguments}).encode() + b"\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -44,13 +43,6 @@ app = typer.Typer(
     3 something needed is missing; 4 our own fault; 130 interrupted. Results go
     to standard output, progress to standard error.""",
 )
-
-
-class TraceFormat(StrEnum):
-    """What a harness can be exported to."""
-
-    FLASHINFER = "flashinfer-trace"
-
 
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for scripts: one object.")]
 StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of runs and reports  [default: .kmaint]")]
@@ -207,7 +199,9 @@ def capture(
     What Python does not call is not seen: a captured CUDA graph replays without it, and torch.compile takes launchers
     in. So run engines eagerly (vLLM --enforce-eager, SGLang --disable-cuda-graph).
 
-    Example: kmaint capture -o calls.jsonl -- vllm bench latency --model DIR --enforce-eager
+    \b
+    kmaint capture -o calls.jsonl -- vllm bench latency --model DIR --enforce-eager
+    kmaint extract TREE KERNEL --calls calls.jsonl -o harnesses
     """
     from kmaint import show, workflow
 
@@ -228,6 +222,9 @@ def extract_command(
     every: Annotated[bool, typer.Option("--all", help="Every Triton kernel that is launched, not one.")] = False,
     launcher: Annotated[
         str | None, typer.Option(help="Which host function is the entry point, if there are several.")
+    ] = None,
+    calls: Annotated[
+        Path | None, typer.Option(help="Record of 'kmaint capture': the calls it saw become workloads.")
     ] = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
@@ -253,9 +250,10 @@ def extract_command(
     config, found = load_config(python=python), extract.scan_tree(tree)
     if kernel is not None:
         wanted = extract.Wanted(kernel=extract.find_kernel(found, kernel), launcher=launcher)
-        raise typer.Exit(show.extraction(workflow.extract_kernel(tree, found, wanted, into, config), output))
+        one = workflow.extract_kernel(tree, found, wanted, into, config, record=calls)
+        raise typer.Exit(show.extraction(one, output))
     with console.Status(quiet=quiet) as status:
-        ended = workflow.extract_all(tree, found, into, config, status)
+        ended = workflow.extract_all(tree, found, into, config, status, record=calls)
     raise typer.Exit(show.extracted_tree(ended, output))
 
 
@@ -269,40 +267,6 @@ def write_tests(harness: HarnessArgument, output: FormatOption = Format.TABLE) -
     from testgen import write_suite
 
     show.suite(write_suite(folder.read_harness(harness)), output)
-
-
-@app.command(name="export")
-def export_command(
-    harness: HarnessArgument,
-    into: Annotated[Path, typer.Option("--output", "-o", help="Trace folder; made, or added to.")] = Path(
-        "flashinfer-trace"
-    ),
-    to: Annotated[TraceFormat, typer.Option("--to", help="Whose files.")] = TraceFormat.FLASHINFER,
-    python: PythonOption = None,
-) -> None:
-    """Write a harness as FlashInfer Trace files: Definition, Solution and Workload, as flashinfer-bench reads them.
-
-    A Definition fixes dtypes and chosen sizes, so one harness may give several. 'kmaint import' brings it all back.
-    """
-    import extract.interchange
-    from kmaint import folder
-    from kmaint.config import load_config
-
-    del to  # the one there is
-    python = load_config(python=python).python
-    paths = extract.interchange.export_trace(folder.read_harness(harness), into, python=str(python))
-    console.print_lines(str(path) for path in paths)
-
-
-@app.command(name="import")
-def import_command(
-    source: Annotated[Path, typer.Argument(help="A FlashInfer Trace folder, or one Solution file of it.")],
-    into: Annotated[Path, typer.Option("--output", "-o", help="Folder to put the harness folders into.")],
-) -> None:
-    """Bring back the harnesses that 'kmaint export' put into a FlashInfer Trace folder, byte for byte."""
-    import extract.interchange
-
-    console.print_lines(str(harness.folder) for harness in extract.interchange.import_trace(source, into))
 
 
 @app.command()

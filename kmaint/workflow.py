@@ -76,12 +76,18 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
 
 
-def extract_kernel(tree: Path, scan: Scan, wanted: extract.Wanted, into: Path, config: Config) -> Extraction:
-    """One kernel's harness with its suite, tried out with the interpreter of the settings; of CUDA, built by nvcc."""
+def extract_kernel(
+    tree: Path, scan: Scan, wanted: extract.Wanted, into: Path, config: Config, *, record: Path | None = None
+) -> Extraction:
+    """One kernel's harness with its suite, tried out with the interpreter of the settings; of CUDA, built by nvcc.
+
+    Workloads come from the calls of `record`, where a capture saw some.
+    """
     python = str(config.python)
     if wanted.kernel.language == "cuda":
         return extract.extract_cuda(tree, scan, wanted.kernel, into, launcher=wanted.launcher, python=python)
-    return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=python)
+    calls = extract.calls_for_tree(record, tree) if record else None
+    return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=python, calls=calls)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +99,14 @@ class ExtractedTree:
     seconds: float
 
 
-def extract_all(tree: Path, scan: Scan, into: Path, config: Config, status: Progress) -> ExtractedTree:
+def extract_all(
+    tree: Path, scan: Scan, into: Path, config: Config, status: Progress, *, record: Path | None = None
+) -> ExtractedTree:
     """Every launched Triton kernel's harness with its suite, as many at a time as there are cores. Resumable."""
     started, done, reused = time.monotonic(), list[Extraction](), 0
-    total = len(extract.launched(scan))
-    for ended, known in extract.extract_all(tree, scan, into, testgen.write_suite, python=str(config.python)):
+    total, python = len(extract.launched(scan)), str(config.python)
+    calls = extract.calls_for_tree(record, tree) if record else None
+    for ended, known in extract.extract_all(tree, scan, into, testgen.write_suite, python=python, calls=calls):
         done.append(ended)
         reused += known
         status(_extracting(done, reused, total, time.monotonic() - started))

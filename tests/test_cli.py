@@ -132,6 +132,11 @@ def test_capture_leaves_the_commands_streams_and_status_alone(tmp_path: Path) ->
     assert ended.stderr.splitlines()[-1] == last
     header = json.loads((tmp_path / "calls.jsonl").read_text().splitlines()[0])
     assert (header["schema"], header["release"]["framework"]) == ("kmaint.capture/1", "vllm")
+    wanted = (CAPTURED / "tree", "scale_kernel", "--launcher", "scale", "--calls", "calls.jsonl", "-o", "harnesses")
+    ended = kmaint("extract", *wanted, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "ready: harnesses/vllm-scale-kernel\n")
+    workloads = json.loads((tmp_path / "harnesses" / "vllm-scale-kernel" / "workloads.json").read_text())["workloads"]
+    assert [(one["weight"], one["origin"]) for one in workloads] == [(share, "captured") for share in (0.6, 0.2, 0.2)]
 
 
 def test_capture_watches_one_kernel_and_ends_as_the_command_does(tmp_path: Path) -> None:

@@ -12,13 +12,22 @@ from pathlib import Path
 from extract.capture.hook.kmaint_recorder import INSTRUCTIONS
 from extract.capture.interpreter import framework_of
 from extract.capture.plan import Limits, Target, targets
-from extract.capture.record import merge, read_capture, read_record, write_record
+from extract.capture.record import calls_for_tree, merge, read_capture, read_record, write_record
 from kmaint.child import run_attached
 from kmaint.errors import UsageError
 from kmaint.records.call import Capture
 from kmaint.records.kernel import Release
 
-__all__ = ["Limits", "Target", "framework_of", "read_capture", "read_record", "run_captured", "targets"]
+__all__ = [
+    "Limits",
+    "Target",
+    "calls_for_tree",
+    "framework_of",
+    "read_capture",
+    "read_record",
+    "run_captured",
+    "targets",
+]
 
 HOOK = Path(__file__).parent / "hook"
 

@@ -6,11 +6,13 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from extract.capture.hook.kmaint_recorder.counting import BEYOND, FAILED, FIRST, TOTAL
 from extract.capture.plan import Limits, Target
+from extract.tree import locate
 from kmaint import wire
 from kmaint.errors import UsageError
 from kmaint.folder import write_text
@@ -157,6 +159,25 @@ def read_capture(path: Path) -> Capture:
         raise UsageError(
             f"{path}: no record of a capture", "make one with 'kmaint capture -o FILE -- COMMAND'"
         ) from error
+
+
+def calls_for_tree(path: Path, tree: Path) -> dict[str, tuple[Call, ...]]:
+    """The calls of a record by the id that the tree has for what was called, which an installed package has elsewhere.
+
+    UsageError where the record is of another framework.
+    """
+    place, capture = locate(tree), read_capture(path)
+    if capture.release.framework != place.framework:
+        raise UsageError(
+            f"{path}: a record of {capture.release.framework}, but {tree} holds {place.framework}", "capture that one"
+        )
+    package, before = f"{place.framework}/", place.package_root.relative_to(place.root).as_posix()
+    found: dict[str, tuple[Call, ...]] = {}
+    for call in capture.calls:
+        inside = package + call.launcher.partition(package)[2]
+        called = inside if before == "." else f"{before}/{inside}"
+        found[called] = (*found.get(called, ()), replace(call, launcher=called))
+    return found
 
 
 def read_record(path: Path) -> list[Call]:

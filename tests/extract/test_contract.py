@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from extract.contract import CATALOGUE, Entry, Subject, catalogue, read_entry, written_down
+from extract.contract import CATALOGUE, Entry, Subject, catalogue, read_entry, seen, written_down
 from extract.runtime import cases
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
+from kmaint.records.call import Call, Seen, SeenObject, SeenTensor
 
 HERE = Path(__file__).parent / "cases"
 ALLOWED = {
@@ -83,3 +85,35 @@ def test_weights_are_shares() -> None:
     assert found is not None
     workloads = found.contract.workloads
     assert sum(workload.weight for workload in workloads) == pytest.approx(1.0)
+
+
+SILU = "def silu_and_mul_triton(input, use_pdl=None):\n    return input\n"
+
+
+def silu_call(rows: int, count: int, argument: Seen | None = None) -> Call:
+    x = SeenTensor(shape=(rows, 512), stride=(512, 1), dtype="bfloat16")
+    return Call(
+        launcher="sglang/x.py::silu_and_mul_triton",
+        arguments={"input": argument or x, "use_pdl": None},
+        count=count,
+        origin="captured",
+        source="capture day",
+    )
+
+
+def test_calls_that_were_seen_come_before_the_catalogue_but_keep_its_reference() -> None:
+    [entry] = [one for one in catalogue() if one.entry == "silu_and_mul_triton"]
+    subject = Subject(source=SILU, kernel=entry.kernels[0], entry=entry.entry, framework=entry.framework)
+    assert seen(subject) is None
+    found = seen(replace(subject, calls=(silu_call(7, 3), silu_call(64, 1))))
+    assert found is not None
+    assert (found.op, found.reference) == (entry.derived.op, entry.derived.reference)
+    assert {(one.weight, one.origin, one.source) for one in found.contract.workloads} == {
+        (0.75, "captured", "capture day"),
+        (0.25, "captured", "capture day"),
+    }
+
+
+def test_calls_that_no_harness_can_make_leave_it_to_the_catalogue() -> None:
+    call = silu_call(7, 3, SeenObject(type="vllm.Config"))
+    assert seen(Subject(source=SILU, kernel="k", entry="silu_and_mul_triton", framework="vllm", calls=(call,))) is None

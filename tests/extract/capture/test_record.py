@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from extract.capture import Limits, Target, read_capture, read_record
+from extract.capture import Limits, Target, calls_for_tree, read_capture, read_record
 from extract.capture.record import merge, write_record
 from kmaint.errors import UsageError
-from kmaint.records.call import Call, SeenDtype, SeenObject, SeenSequence, SeenTensor, Watched
+from kmaint.records.call import Call, Capture, SeenDtype, SeenObject, SeenSequence, SeenTensor, Watched
 from kmaint.records.kernel import Release
+from tests.extract.capture.conftest import TREE
 
 RELEASE = Release(framework="vllm", version="0.26.0", commit=None, licence="Apache-2.0")
 TARGETS = (
@@ -128,3 +129,22 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read: No such file or directory; make one with 'kmaint capture'"):
         read_record(tmp_path / "day.jsonl")
+
+
+def test_calls_of_an_installed_package_are_those_of_a_checkout(tmp_path: Path) -> None:
+    (tmp_path / "python" / "sglang").mkdir(parents=True)
+    (tmp_path / "python" / "sglang" / "__init__.py").touch()
+    calls = tuple(
+        Call(launcher=launcher, arguments={"n": 1}, count=count, origin="captured", source="capture day")
+        for launcher, count in (("sglang/a.py::f", 3), ("sglang/a.py::f", 2), ("sglang/b.py::K.run", 1))
+    )
+    release = Release(framework="sglang", version="0.5.17", commit=None, licence="Apache-2.0")
+    path = tmp_path / "day.jsonl"
+    write_record(Capture(release=release, machine=(), processes=1, watched=(), calls=calls), path)
+    found = calls_for_tree(path, tmp_path)
+    assert {name: [call.count for call in of] for name, of in found.items()} == {
+        "python/sglang/a.py::f": [3, 2],
+        "python/sglang/b.py::K.run": [1],
+    }
+    with pytest.raises(UsageError, match=r"a record of sglang, but .* holds vllm; capture that one"):
+        calls_for_tree(path, TREE)
