@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -43,6 +44,13 @@ app = typer.Typer(
     3 something needed is missing; 4 our own fault; 130 interrupted. Results go
     to standard output, progress to standard error.""",
 )
+
+
+class TraceFormat(StrEnum):
+    """What a harness can be exported to."""
+
+    FLASHINFER = "flashinfer-trace"
+
 
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for scripts: one object.")]
 StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of runs and reports  [default: .kmaint]")]
@@ -267,6 +275,40 @@ def write_tests(harness: HarnessArgument, output: FormatOption = Format.TABLE) -
     from testgen import write_suite
 
     show.suite(write_suite(folder.read_harness(harness)), output)
+
+
+@app.command(name="export")
+def export_command(
+    harness: HarnessArgument,
+    into: Annotated[Path, typer.Option("--output", "-o", help="Trace folder; made, or added to.")] = Path(
+        "flashinfer-trace"
+    ),
+    to: Annotated[TraceFormat, typer.Option("--to", help="Whose files.")] = TraceFormat.FLASHINFER,
+    python: PythonOption = None,
+) -> None:
+    """Write a harness as FlashInfer Trace files: Definition, Solution and Workload, as flashinfer-bench reads them.
+
+    A Definition fixes dtypes and chosen sizes, so one harness may give several. 'kmaint import' brings it all back.
+    """
+    import extract.interchange
+    from kmaint import folder
+    from kmaint.config import load_config
+
+    del to  # the one there is
+    python = load_config(python=python).python
+    paths = extract.interchange.export_trace(folder.read_harness(harness), into, python=str(python))
+    console.print_lines(str(path) for path in paths)
+
+
+@app.command(name="import")
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A FlashInfer Trace folder, or one Solution file of it.")],
+    into: Annotated[Path, typer.Option("--output", "-o", help="Folder to put the harness folders into.")],
+) -> None:
+    """Bring back the harnesses that 'kmaint export' put into a FlashInfer Trace folder, byte for byte."""
+    import extract.interchange
+
+    console.print_lines(str(harness.folder) for harness in extract.interchange.import_trace(source, into))
 
 
 @app.command()
