@@ -1,11 +1,10 @@
-"""A scan with everything that was asked for: evidence always, history and heat on request."""
+"""A scan with what is asked for beyond it: history and heat."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from extract.evidence import gather
 from extract.evidence.history import add_history
 from extract.hot import add_heat
 from extract.scan import scan_tree
@@ -15,8 +14,8 @@ Progress = Callable[[str], None]
 
 
 def survey(tree: Path, progress: Progress, *, traces: Sequence[Path] = (), history: bool = False) -> Scan:
-    """Every kernel with its evidence; `traces` are files or folders of profiles."""
-    scan = gather(tree, scan_tree(tree))
+    """Every kernel, with history and heat on request; `traces` are files or folders of profiles."""
+    scan = scan_tree(tree)
     if history:
         scan = add_history(tree, scan, progress)
     if traces:

@@ -4,46 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import NamedTuple
 
 from extract.evidence.exercise import Imports, exercised
 from extract.evidence.files import TreeFiles
 from extract.evidence.registrations import read_registry
 from extract.evidence.surface import host_paths, registrations_of, surface_of
 from extract.evidence.tables import tables_of
-from extract.tree import locate
-from kmaint.records.kernel import Evidence, Scan
+from extract.tree import SourceTree
+from kmaint.records.kernel import Evidence, Kernel
 
-__all__ = ["gather"]
+__all__ = ["Gathered", "gather"]
 
 
-def gather(tree: Path, scan: Scan, *, paths: Sequence[str] | None = None) -> Scan:
-    """The scan with each kernel's registrations, tests, benchmarks and tuning tables, from few files of the tree.
+class Gathered(NamedTuple):
+    """The kernels with their evidence, and what evidence the tree does not carry."""
+
+    kernels: tuple[Kernel, ...]
+    unknown: tuple[Evidence, ...]
+
+
+def gather(tree: SourceTree, found: Sequence[Kernel], paths: Sequence[str] | None = None) -> Gathered:
+    """Add each kernel's registrations, tests, benchmarks and tuning tables, read from few files of the tree.
 
     `paths` are all files of the tree, relative and in order; without them the tree is walked once more.
     """
-    files = TreeFiles(locate(tree), paths)
-    imports = Imports(files)
-    registry = read_registry(imports, host_paths(scan.kernels))
-    registered = registrations_of(imports, scan.kernels, registry)
-    kernels = tuple(
-        replace(kernel, registrations=tuple(found)) for kernel, found in zip(scan.kernels, registered, strict=True)
-    )
-    found = exercised(imports, surface_of(imports, kernels, registry))
+    imports = Imports(TreeFiles(tree, paths))
+    registry = read_registry(imports, host_paths(found))
+    registered = registrations_of(imports, found, registry)
+    kernels = [
+        replace(kernel, registrations=tuple(named)) if named else kernel
+        for kernel, named in zip(found, registered, strict=True)
+    ]
+    users = exercised(imports, surface_of(imports, kernels, registry))
     tables = dict(tables_of(imports, kernels))
-    return replace(
-        scan,
-        unknown=_unknown(files),
-        kernels=tuple(
-            replace(
-                kernel,
-                tests=_nearest_first(found["test"].get(number, {})),
-                benchmarks=_nearest_first(found["benchmark"].get(number, {})),
-                tables=tables.get(number),
-            )
-            for number, kernel in enumerate(kernels)
-        ),
-    )
+    for number in users["test"].keys() | users["benchmark"].keys() | tables.keys():
+        kernels[number] = replace(
+            kernels[number],
+            tests=_nearest_first(users["test"].get(number, {})),
+            benchmarks=_nearest_first(users["benchmark"].get(number, {})),
+            tables=tables.get(number),
+        )
+    return Gathered(tuple(kernels), _unknown(imports.files))
 
 
 def _nearest_first(distances: dict[str, int]) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from extract.scan.walk import list_files
 from extract.tree import SourceTree
 
 CPP = (".cpp", ".cu", ".cc", ".cuh", ".hip", ".h")
-SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 MAX_BYTES = 8 << 20
 """A source file larger than this is data: the largest of both frameworks is under 1 MB."""
 
@@ -37,7 +37,7 @@ class TreeFiles:
     @cached_property
     def listing(self) -> Listing:
         found = Listing()
-        for path in sorted(self._walk()) if self._paths is None else self._paths:
+        for path in list_files(self.tree.root).stamps if self._paths is None else self._paths:
             folder, _, name = path.rpartition("/")
             if name.endswith(".py"):
                 found.python.append(path)
@@ -46,15 +46,6 @@ class TreeFiles:
             elif name.endswith(".json") and "configs/" in path:
                 found.tables.setdefault(folder, []).append(name)
         return found
-
-    def _walk(self) -> Iterator[str]:
-        for folder, folders, names in os.walk(self.tree.root):
-            folders[:] = [name for name in folders if not name.startswith(".") and name not in SKIPPED]
-            if "pyvenv.cfg" in names:
-                folders.clear()
-                continue
-            prefix = os.path.relpath(folder, self.tree.root).removeprefix(".").removeprefix("/")
-            yield from (f"{prefix}/{name}" if prefix else name for name in names)
 
     @cached_property
     def modules(self) -> dict[str, str]:

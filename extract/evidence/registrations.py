@@ -35,6 +35,12 @@ class Registry:
     sources: dict[str, list[tuple[Registration, str]]] = field(default_factory=lambda: defaultdict(list))
     """By the end of a CUDA file's path; with the name of the Python function that compiles it."""
 
+    def modules_of(self, path: str) -> Iterator[tuple[Registration, str]]:
+        """What compiles a CUDA file on first use, and the Python function that does."""
+        parts = path.split("/")
+        for start in range(len(parts)):
+            yield from self.sources.get("/".join(parts[start:]), ())
+
 
 def read_registry(imports: Imports, paths: set[str]) -> Registry:
     """Registrations in the given Python files, in SGLang's registry of kernels, and in C++."""

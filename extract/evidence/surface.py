@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from extract.evidence.chunks import words
 from extract.evidence.exercise import OPERATOR, Imports, Surface
 from extract.evidence.registrations import Registry
 from kmaint.layout import use_of
@@ -17,7 +18,7 @@ HOPS = 2
 CPP_LANGUAGES = frozenset({"cuda", "hip"})
 
 
-def host_paths(kernels: tuple[Kernel, ...]) -> set[str]:
+def host_paths(kernels: Sequence[Kernel]) -> set[str]:
     """Python files of the framework that launch a kernel or call who does."""
     ways = {path for kernel in kernels for _, path, _ in ways_to(kernel)}
     return {path for path in ways if path.endswith(".py") and not use_of(path)}
@@ -39,7 +40,7 @@ def _root(qualname: str) -> str:
     return qualname.partition(".")[0].partition("#")[0]
 
 
-def registrations_of(imports: Imports, kernels: tuple[Kernel, ...], registry: Registry) -> list[list[Registration]]:
+def registrations_of(imports: Imports, kernels: Sequence[Kernel], registry: Registry) -> list[list[Registration]]:
     """What registries say of each kernel, in the order of the kernels."""
     reached = _operator_functions(imports, kernels, registry)
     return [list(dict.fromkeys(_registered(kernel, registry, reached))) for kernel in kernels]
@@ -52,15 +53,13 @@ def _registered(
         for host in kernel.launchers:
             yield from registry.cpp.get(host.qualname.rpartition("::")[2], ())
         yield from reached.get(kernel.path, {}).get(kernel.name, ())
-        for end, found in registry.sources.items():
-            if kernel.path.endswith(f"/{end}"):
-                yield from (registration for registration, _ in found)
+        yield from (registration for registration, _ in registry.modules_of(kernel.path))
     for _, path, name in ways_to(kernel):
         yield from registry.python.get((path, name), ())
 
 
 def _operator_functions(
-    imports: Imports, kernels: tuple[Kernel, ...], registry: Registry
+    imports: Imports, kernels: Sequence[Kernel], registry: Registry
 ) -> dict[str, dict[str, list[Registration]]]:
     """By file and kernel name: operators whose C++ function stands in the same file and leads to that kernel."""
     names: dict[str, set[str]] = defaultdict(set)
@@ -93,14 +92,16 @@ def _bodies(content: bytes) -> Iterator[tuple[str, bytes]]:
 def _uses_of(name: str, bodies: dict[str, bytes]) -> set[str]:
     found, pending = set[str](), [name]
     while pending:
-        word = re.compile(rb"\b%s\b" % pending.pop().encode())
-        users = {user for user, body in bodies.items() if user not in found and word.search(body)}
+        word = pending.pop().encode()
+        users = {
+            user for user, body in bodies.items() if user not in found and next(words(body, word), None) is not None
+        }
         found |= users
         pending += users
     return found
 
 
-def surface_of(imports: Imports, kernels: tuple[Kernel, ...], registry: Registry) -> Surface:
+def surface_of(imports: Imports, kernels: Sequence[Kernel], registry: Registry) -> Surface:
     """Symbols and operators from which the kernels can be reached, with the distance in calls."""
     files, surface = imports.files, Surface()
     names: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
@@ -129,9 +130,7 @@ def surface_of(imports: Imports, kernels: tuple[Kernel, ...], registry: Registry
 def _all_ways(kernel: Kernel, registry: Registry) -> Iterator[tuple[int, str, str]]:
     yield from ways_to(kernel)
     if kernel.language in CPP_LANGUAGES:
-        for end, found in registry.sources.items():
-            if kernel.path.endswith(f"/{end}"):
-                yield from ((1, registration.path, name) for registration, name in found)
+        yield from ((1, registration.path, name) for registration, name in registry.modules_of(kernel.path))
 
 
 def _add_operator_modules(imports: Imports, surface: Surface) -> None:

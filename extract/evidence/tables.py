@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from extract.evidence.chunks import words
 from extract.evidence.exercise import Imports
 from extract.evidence.files import TreeFiles
 from kmaint.layout import use_of
@@ -74,11 +75,12 @@ class _Reading:
     def by(self, host: HostFunction) -> TuningTables | None:
         if host.path not in self.imports.files.module_of:
             return None
-        found = self._named(host.path, host.qualname)
-        if found or not any(TAKES_CONFIG.search(text) for text in self._texts(host.path, host.qualname)):
+        if found := self._named(host.path, host.qualname):
             return found
         callers = (caller.split("::", 1) for caller in host.callers)
-        return next((found for path, name in callers if (found := self._named(path, name))), None)
+        handed = next((found for path, name in callers if (found := self._named(path, name))), None)
+        takes = handed and any(TAKES_CONFIG.search(text) for text in self._texts(host.path, host.qualname))
+        return handed if takes else None
 
     def _texts(self, path: str, qualname: str) -> list[bytes]:
         chunks = self.imports.chunks(path)
@@ -97,7 +99,7 @@ class _Reading:
                 offered[alias] = tables
         for text in self._texts(path, qualname):
             for name, tables in offered.items():
-                if re.search(rb"\b%s\b" % name.encode(), text):
+                if next(words(text, name.encode()), None) is not None:
                     return tables
         return None
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from extract.evidence import gather
 from extract.scan.cache import keep, recall
 from extract.scan.choice import find_kernel
 from extract.scan.cuda_linking import link_cuda
@@ -16,7 +17,7 @@ from extract.scan.linking import link
 from extract.scan.reading import Place, Readings, read_tree
 from extract.scan.walk import Listing, Stamp, list_files
 from extract.tree import SourceTree, locate, open_tree
-from kmaint.records.kernel import Kernel, Problem, Scan
+from kmaint.records.kernel import Evidence, Kernel, Problem, Scan
 
 __all__ = ["find_kernel", "scan_tree"]
 
@@ -27,6 +28,7 @@ class _Found(NamedTuple):
     stamps: dict[str, Stamp]
     kernels: tuple[Kernel, ...]
     problems: tuple[Problem, ...]
+    unknown: tuple[Evidence, ...]
 
 
 def scan_tree(tree: Path, *, use_cache: bool = True) -> Scan:
@@ -44,6 +46,7 @@ def scan_tree(tree: Path, *, use_cache: bool = True) -> Scan:
         problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line or 0))),
         files=len(listing.stamps),
         seconds=time.monotonic() - started,
+        unknown=found.unknown,
     )
 
 
@@ -57,11 +60,10 @@ def _find(tree: SourceTree, listing: Listing, *, use_cache: bool) -> _Found:
     known = recall(f"readings {key}") if use_cache else None
     readings, modules = read_tree(place, listing.stamps, known if isinstance(known, Readings) else Readings({}))
     kernels = [*link(modules), *link_cuda({path: one.cuda for path, one in readings.files.items() if one.cuda})]
-    found = _Found(
-        listing.stamps,
-        tuple(sorted(kernels, key=lambda kernel: (kernel.path, kernel.line, kernel.qualname))),
-        tuple(problem for reading in readings.files.values() for problem in reading.problems),
-    )
+    kernels.sort(key=lambda kernel: (kernel.path, kernel.line, kernel.qualname))
+    gathered = gather(tree, kernels, list(listing.stamps))
+    problems = tuple(problem for reading in readings.files.values() for problem in reading.problems)
+    found = _Found(listing.stamps, gathered.kernels, problems, gathered.unknown)
     if use_cache:
         keep(f"readings {key}", readings)
         keep(f"found {key}", found)

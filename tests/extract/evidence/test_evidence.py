@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import extract
-import extract.evidence
 from kmaint.records.kernel import Kernel, Scan
 
 WriteTree = Callable[[dict[str, str]], Path]
@@ -31,10 +30,6 @@ direct_register_custom_op(
 """
 
 
-def gathered(tree: Path) -> Scan:
-    return extract.evidence.gather(tree, extract.scan_tree(tree))
-
-
 def only(scan: Scan) -> Kernel:
     (kernel,) = (kernel for kernel in scan.kernels if kernel.language == "triton")
     return kernel
@@ -57,7 +52,7 @@ def test_a_test_counts_where_it_uses_what_leads_to_the_kernel(write_tree: WriteT
             "tests/test_unused.py": "from vllm.ops.norm import norm\n\ndef test_nothing():\n    normal = 1\n",
         }
     )
-    kernel = only(gathered(tree))
+    kernel = only(extract.scan_tree(tree))
     assert kernel.tests == (
         "tests/test_direct.py::test_norm",
         "tests/test_helper.py::test_through_helper",
@@ -77,22 +72,25 @@ def test_support_files_of_tests_lead_on(write_tree: WriteTree) -> None:
             "tests/test_absolute.py": "from tests.kernels import utils\n\ndef test_it():\n    utils.check()\n",
         }
     )
-    assert only(gathered(tree)).tests == ("tests/kernels/test_norm.py::test_it", "tests/test_absolute.py::test_it")
+    assert only(extract.scan_tree(tree)).tests == (
+        "tests/kernels/test_norm.py::test_it",
+        "tests/test_absolute.py::test_it",
+    )
 
 
 def test_a_tree_without_tests_says_that_they_are_unknown(write_tree: WriteTree) -> None:
-    assert gathered(write_tree({"vllm/ops/norm.py": KERNEL})).unknown == ("tests", "benchmarks")
+    assert extract.scan_tree(write_tree({"vllm/ops/norm.py": KERNEL})).unknown == ("tests", "benchmarks")
     tree = write_tree({"tests/test_a.py": "", "benchmarks/b.py": ""})
-    assert gathered(tree).unknown == ()
+    assert extract.scan_tree(tree).unknown == ()
 
 
 def test_operators_are_registered_by_call_and_by_decorator(write_tree: WriteTree) -> None:
-    kernel = only(gathered(write_tree({"vllm/ops/norm.py": KERNEL})))
+    kernel = only(extract.scan_tree(write_tree({"vllm/ops/norm.py": KERNEL})))
     assert [(found.name, found.path, found.line) for found in kernel.registrations] == [
         ("vllm::norm", "vllm/ops/norm.py", 14)
     ]
     decorated = KERNEL.replace("def norm(x)", '@torch.library.custom_op("mine::norm", mutates_args=())\ndef norm(x)')
-    kernel = only(gathered(write_tree({"vllm/ops/norm.py": decorated})))
+    kernel = only(extract.scan_tree(write_tree({"vllm/ops/norm.py": decorated})))
     assert [found.name for found in kernel.registrations] == ["mine::norm", "vllm::norm"]
 
 
@@ -127,7 +125,7 @@ def experts(x):
 """
     names = ("E=8,N=2,device_name=NVIDIA_H200.json", "E=8,N=2,device_name=NVIDIA_B200,dtype=fp8_w8a8.json", "note.json")
     tree = write_tree({"vllm/moe.py": module, **{f"vllm/configs/{name}": "{}" for name in names}})
-    by_name = {kernel.name: kernel.tables for kernel in gathered(tree).kernels}
+    by_name = {kernel.name: kernel.tables for kernel in extract.scan_tree(tree).kernels}
     tables = by_name["_moe_kernel"]
     assert tables is not None
     assert (tables.folder, tables.files, tables.devices) == ("vllm/configs", 3, ("NVIDIA_B200", "NVIDIA_H200"))
