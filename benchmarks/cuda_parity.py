@@ -33,6 +33,7 @@ CALLS = 20
 """Calls in one CUDA graph; a round replays it once for each leg, in alternating order."""
 
 LIMIT = 0.03
+TOOLKIT = Path("/usr/local/cuda")
 SHIPPED_FILES = (
     "sglang/kernels/**/*.py",
     "sglang/kernels/jit/csrc/**/*",
@@ -269,7 +270,7 @@ def run(options: argparse.Namespace) -> int:
     results: list[dict[str, object]] = []
     while waiting:
         names = ["/".join(which) for which in waiting]
-        command = [sys.executable, __file__, "measure", str(options.folder), *(["--vllm", str(options.vllm)]), *names]
+        command = [sys.executable, __file__, "measure", str(options.folder), *names, "--vllm", str(options.vllm)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         results += lines
@@ -330,6 +331,8 @@ def main() -> int:
         prepare(options)
         return 0
     options.folder = options.folder.resolve()
+    if TOOLKIT.is_dir():  # SGLang's loader takes the folder above nvcc's, which a link on PATH has no libraries in
+        os.environ.setdefault("CUDA_HOME", str(TOOLKIT))
     if options.command == "build":
         return int(bool(build(options.folder, None, options.jobs)))
     if options.command == "build-one":
