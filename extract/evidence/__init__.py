@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,10 +24,10 @@ class Gathered(NamedTuple):
     unknown: tuple[Evidence, ...]
 
 
-def gather(tree: SourceTree, found: Sequence[Kernel], paths: Sequence[str] | None = None) -> Gathered:
+def gather(tree: SourceTree, found: Sequence[Kernel], paths: Iterable[str]) -> Gathered:
     """Add each kernel's registrations, tests, benchmarks and tuning tables, read from few files of the tree.
 
-    `paths` are all files of the tree, relative and in order; without them the tree is walked once more.
+    `paths` are all files of the tree, relative and in order.
     """
     imports = Imports(TreeFiles(tree, paths))
     registry = read_registry(imports, host_paths(found))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from extract.scan.walk import list_files
 from extract.tree import SourceTree
 
 CPP = (".cpp", ".cu", ".cc", ".cuh", ".hip", ".h")
@@ -29,15 +28,15 @@ class Listing:
 class TreeFiles:
     """Reads each file once; one that cannot be read is empty here, and a problem of the scan."""
 
-    def __init__(self, tree: SourceTree, paths: Sequence[str] | None = None) -> None:
-        """`paths` are all files of the tree in order, where they are known already."""
+    def __init__(self, tree: SourceTree, paths: Iterable[str]) -> None:
+        """`paths` are all files of the tree, relative and in order."""
         self.tree, self._paths = tree, paths
         self._read: dict[str, bytes] = {}
 
     @cached_property
     def listing(self) -> Listing:
         found = Listing()
-        for path in list_files(self.tree.root).stamps if self._paths is None else self._paths:
+        for path in self._paths:
             folder, _, name = path.rpartition("/")
             if name.endswith(".py"):
                 found.python.append(path)

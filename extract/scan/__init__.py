@@ -22,6 +22,10 @@ from kmaint.records.kernel import Evidence, Kernel, Problem, Scan
 __all__ = ["find_kernel", "scan_tree"]
 
 
+ENVIRONMENT_FOLDERS = ("site-packages", "dist-packages")
+"""Where a framework is installed beside everything else that is; only its own package is its tree."""
+
+
 class _Found(NamedTuple):
     """What linking made of all readings, and the stamps it holds for."""
 
@@ -36,7 +40,8 @@ def scan_tree(tree: Path, *, use_cache: bool = True) -> Scan:
     started = time.monotonic()
     place = locate(tree)
     with _no_collection():
-        listing = list_files(place.root)
+        installed = place.root.name in ENVIRONMENT_FOLDERS
+        listing = list_files(place.root, only=place.framework if installed else "")
         found = _find(place, listing, use_cache=use_cache)
     problems = {*found.problems, *listing.problems}
     return Scan(
@@ -61,7 +66,7 @@ def _find(tree: SourceTree, listing: Listing, *, use_cache: bool) -> _Found:
     readings, modules = read_tree(place, listing.stamps, known if isinstance(known, Readings) else Readings({}))
     kernels = [*link(modules), *link_cuda({path: one.cuda for path, one in readings.files.items() if one.cuda})]
     kernels.sort(key=lambda kernel: (kernel.path, kernel.line, kernel.qualname))
-    gathered = gather(tree, kernels, list(listing.stamps))
+    gathered = gather(tree, kernels, listing.stamps)
     problems = tuple(problem for reading in readings.files.values() for problem in reading.problems)
     found = _Found(listing.stamps, gathered.kernels, problems, gathered.unknown)
     if use_cache:

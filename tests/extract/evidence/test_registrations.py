@@ -31,7 +31,7 @@ def write(root: Path, files: dict[str, str]) -> Imports:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    return Imports(TreeFiles(locate(root)))
+    return Imports(TreeFiles(locate(root), sorted(files)))
 
 
 def test_specifications_are_read_also_from_loops(tmp_path: Path) -> None:
