@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from kmaint.records.kernel import Language
@@ -37,11 +38,12 @@ LAST_WORDS = ("jit", "kernel", "prim_func")
 """What every spelling ends in."""
 
 OWNERS = (b"triton", b"gluon", b"cute", b"tilelang", b"prim_func", b"helion", b"fly", b"numba")
-RENAMED = re.compile(rb"(?:jit|kernel|prim_func)[ \t]+as[ \t]+(\w+)|(\w+)[ \t]*=[^\n]*\.(?:jit|kernel|prim_func)\b")
-COMPILES = re.compile(rb"@[ \t]*+[\w.]*(?:jit|kernel|prim_func)\b|jit\(|\.kernel\(")
+IMPORTED_AS = re.compile(rb"(?:jit|kernel|prim_func)[ \t]+as[ \t]+(\w+)")
+GIVEN_NAME = re.compile(rb"\n(\w++)[ \t]*=[ \t]*(?:[\w.]*\(\s*)?[\w.]*\.(?:jit|kernel|prim_func)\b")
 DEFINED = re.compile(rb"(?:def|class)\s+([\w\x80-\xff]+)")
 ASSIGNED = re.compile(rb"([\w\x80-\xff]+)[^=\n]*=")
 DECORATES = re.compile(rb"@[ \t]*+[\w.]*(?:jit|kernel|prim_func)\b")
+CALLS = (b"jit(", b".kernel(")
 
 
 def may_define(content: bytes) -> bool:
@@ -50,32 +52,46 @@ def may_define(content: bytes) -> bool:
         return False
     if not any(owner in content for owner in OWNERS):
         return False
-    if b"jit(" in content or b".kernel(" in content:
+    if any(call in content for call in CALLS) or DECORATES.search(content) is not None:
         return True
-    return DECORATES.search(content) is not None or RENAMED.search(content) is not None
+    return any(_renamed(content))
+
+
+def _renamed(content: bytes) -> Iterator[bytes]:
+    """Names of its own that a file gives to a decorator which may compile."""
+    if b"jit as " in content or b"kernel as " in content or b"prim_func as " in content:
+        yield from IMPORTED_AS.findall(content)
+    if b".jit" in content or b".kernel" in content or b".prim_func" in content:
+        yield from GIVEN_NAME.findall(content)
 
 
 def glance(content: bytes) -> tuple[str, ...]:
     """Names that other files may import to reach a kernel of this one: more than there are, and none too few."""
     found: set[bytes] = set()
-    matches = [*COMPILES.finditer(content)]
-    for renamed in {name for names in RENAMED.findall(content) for name in names if name}:
-        matches += re.finditer(rb"@[ \t]*+%s\b" % renamed, content)
-    for match in matches:
-        start = content.rfind(b"\n", 0, match.start()) + 1
-        if match[0].startswith(b"@"):
-            found.update(
-                DEFINED.findall(content, match.end(), content.find(b"(", content.find(b"def ", match.end())) + 1)[:1]
-            )
-        else:
-            found.update(ASSIGNED.findall(content, start, match.start()))
-        if content[start : start + 1] not in b" \t":
-            continue
-        for above in (b"\ndef ", b"\nclass "):
-            head = content.rfind(above, 0, match.start())
-            if head >= 0:
-                found.update(DEFINED.findall(content, head, head + 200)[:1])
+    decorators = [match.span() for match in DECORATES.finditer(content)]
+    for renamed in set(_renamed(content)):
+        decorators += (match.span() for match in re.finditer(rb"@[ \t]*+%s\b" % renamed, content))
+    for start, end in decorators:
+        if head := DEFINED.search(content, end):
+            found.add(head[1])
+        found.update(_around(content, start))
+    for call in CALLS:
+        at = content.find(call)
+        while at >= 0:
+            found.update(ASSIGNED.findall(content, content.rfind(b"\n", 0, at) + 1, at))
+            found.update(_around(content, at))
+            at = content.find(call, at + 1)
     return tuple(sorted(name.decode(errors="replace") for name in found))
+
+
+def _around(content: bytes, at: int) -> Iterator[bytes]:
+    """The function and the class above an indented line: one of them may hold it."""
+    line = content.rfind(b"\n", 0, at) + 1
+    if content[line : line + 1] in (b" ", b"\t"):
+        for above in (b"\ndef ", b"\nclass "):
+            head = content.rfind(above, 0, at)
+            if head >= 0 and (name := DEFINED.match(content, head + 1)):
+                yield name[1]
 
 
 def dialect_of(name: str) -> Dialect | None:
