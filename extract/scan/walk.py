@@ -30,10 +30,13 @@ class Listing(NamedTuple):
     problems: list[Problem]
 
 
-def list_files(root: Path) -> Listing:
-    """Regular files, also those that a link from inside the tree reaches outside it; no folder is entered twice."""
+def list_files(root: Path, *, only: str = "") -> Listing:
+    """Regular files, also those that a link from inside the tree reaches outside it; no folder is entered twice.
+
+    With `only`, of what stands at the top no more than that.
+    """
     found = Listing({}, [])
-    for relative, entry in _entries(os.fspath(root), "", found.problems):
+    for relative, entry in _entries(os.fspath(root), found.problems, only):
         try:
             status = _status(root, entry)
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
@@ -44,30 +47,44 @@ def list_files(root: Path) -> Listing:
     return found
 
 
-def _entries(folder: str, prefix: str, problems: list[Problem]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _entries(root: str, problems: list[Problem], only: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything but folders in path order, with the folders still to list on a stack: a tree may be deep."""
+    pending: list[tuple[str, os.DirEntry[str] | None]] = [("", None)]
+    while pending:
+        relative, entry = pending.pop()
+        if entry is None or entry.is_dir(follow_symlinks=False):
+            prefix = f"{relative}/" if relative else ""
+            inner = _list(entry.path if entry else root, relative, problems)
+            if only and entry is None:
+                inner = [one for one in inner if one.name == only]
+            pending += ((prefix + one.name, one) for one in reversed(inner) if not _is_skipped(one))
+        else:
+            yield relative, entry
+
+
+def _list(folder: str, relative: str, problems: list[Problem]) -> list[os.DirEntry[str]]:
+    """Nothing where a virtual environment lies, or a folder that may not be listed, which is a problem."""
     try:
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
     except OSError as error:
-        problems.append(_problem(prefix.rstrip("/") or ".", error))
-        return
-    if any(entry.name == "pyvenv.cfg" for entry in entries):
-        return
-    for entry in entries:
-        if not entry.is_dir(follow_symlinks=False):
-            yield prefix + entry.name, entry
-        elif not entry.name.startswith(".") and entry.name not in SKIPPED_FOLDERS:
-            yield from _entries(entry.path, f"{prefix}{entry.name}/", problems)
+        problems.append(_problem(relative or ".", error))
+        return []
+    return [] if any(entry.name == "pyvenv.cfg" for entry in entries) else entries
+
+
+def _is_skipped(entry: os.DirEntry[str]) -> bool:
+    return (entry.name.startswith(".") or entry.name in SKIPPED_FOLDERS) and entry.is_dir(follow_symlinks=False)
 
 
 def _status(root: Path, entry: os.DirEntry[str]) -> os.stat_result | None:
-    """None for what is no file of its own: a link to another file of the tree, or a folder, a pipe, a socket."""
+    """None for a link to a folder or to another file of the tree; a pipe or socket is told from a file when read."""
     if entry.is_symlink():
         path = Path(entry.path)
         if not stat.S_ISREG(path.stat().st_mode) or path.resolve(strict=True).is_relative_to(root):
             return None
         return path.stat()
-    return entry.stat() if entry.is_file() else None
+    return entry.stat()
 
 
 def read_file(root: Path, relative: str) -> bytes | Problem:

@@ -154,3 +154,12 @@ def test_a_name_that_fits_several_is_answered_with_their_ids(write_tree: WriteTr
     with pytest.raises(UsageError) as caught:
         find_kernel(scan, "kernel")
     assert str(caught.value) == "'kernel' names 2 kernels: vllm/a.py::kernel, vllm/b.py::kernel; give the whole id"
+
+
+def test_of_an_environment_only_the_framework_is_its_tree(tmp_path: Path) -> None:
+    text = "import triton\n\n@triton.jit\ndef k(x):\n    pass\n\ndef host(x):\n    k[(1,)](x)\n"
+    for package in ("vllm", "other"):
+        (tmp_path / "site-packages" / package).mkdir(parents=True)
+        (tmp_path / "site-packages" / package / "__init__.py").write_text(text)
+    found = scan_tree(tmp_path / "site-packages")
+    assert ([kernel.id for kernel in found.kernels], found.files) == (["vllm/__init__.py::k"], 1)
