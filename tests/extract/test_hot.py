@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from extract.hot import KernelName, add_heat, parse
+from extract.survey import survey
 from kmaint.records.kernel import Kernel, Language, Release, Role, Scan
+
+TRACES = Path(__file__).parent / "cases" / "traces"
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,20 @@ def test_kernels_of_one_name_are_told_apart_by_language_and_namespace_or_listed_
     assert found.kernels[3].heat.ambiguous == ("vllm/b.py::twin",)
     assert found.trace is not None
     assert found.trace.matched == 1.0
+
+
+def test_a_trace_of_an_h200_finds_the_kernel_of_its_tree(sglang_tree: Path) -> None:
+    """Eager launches and those of a replayed CUDA graph; the trace says of itself where it is from."""
+    scan = survey(sglang_tree, lambda _line: None, traces=[TRACES / "h200_merge_state.json.gz"])
+    (hot,) = (kernel for kernel in scan.kernels if kernel.heat)
+    assert hot.name == "merge_state_kernel"
+    assert hot.heat is not None
+    assert hot.heat.launches == 5
+    assert hot.heat.total_us == pytest.approx(30.816)
+    assert hot.heat.share == pytest.approx(0.415, abs=0.01)
+    assert scan.trace is not None
+    assert [one.name.partition("<")[0] for one in scan.trace.unmatched] == [
+        "nvjet_sm90_tst_64x32_64x16_2x4_h_bz_splitK_TNT",
+        "void at::native::vectorized_elementwise_kernel",
+        "void cublasLt::splitKreduce_kernel",
+    ]
