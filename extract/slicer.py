@@ -6,6 +6,7 @@ The folder needs neither framework nor kmaint. Nothing is run here: extract.ever
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def slugs(scan: Scan) -> dict[str, str]:
 def _slug(framework: str, kernel: Kernel, depth: int) -> str:
     words = kernel.qualname.replace(".<locals>", "").replace("#", "-").replace(".", "-")
     path = Path(kernel.path).with_suffix("").parts
-    return "-".join([framework, *path[len(path) - depth :], words.strip("_-")]).replace("_", "-")
+    return re.sub("[_-]+", "-", "-".join([framework, *path[len(path) - depth :], words.strip("_-")]))
 
 
 def bare_name(kernel: Kernel) -> str:

@@ -42,6 +42,7 @@ OTHERS = [
                     if name in vars(cls).get("__annotations__", {}) and isinstance(value, (list, dict, set)):
                         setattr(cls, name, dataclasses.field(default_factory=value.copy))
                 dataclasses.dataclass(frozen=frozen, kw_only=kw_only)(cls)
+                cls.__struct_fields__ = tuple(field.name for field in dataclasses.fields(cls))
 
 
         class msgspec:

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import re
 import types
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -64,8 +64,8 @@ def test_records_of_msgspec_are_dataclasses() -> None:
     scope = run(SHIMS["msgspec"].source)
     source = "class Route(msgspec.Struct, frozen=True, kw_only=True):\n    width: int\n    parts: list = []\n"
     exec(source, scope)
-    route = scope["Route"]
-    assert callable(route)
+    route: Any = scope["Route"]
+    assert route.__struct_fields__ == ("width", "parts")
     first, second = route(width=4), route(width=4)
     assert first == second and first.parts is not second.parts
     with pytest.raises(dataclasses.FrozenInstanceError):
