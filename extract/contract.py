@@ -12,7 +12,8 @@ from extract.calls.solve import dimension_names, solve
 from extract.derive import derive
 from extract.derived import Derived, NotDerivable, Subject
 from extract.direct import derive_direct
-from extract.direct_prober import Effort, WarmProber
+from extract.direct_prober import Effort, Prober, WarmProber
+from extract.models import elements
 from extract.warm import Zygote
 from kmaint import wire
 from kmaint.records.kernel import Kernel
@@ -36,12 +37,14 @@ class Entry:
 def contract_for(subject: Subject, folder: Path, warm: Zygote, *, effort: Effort | None = None) -> Derived:
     """How to call the subject's entry; NotDerivable where that cannot be found out.
 
-    Calls that were seen come first, then the catalogue; else it is derived. `folder` holds the harness's code and
-    runtime, to be tried in forks of `warm`.
+    Calls that were seen come first, where the smallest of them runs; then the catalogue; else it is derived. `folder`
+    holds the harness's code and runtime, to be tried in forks of `warm`.
     """
-    if (known := seen(subject) or written_down(subject)) is not None:
-        return known
     prober, effort = WarmProber(warm, folder, subject.entry), effort or Effort()
+    if (found := seen(subject)) is not None and _runs(found.contract, prober, effort):
+        return found
+    if (known := written_down(subject)) is not None:
+        return known
     if subject.level == "kernel":
         found = derive_direct(subject, prober, effort)
     else:
@@ -63,6 +66,15 @@ def seen(subject: Subject) -> Derived | None:
             plain = Derived(contract=contract, op=op, compute="kernel", reference=None)
             return _weighed(replace(written_down(subject) or plain, contract=contract))
     return None
+
+
+def _runs(contract: Contract, prober: Prober, effort: Effort) -> bool:
+    """Whether the smallest workload runs under the interpreter, or is only too large for it."""
+    least = min(contract.workloads, key=lambda workload: elements(contract, workload.axes))
+    request = {"contract": wire.dump(contract), "case": {"seed": 1, **least.axes}, "limit_s": effort.trial_s}
+    (answer,) = prober.ask([request])
+    slow = answer["error"].startswith("OverrunError")  # sizes of a served model: right, but not for an interpreter
+    return slow or not (answer["error"] or answer["outside"])
 
 
 def written_down(subject: Subject) -> Derived | None:

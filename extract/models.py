@@ -256,6 +256,12 @@ def admitted(contract: Contract, bound: dict[str, Binding]) -> bool:
     return total <= MOST_BYTES
 
 
+def elements(contract: Contract, bound: dict[str, Binding]) -> float:
+    """How many elements all tensors of a binding have together."""
+    tensors = [one for one in contract.arguments if one.kind == "tensor" and evaluate(one.when, bound)]
+    return sum(math.prod(number(size, bound) for size in one.shape) for one in tensors)
+
+
 def _smallest(contract: Contract) -> Iterator[dict[str, Binding]]:
     options = [axis.choices or (axis.low, axis.high) for axis in contract.axes]
     every = itertools.islice(itertools.product(*options), MOST_COMBINATIONS)

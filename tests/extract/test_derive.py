@@ -9,6 +9,7 @@ import pytest
 from extract.contract import Derived, NotDerivable, Subject, contract_for
 from extract.placing import copy_runtime
 from extract.warm import Zygote, warm_interpreter
+from kmaint.records.call import Call, SeenTensor
 
 Derive = Callable[..., Derived]
 HERE = Path(__file__).parent / "cases"
@@ -46,10 +47,10 @@ def warm() -> Iterator[Zygote]:
 def derive(warm: Zygote, tmp_path: Path) -> Derive:
     """The contract of an entry of a kernel.py with that text."""
 
-    def derived(source: str, kernel: str, entry: str, framework: str) -> Derived:
+    def derived(source: str, kernel: str, entry: str, framework: str, calls: tuple[Call, ...] = ()) -> Derived:
         (tmp_path / "kernel.py").write_text(source)
         copy_runtime(tmp_path / "runtime", "extract.runtime")
-        subject = Subject(source=source, kernel=kernel, entry=entry, framework=framework)
+        subject = Subject(source=source, kernel=kernel, entry=entry, framework=framework, calls=calls)
         return contract_for(subject, tmp_path, warm)
 
     return derived
@@ -80,3 +81,25 @@ def test_no_tensor(derive: Derive) -> None:
     with pytest.raises(NotDerivable) as raised:
         derive(SHIFT, "shift_kernel", "constant", "vllm")
     assert str(raised.value) == "constant: none of its parameters is known to be a tensor"
+
+
+def test_calls_that_were_seen_come_before_a_search(derive: Derive) -> None:
+    calls = tuple(
+        Call(
+            launcher="vllm/ops.py::shift",
+            arguments={
+                "x": SeenTensor(shape=(rows, 32), stride=(32, 1), dtype="float32"),
+                "table": SeenTensor(
+                    shape=(count,), stride=(1,), dtype="int64", values=(0,) * count, low=0, high=rows - 1
+                ),
+                "out": SeenTensor(shape=(count, 32), stride=(32, 1), dtype="float32"),
+            },
+            count=3,
+            origin="captured",
+            source="a run",
+        )
+        for rows, count in ((8, 3), (16, 5))
+    )
+    derived = derive(SHIFT, "shift_kernel", "shift", "vllm", calls)
+    assert {one.origin for one in derived.contract.workloads} == {"captured"}
+    assert sum(one.weight for one in derived.contract.workloads) == pytest.approx(1.0)
