@@ -13,9 +13,11 @@ from kmaint.records.kernel import Scan
 Progress = Callable[[str], None]
 
 
-def survey(tree: Path, progress: Progress, *, traces: Sequence[Path] = (), history: bool = False) -> Scan:
+def survey(
+    tree: Path, progress: Progress, *, traces: Sequence[Path] = (), history: bool = False, use_cache: bool = True
+) -> Scan:
     """Every kernel, with history and heat on request; `traces` are files or folders of profiles."""
-    scan = scan_tree(tree)
+    scan = scan_tree(tree, use_cache=use_cache)
     if history:
         scan = add_history(tree, scan, progress)
     if traces:

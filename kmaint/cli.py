@@ -144,6 +144,9 @@ def scan(
     role: Annotated[list[str] | None, _one_of(get_args(Role))] = None,
     match: Annotated[str, typer.Option(help="Only kernels whose id (path::name) contains this text.")] = "",
     top: Annotated[int | None, typer.Option(min=1, help="Only the best ranked.")] = None,
+    use_cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Read again only what changed since the last scan of the tree.")
+    ] = True,
     quiet: QuietOption = False,
 ) -> None:
     """List every kernel of a tree: who launches it, who tests it, what tunes it, and which are worth a look first.
@@ -181,7 +184,7 @@ def scan(
 
     selection = Selection(languages=tuple(language or ()), roles=tuple(role or ()), text=match, top=top)
     progress = console.Progress(quiet=quiet)
-    found = survey(tree, progress, traces=hot or (), history=history)
+    found = survey(tree, progress, traces=hot or (), history=history, use_cache=use_cache)
     show.scan(found, output, into, selection)
 
 
