@@ -19,6 +19,9 @@ from kmaint.records.call import Call
 from kmaint.records.kernel import HostFunction, Kernel, Scan
 
 HERE = Path(__file__).parent
+MOST_FILES = 6
+"""Files read for one kernel: what more of them would add is mostly other kernels' calls."""
+
 TEST_FOLDERS = frozenset({"test", "tests", "benchmark", "benchmarks", "bench"})
 
 
@@ -60,14 +63,18 @@ class Reader:
         return Reading(calls=calls, left_out=dict(left_out))
 
     def paths_for(self, kernel: Kernel, launcher: HostFunction | None) -> list[str]:
-        """Test and benchmark files that name the kernel, a launcher of it or a caller of one."""
+        """The test and benchmark files that name the kernel, a launcher of it or a caller of one the most often."""
         hosts = [launcher] if launcher else list(kernel.launchers)
         callers = [name for host in hosts for name in (host.id, *host.callers)]
         words = {name.partition("::")[2].rpartition(".")[2].encode() for name in callers} | {kernel.name.encode()}
         words -= {b"", b"<module>", b"__init__", b"forward", b"__call__", b"main", b"apply"}
-        scanned = {name.partition("::")[0] for name in (*kernel.tests, *kernel.benchmarks)}
-        named = (path for path, content in self.files.items() if any(word in content for word in words))
-        return sorted(scanned & self.files.keys() | set(named))
+        scanned = {name.partition("::")[0] for name in (*kernel.tests, *kernel.benchmarks)} & self.files.keys()
+        named = {
+            path: sum(self.files[path].count(word) for word in words) + (path in scanned)
+            for path in scanned or self.files
+        }
+        often = sorted((path for path in named if named[path]), key=lambda path: (-named[path], path))
+        return often[:MOST_FILES]
 
     def _ask(self, path: str) -> Reading:
         assert self.process.stdin is not None and self.process.stdout is not None
