@@ -340,7 +340,7 @@ def _contract(search: _Search, draft: Draft, answers: Sequence[Answer]) -> Contr
             return None
         shapes[name], own = shape
         for one, text_ in own.items():
-            if strides.setdefault(one, text_) != text_ and len(set(axes.values())) > 1:
+            if strides.setdefault(one, text_) != text_ and any(len(set(values)) > 1 for values in axes.values()):
                 return None
     arguments = [
         _argument(name, draft, shapes, strides) for name in search.text.parameters if _given(name, draft, strides)

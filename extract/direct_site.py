@@ -96,7 +96,9 @@ def read_sites(sources: Sequence[str], kernel: str, parameters: Sequence[str], p
             tree = ast.parse(source)
         except SyntaxError:
             continue
-        calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and _launches(one.func, kernel)]
+        made = [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
+        calls = [one for one in made if _launches(one.func, kernel)]
+        calls = calls or [one for one in made if _launches_something(one.func)]
         found += [_Launch(tree, call, list(parameters), set(pointers)).site() for call in calls]
     return sorted(found, key=lambda site: -site.known)
 
@@ -105,7 +107,12 @@ def _launches(launched: ast.expr, kernel: str) -> bool:
     if not isinstance(launched, ast.Subscript):
         return False
     name = ast.unparse(launched.value)
-    return name.split(".")[-1] == kernel or kernel in re.findall(r"\w+", name) or "kernel" in name.lower()
+    return name.split(".")[-1] == kernel or kernel in re.findall(r"\w+", name)
+
+
+def _launches_something(launched: ast.expr) -> bool:
+    """A launch through a local name: `kernel = wide if n > 64 else narrow`."""
+    return isinstance(launched, ast.Subscript) and ast.unparse(launched.value).lower().endswith("kernel")
 
 
 class _Launch:
