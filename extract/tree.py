@@ -55,7 +55,7 @@ class SourceTree:
 
 def locate(path: Path) -> SourceTree:
     """The framework's package in a folder. UsageError where there is none."""
-    root = path.resolve()
+    root = Path(os.path.realpath(path))  # unlike Path.resolve, lets a loop of links be no folder
     for framework, places in PACKAGE_PLACES.items():
         for place in places:
             if (root / place / "__init__.py").is_file():
