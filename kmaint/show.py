@@ -100,6 +100,7 @@ def _scan_table(found: Scan, *, narrow: bool = False) -> tuple[list[str], list[l
         "changed": not any(kernel.history for kernel in found.kernels),
         "tests": "tests" in found.unknown,
         "benchmarks": "benchmarks" in found.unknown or narrow,
+        "role": narrow,
         "launched by": narrow,
         "decorators": narrow,
     }
