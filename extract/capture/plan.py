@@ -48,7 +48,8 @@ def targets(tree: Path, kernels: Iterable[Kernel]) -> tuple[Target, ...]:
     found: dict[str, Target] = {}
     for kernel in kernels:
         for host in kernel.launchers:
-            if "." not in host.qualname and host.qualname != "<module>":
+            # of CUDA the host functions may be C++, which nothing here can watch
+            if host.path.endswith(".py") and "." not in host.qualname and host.qualname != "<module>":
                 found[host.id] = _target(place, host.path, host.qualname, kernel=False)
         if kernel.role == "kernel" and kernel.language in AT_OWN_LEVEL:
             found[kernel.id] = _target(place, kernel.path, kernel.qualname, kernel=True)
