@@ -36,7 +36,10 @@ sys.path.insert(0, os.getcwd())
 sys.exit(runpy.run_module("runtime.compile")["main"]())
 """
 
-TORCH_FLAGS = ("-std=c++20", "-O2", "-DNDEBUG", "--expt-relaxed-constexpr", "-DENABLE_FP8", "-DUSE_CUDA")
+TORCH_FLAGS = (
+    *("-std=c++20", "-O2", "-DNDEBUG", "--expt-relaxed-constexpr", "--expt-extended-lambda"),
+    *("-DENABLE_FP8", "-DUSE_CUDA"),
+)
 """As vLLM's CMakeLists.txt and cmake/utils.cmake come out for CUDA 13 and a release build."""
 
 NOT_BUILT = "not built"
@@ -172,23 +175,26 @@ def _other_files(tree: SourceTree, op: JitOp, includes: Includes) -> list[str]:
 
 
 def _forward(folder: Path, cut: _Cut) -> None:
-    """Where the kernel's file was, one line leads to where it is: a candidate replaces one file, at the top."""
+    """Where the kernel's file was, a link leads to where it is: a candidate replaces one file, at the top.
+
+    The compiler looks for "x.h" beside the path that it was given, so the file finds what stood beside it in the tree.
+    """
     place = folder / INCLUDE / cut.op.path
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(f'#include "{os.path.relpath(folder / cut.file, place.parent)}"  // generated\n')
+    place.symlink_to(os.path.relpath(folder / cut.file, place.parent))
 
 
 def _write_torch(folder: Path, tree: SourceTree, cut: _Cut, title: str) -> None:
     assert isinstance(cut.op, TorchOp)
     version = target_version(tree.root)
     flags = (*TORCH_FLAGS, *((f"-DTORCH_TARGET_VERSION={version}",) if version else ()))
-    folders = tuple(f"{INCLUDE}/{path}" for path in (PurePosixPath(cut.op.path).parent.as_posix(), *cut.op.folders))
+    folders = tuple(f"{INCLUDE}/{path}" for path in cut.op.folders)
     try:
         source = binding.kernel_source(cut.op, title, flags, folders)
     except binding.UnknownSchemaError as error:
         raise StoppedError(str(error)) from error
     (folder / KERNEL).write_text(format_python(source, columns=120))
-    (folder / "binding.cu").write_text(binding.binding_source(cut.op, cut.file))
+    (folder / "binding.cu").write_text(binding.binding_source(cut.op, f"{INCLUDE}/{cut.op.path}"))
 
 
 def _write_jit(folder: Path, cut: _Cut, title: str, framework: str) -> None:

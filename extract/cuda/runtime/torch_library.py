@@ -17,12 +17,20 @@ def arguments(flags: Sequence[str], folders: Sequence[str]) -> tuple[str, list[s
     name = f"kmaint_{nvcc.content_key()[:16]}"
     major, minor = nvcc.capability()
     torch_folder = Path(torch.__file__).parent / "include"
+    target = f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"
     return (
         '#include "binding.cu"\n',
-        [*flags, f"-DKMAINT_LIBRARY={name}", f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"],
+        [*flags, f"-DKMAINT_LIBRARY={name}", target, *linked()],
         [*(nvcc.ROOT / folder for folder in folders), torch_folder, torch_folder / "torch/csrc/api/include"],
         name,
     )
+
+
+def linked() -> list[str]:
+    """torch's own libraries by name: not every release of torch makes their symbols known to what is loaded later."""
+    folder = Path(torch.__file__).parent / "lib"
+    names = [name for name in ("torch_cpu", "torch_cuda", "c10", "c10_cuda") if (folder / f"lib{name}.so").is_file()]
+    return [f"-L{folder}", *(f"-l{name}" for name in names)]
 
 
 def build(flags: Sequence[str], folders: Sequence[str]) -> Path:
