@@ -205,7 +205,7 @@ def capture(
     Neither the framework nor the program changes, and children are recorded however they are started, unless without
     PYTHONPATH or with Python's -E, -I or -S. COMMAND keeps its streams, and its exit status is ours; a table of what
     was called goes to standard error. Of index tensors the first 4,096 values are kept, of other tensors none.
-    Every call is counted; past 1,024 of a launcher, one in eleven is looked at and stands for those.
+    Every call is counted; past 256 of a launcher, one in 31 is looked at and stands for those.
 
     What Python does not call is not seen: a captured CUDA graph replays without it, and torch.compile takes launchers
     in. So run engines eagerly (vLLM --enforce-eager, SGLang --disable-cuda-graph).

@@ -27,9 +27,9 @@ class Target:
 class Limits:
     """What a record may hold of each launcher and kernel in each process, and what it may cost."""
 
-    exact: int = 1024
+    exact: int = 256
     """Calls that are all described; of later ones every `stride`-th is, and stands for that many."""
-    stride: int = 11
+    stride: int = 31
     """A prime that no model's layers repeat with: they come in twos, threes, fours, fives, sixes and eights."""
     ways: int = 512
     """Ways of being called that are told apart; further ones are only counted."""
