@@ -1,12 +1,18 @@
 """Finds kernels in a framework's tree and cuts one out, with its launcher, into a folder that stands alone."""
 
-from extract.capture import calls_for_tree, framework_of, read_capture, read_record, run_captured, targets
-from extract.contract import is_catalogued
-from extract.cuda import extract_cuda
-from extract.everything import Wanted, extract_all, extract_kernel, launched
-from extract.fetch import fetch_release
-from extract.scan import find_kernel, scan_tree
-from extract.tree import open_tree
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from extract.capture import calls_for_tree, framework_of, read_capture, read_record, run_captured, targets
+    from extract.contract import is_catalogued
+    from extract.cuda import extract_cuda
+    from extract.everything import Wanted, extract_all, extract_kernel, launched
+    from extract.fetch import fetch_release
+    from extract.scan import find_kernel, scan_tree
+    from extract.tree import open_tree
 
 __all__ = [
     "Wanted",
@@ -26,3 +32,21 @@ __all__ = [
     "scan_tree",
     "targets",
 ]
+
+_HOMES = {
+    "extract.capture": ("calls_for_tree", "framework_of", "read_capture", "read_record", "run_captured", "targets"),
+    "extract.contract": ("is_catalogued",),
+    "extract.cuda": ("extract_cuda",),
+    "extract.everything": ("Wanted", "extract_all", "extract_kernel", "launched"),
+    "extract.fetch": ("fetch_release",),
+    "extract.scan": ("find_kernel", "scan_tree"),
+    "extract.tree": ("open_tree",),
+}
+"""Imported when first asked for: together they take longer than a scan of a tree that did not change."""
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,8 @@ VERSION = re.compile(r"""^(?:__version__\s*=\s*)?(?:version\s*=\s*)+['"](?P<vers
 PLAIN_VERSION = re.compile(r"""^__version__\s*=\s*['"](?P<version>\d[^'"]*)['"]""", re.MULTILINE)
 METADATA_VERSION = re.compile(r"^Version: (?P<version>\S+)$", re.MULTILINE)
 
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
 LICENCES = (
     ("Apache License", "Version 2.0", "Apache-2.0"),
     ("MIT License", "Permission is hereby granted", "MIT"),
@@ -70,25 +72,46 @@ def locate(path: Path) -> SourceTree:
 def open_tree(path: Path) -> Release:
     """Which release a folder holds. UsageError, with what was looked for, where it holds neither framework."""
     tree = locate(path)
-    commit, tag = _head(tree.root)
     return Release(
-        framework=tree.framework, version=_stated_version(tree) or tag, commit=commit, licence=_licence(tree)
+        framework=tree.framework,
+        version=_stated_version(tree) or _tagged_version(tree.root),
+        commit=_commit(tree.root),
+        licence=_licence(tree),
     )
 
 
-def _head(root: Path) -> tuple[str | None, str | None]:
-    """The commit that a repository stands at, and the version that tags it; an enclosing repository says nothing."""
+def _commit(root: Path) -> str | None:
+    """The commit that a repository stands at, from its files where they say; an enclosing repository says nothing."""
+    head = _text(root / ".git" / "HEAD")
+    if head.startswith("ref: "):
+        head = _text(root / ".git" / head.removeprefix("ref: "))
+    return head if COMMIT.fullmatch(head) else _head(root)[0]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _tagged_version(root: Path) -> str | None:
+    commit, tags = _head(root)
+    return tags[0].removeprefix("v") if commit and tags else None
+
+
+def _head(root: Path) -> tuple[str | None, list[str]]:
+    """The commit that a repository stands at, and its tags."""
     if not (root / ".git").exists():
-        return None, None
+        return None, []
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # reading needs no git program, which its import asks for
-    import git
+    import git  # a tenth of a second, and a tree that states its version needs none of it
 
     try:
         head = git.Repo(root).head.commit
     except (git.InvalidGitRepositoryError, ValueError):  # ValueError: a repository without a commit
-        return None, None
-    tags = [tag.name for tag in git.Repo(root).tags if tag.commit == head]
-    return head.hexsha, tags[0].removeprefix("v") if tags else None
+        return None, []
+    return head.hexsha, [tag.name for tag in git.Repo(root).tags if tag.commit == head]
 
 
 def _stated_version(tree: SourceTree) -> str | None:

@@ -179,13 +179,13 @@ def scan(
       kmaint scan vllm --format json | jq '.kernels[] | select(.tests == []) | .id'
     """
     from extract.survey import survey
-    from kmaint import show
+    from kmaint import show_scan
     from kmaint.ranking import Selection
 
     selection = Selection(languages=tuple(language or ()), roles=tuple(role or ()), text=match, top=top)
     progress = console.Progress(quiet=quiet)
     found = survey(tree, progress, traces=hot or (), history=history, use_cache=use_cache)
-    show.scan(found, output, into, selection)
+    show_scan.scan(found, output, into, selection)
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -38,6 +38,20 @@ class ScanFormat(StrEnum):
 def object_text(schema: str, content: dict[str, Any]) -> str:
     """One JSON object, named by its schema."""
     return json.dumps({"schema": schema, **wire.dump(content)}, indent=1) + "\n"
+
+
+def lines_text(schema: str, content: dict[str, Any]) -> str:
+    """One JSON object, a line each for its keys and for the items of its lists: to be searched, and fast to write."""
+    return "{\n" + ",\n".join(_lines({"schema": schema, **content})) + "\n}\n"
+
+
+def _lines(content: dict[str, Any]) -> Iterator[str]:
+    for key, value in content.items():
+        if isinstance(value, (list, tuple)) and value:
+            items = ",\n".join(json.dumps(item, default=wire.plain) for item in value)
+            yield f"{json.dumps(key)}: [\n{items}\n]"
+        else:
+            yield f"{json.dumps(key)}: {json.dumps(value, default=wire.plain)}"
 
 
 def print_object(schema: str, content: dict[str, Any]) -> None:

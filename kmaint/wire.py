@@ -17,12 +17,29 @@ Record = TypeVar("Record")
 def dump(record: Any) -> Any:
     """A record, or a container of them, as what `json` can write; paths become text."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {field.name: dump(getattr(record, field.name)) for field in dataclasses.fields(record)}
+        return {name: dump(value) for name, value in fields_of(record).items()}
     if isinstance(record, dict):
         return {str(key): dump(value) for key, value in record.items()}
     if isinstance(record, (list, tuple)):
         return [dump(item) for item in record]
     return str(record) if isinstance(record, Path) else record
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """The fields of a record as they are, in their order."""
+    kind = type(record)
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    return {name: getattr(record, name) for name in _FIELDS[kind]}
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+"""A scan has ten thousand records of a few kinds."""
+
+
+def plain(record: Any) -> dict[str, Any] | str:
+    """One level of what `dump` gives, for `json` to go on from."""
+    return str(record) if isinstance(record, Path) else fields_of(record)
 
 
 def text(record: Any, *, indent: int | None = None) -> str:

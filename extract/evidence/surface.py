@@ -70,7 +70,7 @@ def _operator_functions(
     for path, inside in names.items():
         bodies = dict(_bodies(imports.files.read(path)))
         for name in inside:
-            for user in _uses_of(name, bodies):
+            for user in sorted(_uses_of(name, bodies)):
                 if user in registry.cpp:
                     found.setdefault(path, {}).setdefault(name, []).extend(registry.cpp[user])
     return found
