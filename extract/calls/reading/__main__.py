@@ -1,6 +1,7 @@
-"""Answers one line of JSON for each file it is told to read: the calls found in its tests and benchmarks.
+"""Answers one line of JSON for each test or benchmark that it is told to read: the calls found in it.
 
-First line in: {"root", "package_root", "launchers", "answers"}. Then {"path"} each; out: {"calls", "left_out"}.
+First line in: {"root", "package_root", "launchers", "answers"}. Then {"path", "entry", "limit_s"} each, where an empty
+entry stands for all of the file; out: {"calls", "left_out"}.
 """
 
 from __future__ import annotations
@@ -20,14 +21,11 @@ from .statements import Program
 from .values import RAISED, Broke, Class, Continued, Ended, Function, Instance, Kernel, Named, Returned, Unknown, Value
 
 MOST_CALLS = 256
-"""Different calls of one launcher that one file gives."""
-
-MOST_CPU_S = 10.0
-"""Of one file; what its remaining tests call is then left out."""
+"""Different calls of one launcher that one request gives."""
 
 
 class Notes:
-    """The calls of one file."""
+    """The calls that one request finds."""
 
     def __init__(self) -> None:
         self.calls: dict[str, dict[str, Any]] = {}
@@ -108,19 +106,20 @@ def _renumber(arguments: dict[str, Any]) -> None:
         visit(value)
 
 
-def read(library: Library, launchers: frozenset[str], answers: dict[str, bool], path: str) -> dict[str, Any]:
-    """All calls that a file's tests and benchmarks make of the launchers."""
-    notes = Notes()
+def read(
+    library: Library, launchers: frozenset[str], answers: dict[str, bool], request: dict[str, Any]
+) -> dict[str, Any]:
+    """All calls that a file's tests and benchmarks make of the launchers, or one of them where `entry` names it."""
+    notes, path, deadline = Notes(), request["path"], time.process_time() + request["limit_s"]
     module = library.at(path)
     if module is None:
         return {"calls": [], "left_out": {f"{path} cannot be read": 1}}
     program = Program(library, launchers, answers, notes.note)
-    deadline = time.process_time() + MOST_CPU_S
-    for entry in entries(program, module):
+    for entry in entries(program, module, request["entry"]):
         notes.benchmark = entry.benchmark
         for run in entry.runs:
             if time.process_time() > deadline:
-                notes.left_out[f"{entry.function.id}: no time left for this file"] = 1
+                notes.left_out[f"{entry.function.id}: no time left"] = 1
                 break
             notes.source = entry.label(run)
             _run(Program(library, launchers, answers, notes.note), entry, run, notes)
@@ -167,8 +166,9 @@ def main() -> None:
     set_up = json.loads(sys.stdin.readline())
     library = Library(Path(set_up["root"]), Path(set_up["package_root"]))
     launchers = frozenset(set_up["launchers"])
+    tensors.warm()
     for line in sys.stdin:
-        answer = read(library, launchers, set_up["answers"], json.loads(line)["path"])
+        answer = read(library, launchers, set_up["answers"], json.loads(line))
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import torch
 
@@ -15,6 +16,9 @@ from .values import Class, Ended, Function, Instance, Module, Parameters, Scope,
 
 MOST_RUNS = 32
 """Combinations of parameters of one test; chosen so that every value of each parameter comes up as evenly as can be."""
+
+MOST_FIXTURES = 4
+"""How deep fixtures that need fixtures are followed."""
 
 
 @dataclass(frozen=True)
@@ -44,27 +48,53 @@ def _shown(value: Value) -> str:
             return ""
 
 
-def entries(program: Program, module: Module) -> Iterator[Entry]:
-    """Tests, methods of test classes and benchmarks, in the order of the file."""
+def entries(program: Program, module: Module, wanted: str = "") -> list[Entry]:
+    """Tests, methods of test classes and benchmarks, in the order of the file; with `wanted` those of that name.
+
+    Where there is none, but a program that may use what is wanted, the program is the entry.
+    """
     scope = program.module_scope(module)
+    found = [
+        entry
+        for node, owner, decorators in _definitions(module, scope)
+        if wanted in ("", node.name, *([owner.name, f"{owner.name}.{node.name}"] if owner else []))
+        and (entry := _entry(program, node, scope, owner, decorators)) is not None
+    ]
+    block = None if found else _program(module)
+    return found if block is None else [Entry(program.function(block, scope, "<module>"), None, [{}], benchmark=True)]
+
+
+def _definitions(module: Module, scope: Scope) -> Iterator[tuple[ast.FunctionDef, Class | None, list[ast.expr]]]:
+    """Functions and methods of the file, with the class and its decorators."""
     for node in module.body:
         match node:
-            case ast.FunctionDef(name=name):
-                yield from _entry(program, node, scope, None, [])
+            case ast.FunctionDef():
+                yield node, None, []
             case ast.ClassDef(name=name) if isinstance(owner := scope.names.get(name), Class):
-                for child in node.body:
-                    if isinstance(child, ast.FunctionDef):
-                        yield from _entry(program, child, scope, owner, node.decorator_list)
+                methods = (child for child in node.body if isinstance(child, ast.FunctionDef))
+                yield from ((child, owner, node.decorator_list) for child in methods)
             case _:
                 pass
 
 
+def _program(module: Module) -> ast.FunctionDef | None:
+    """The body of `if __name__ == "__main__"` as a function."""
+    for node in module.body:
+        match node:
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+                nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+                return ast.FunctionDef(name="<module>", args=nothing, body=node.body, decorator_list=[])
+            case _:
+                pass
+    return None
+
+
 def _entry(
     program: Program, node: ast.FunctionDef, scope: Scope, owner: Class | None, outer: list[ast.expr]
-) -> Iterator[Entry]:
+) -> Entry | None:
     function = (owner.scope if owner else scope).names.get(node.name)
     if not isinstance(function, Function):
-        return
+        return None
     axes: list[list[dict[str, Value]]] = []
     benchmark = False
     program.steps = 0
@@ -77,14 +107,13 @@ def _entry(
                 benchmark = True
                 axes.extend(_reported(program, decorator, scope))
     except Ended:
-        return
+        return None
     if not benchmark and not node.name.startswith("test"):
-        if owner is not None or node.name not in ("main", "benchmark", "run_benchmark", "bench"):
-            return
-        benchmark = True
+        return None
     names = function.parameters()[1 if owner else 0 :]
-    axes.extend(varied for name in names if (varied := _fixture(program, name, scope, node)) is not None)
-    yield Entry(function, owner, spread([axis for axis in axes if axis]), benchmark)
+    given = {name for axis in axes for one in axis for name in one}
+    axes.extend(varied for name in names if name not in given and (varied := fixture(program, name, scope)))
+    return Entry(function, owner, spread([axis for axis in axes if axis]), benchmark)
 
 
 def _parametrized(program: Program, decorator: ast.expr, scope: Scope) -> list[dict[str, Value]]:
@@ -124,26 +153,40 @@ def _reported(program: Program, decorator: ast.expr, scope: Scope) -> list[list[
     return [sizes, lines, [fixed] if isinstance(fixed, dict) and fixed else []]
 
 
-def _fixture(program: Program, name: str, scope: Scope, node: ast.FunctionDef) -> list[dict[str, Value]] | None:
-    """What a fixture of the same file gives a test; None where the file has none of that name."""
-    found = scope.names.get(name)
-    if not isinstance(found, Function) or found.node is node or not isinstance(found.node, ast.FunctionDef):
-        return None
-    fixtures = [one for one in found.node.decorator_list if "fixture" in ast.unparse(one)]
-    if not fixtures:
-        return None
+def fixture(program: Program, name: str, scope: Scope, depth: int = 0) -> list[dict[str, Value]]:
+    """What a fixture of the file, or of a conftest.py above it, gives a test; nothing where none has that name."""
+    found = next((one for home in _homes(program, scope) if (one := home.names.get(name)) is not None), None)
+    if not isinstance(found, Function) or not isinstance(found.node, ast.FunctionDef) or depth > MOST_FIXTURES:
+        return []
+    decorators = [one for one in found.node.decorator_list if "fixture" in ast.unparse(one)]
+    if not decorators:
+        return []
     params: Value = [None]
-    if isinstance(fixtures[0], ast.Call):
-        _, named = program.arguments(fixtures[0], scope)
+    if isinstance(decorators[0], ast.Call):
+        _, named = program.arguments(decorators[0], found.scope)
         params = named.get("params", params)
+    needed: dict[str, Value] = {}
+    for other in found.parameters():
+        for first in fixture(program, other, scope, depth + 1)[:1] if other not in ("request", name) else []:
+            needed |= first
     given = []
     for one in program.items(params):
         request = {"request": Instance(None, {"param": one})} if "request" in found.parameters() else {}
         try:
-            given.append({name: program.follow(found, [], request)})
+            given.append({name: program.follow(found, [], {**needed, **request})})
         except Ended:
             continue
-    return given or None
+    return given
+
+
+def _homes(program: Program, scope: Scope) -> Iterator[Scope]:
+    """Where a test's fixtures may stand, the nearest first."""
+    yield scope
+    folder = PurePosixPath(scope.module.path).parent
+    for above in (folder, *folder.parents):
+        module = program.library.at((above / "conftest.py").as_posix())
+        if module is not None:
+            yield program.module_scope(module)
 
 
 def spread(axes: list[list[dict[str, Value]]]) -> list[dict[str, Value]]:

@@ -114,7 +114,7 @@ class Follower:
         if (module := self.library.module(value.target)) is not None:
             return module
         owner, _, name = value.target.rpartition(".")
-        if value.target in self.answered or f"{value.target}()" in self.answers:
+        if value.target in self.answered or outside.PARALLEL.fullmatch(value.target):
             return self._named(value.target)
         if owner and (home := self.library.module(owner)) is not None:
             return self.resolved(self.of_module(home, name), hops + 1)
@@ -131,7 +131,8 @@ class Follower:
                 assert home is not None
                 if name in self.module_scope(home).names:
                     return home.scope.names[name]
-        return Unknown(f"{module.name} binds no {name}")
+        made = names.get("__getattr__")
+        return made(name) if isinstance(made, Function) else Unknown(f"{module.name} binds no {name}")
 
     # Expressions
 

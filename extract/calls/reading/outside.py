@@ -9,6 +9,7 @@ import itertools
 import math
 import operator
 import random
+import re
 import types
 from collections.abc import Callable
 from typing import Any
@@ -93,10 +94,16 @@ ALIASES = {
     "vllm.triton_utils.tl": "triton.language",
     "vllm.triton_utils.importing.HAS_TRITON": "HAS_TRITON",
     "vllm.triton_utils.HAS_TRITON": "HAS_TRITON",
+    "vllm.utils.FlexibleArgumentParser": "argparse.ArgumentParser",
+    "vllm.utils.argparse_utils.FlexibleArgumentParser": "argparse.ArgumentParser",
 }
 """What vLLM hands on under names of its own: its placeholders are for machines without Triton."""
+
+PARALLEL = re.compile(r"(vllm|sglang\.srt)\.distributed\.parallel_state\.get_\w+_group")
+"""A group of processes: on one GPU, each is of one."""
 ENDING = frozenset({"pytest.skip", "pytest.fail", "pytest.xfail", "pytest.exit", "sys.exit", "os._exit", "exit"})
 TRANSPARENT = frozenset({"torch.compile", "torch._dynamo.disable", "torch.compiler.disable", "staticmethod"})
+ALONE = {"world_size": 1, "rank": 0, "rank_in_group": 0, "local_rank": 0, "is_first_rank": True, "is_last_rank": True}
 RANDOM = frozenset({"randint", "random", "choice", "choices", "sample", "uniform", "shuffle", "randrange", "seed"})
 
 
@@ -108,6 +115,8 @@ def call(name: str, arguments: list[Value], named: dict[str, Value]) -> Value:
         raise Ended(name)
     if name in TRANSPARENT and arguments:
         return arguments[0]
+    if PARALLEL.fullmatch(name):
+        return Instance(None, dict(ALONE))
     if known := SPECIAL.get(name):
         return known(arguments, named)
     root, _, rest = name.partition(".")
@@ -199,6 +208,53 @@ def _properties(_arguments: list[Value], _named: dict[str, Value]) -> Value:
                            "warp_size": 32, "total_memory": 141 << 30})  # fmt: skip
 
 
+def _environment(arguments: list[Value], named: dict[str, Value]) -> Value:
+    """No setting is made, so each is what it is where it is not."""
+    return arguments[1] if len(arguments) > 1 else named.get("default")
+
+
+def _field(_arguments: list[Value], named: dict[str, Value]) -> Value:
+    if "default" in named:
+        return named["default"]
+    made = named.get("default_factory")
+    return made() if made in (list, dict, set) or isinstance(made, Function) else Unknown("a field without a default")
+
+
+class Arguments:
+    """A program's `argparse` parser on an empty command line: each option at its default."""
+
+    def __init__(self) -> None:
+        self._parsed = Instance(None)
+
+    def add_argument(self, *names: str, **options: Value) -> None:
+        """An option; where it must be given, the first of its choices."""
+        name = options.get("dest") or max(names, key=len).lstrip("-").replace("-", "_")
+        absent: Value = {"store_true": False, "store_false": True}.get(str(options.get("action")))
+        if (choices := options.get("choices")) and options.get("required"):
+            absent = next(iter(choices))
+        elif options.get("required") or not names[0].startswith("-"):
+            absent = Unknown(f"{names[0]} is not given")
+        self._parsed.attributes[name] = options.get("default", absent)
+
+    def parse_args(self, *_arguments: Value) -> Instance:
+        """The options' values."""
+        return self._parsed
+
+    def parse_known_args(self, *_arguments: Value) -> tuple[Instance, list[str]]:
+        """The same, and nothing that is left over."""
+        return self._parsed, []
+
+    def add_argument_group(self, *_arguments: Value, **_named: Value) -> Arguments:
+        """The parser itself: only a help text tells groups apart."""
+        return self
+
+    add_mutually_exclusive_group = add_argument_group
+
+
+def _parser(_arguments: list[Value], _named: dict[str, Value]) -> Value:
+    return Arguments()
+
+
 def _range(kind: Callable[..., Any]) -> Callable[[list[Value], dict[str, Value]], Value]:
     return lambda arguments, named: plain(kind, arguments, named)
 
@@ -214,6 +270,10 @@ SPECIAL: dict[str, Callable[[list[Value], dict[str, Value]], Value]] = {
     "pytest.param": _parameter,
     "types.SimpleNamespace": _bag,
     "argparse.Namespace": _bag,
+    "argparse.ArgumentParser": _parser,
+    "os.getenv": _environment,
+    "os.environ.get": _environment,
+    "dataclasses.field": _field,
 }
 
 

@@ -16,9 +16,11 @@ from .values import (
     Class,
     Continued,
     Ended,
+    Function,
     Imported,
     Instance,
     Kernel,
+    Left,
     Named,
     Returned,
     Scope,
@@ -43,6 +45,9 @@ JIT = frozenset({"jit", "triton_jit", "gluon_jit"})
 class Program(Follower):
     """One run, statements included."""
 
+    entering: Callable[[Value], None] | None = None
+    """What to do at the next `yield`, where a context manager of the tree is being entered."""
+
     def statement(self, node: ast.stmt, scope: Scope) -> None:
         self.steps += 1
         how = _STATEMENTS.get(type(node))
@@ -56,7 +61,11 @@ class Program(Follower):
             self.value(node.value, scope)
 
     def _yielded(self, node: ast.Yield, scope: Scope) -> None:
-        scope.names.setdefault("*yielded", self.value(node.value, scope))
+        value = self.value(node.value, scope)
+        scope.names.setdefault("*yielded", value)
+        if (inside := self.entering) is not None:
+            self.entering = None
+            inside(value)
 
     def at_assigned(self, node: ast.Assign, scope: Scope) -> None:
         value = self.value(node.value, scope)
@@ -79,7 +88,8 @@ class Program(Follower):
     def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
         match target:
             case ast.Name(id=name):
-                scope.names[name] = value
+                home = scope.module.scope if name in scope.names.get("*global", ()) else scope
+                home.names[name] = value
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 self._unpack(targets, value, scope)
             case ast.Attribute(value=of, attr=name):
@@ -123,7 +133,7 @@ class Program(Follower):
             last = name.rpartition(".")[2]
             if last in JIT:
                 kind = Kernel(function)
-            elif last in ("property", "staticmethod", "classmethod", "cached_property"):
+            elif last in ("property", "staticmethod", "classmethod", "cached_property", "contextmanager"):
                 function.kind = last.removeprefix("cached_")
         scope.names[node.name] = kind
 
@@ -201,13 +211,47 @@ class Program(Follower):
         blur(node, scope, "a long loop")
 
     def at_with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
-        for one in node.items:
-            if "raises" in ast.unparse(one.context_expr):
-                return
-            entered = self.value(one.context_expr, scope)
-            if one.optional_vars is not None:
-                self.assign(one.optional_vars, entered, scope)
-        self.body(node.body, scope)
+        if not any("raises" in ast.unparse(one.context_expr) for one in node.items):
+            self._within(node.items, node.body, scope)
+
+    def _within(self, items: list[ast.withitem], body: list[ast.stmt], scope: Scope) -> None:
+        if not items:
+            self.body(body, scope)
+            return
+        first, *rest = items
+        left: list[Left] = []
+
+        def inside(entered: Value) -> None:
+            if first.optional_vars is not None:
+                self.assign(first.optional_vars, entered, scope)
+            try:
+                self._within(rest, body, scope)
+            except Left as how:
+                left.append(how)
+
+        outer, self.entering = self.entering, None
+        try:
+            manager = self._manager(first.context_expr, scope)
+            if manager is None:
+                inside(self.value(first.context_expr, scope))
+            else:
+                self.entering = inside
+                self.follow(*manager)
+                if self.entering is not None:
+                    inside(Unknown("a context that is never entered"))
+        finally:
+            self.entering = outer
+        if left:
+            raise left[0]
+
+    def _manager(self, node: ast.expr, scope: Scope) -> tuple[Function, list[Value], dict[str, Value]] | None:
+        """A call of a context manager that is written as a generator: its function and arguments."""
+        if not isinstance(node, ast.Call):
+            return None
+        function = self.value(node.func, scope)
+        if not isinstance(function, Function) or function.kind != "contextmanager":
+            return None
+        return function, *self.arguments(node, scope)
 
     def at_try(self, node: ast.Try, scope: Scope) -> None:
         try:
@@ -228,8 +272,12 @@ class Program(Follower):
         del scope
         raise Ended(ast.unparse(node)[:80])
 
+    def at_global(self, node: ast.Global, scope: Scope) -> None:
+        scope.names["*global"] = {*scope.names.get("*global", ()), *node.names}
+
     def at_assert(self, node: ast.Assert, scope: Scope) -> None:
-        if self.truth(self.value(node.test, scope)) is False:
+        # what a test asserts is of results, which nobody has computed
+        if self.truth(self.value(node.test, scope)) is False and not scope.module.is_test:
             raise Ended(ast.unparse(node)[:80])
 
     def at_break(self, _node: ast.Break, _scope: Scope) -> None:
@@ -287,6 +335,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[[Program, Any, Scope], None]] = {
     ast.Return: Program.at_return,
     ast.Raise: Program.at_raise,
     ast.Assert: Program.at_assert,
+    ast.Global: Program.at_global,
     ast.Break: Program.at_break,
     ast.Continue: Program.at_continue,
 }

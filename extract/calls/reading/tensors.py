@@ -64,6 +64,12 @@ REFUSED = frozenset(
 """Parts of torch that do more than compute."""
 
 
+def warm() -> None:
+    """Have torch import what its meta device needs, which takes a second or two, before it is asked to hurry."""
+    matrix = torch.empty(2, 2, device="meta")
+    torch.cat([matrix @ matrix, matrix + 1]).sum()
+
+
 def find(name: str) -> Value:
     """What `torch.NAME` is, for the parts of torch that only compute; Unknown for the rest."""
     parts = name.split(".")[1:]

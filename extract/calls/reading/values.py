@@ -59,6 +59,11 @@ class Module:
     def __post_init__(self) -> None:
         self.scope = Scope(self)
 
+    @property
+    def is_test(self) -> bool:
+        """Whether it is a file of tests or of benchmarks."""
+        return any(part.startswith(("test", "bench")) for part in self.path.split("/"))
+
 
 @dataclass(eq=False)
 class Function:
@@ -72,7 +77,7 @@ class Function:
     call: Callable[[Function, list[Value], dict[str, Value]], Value]
     bound: tuple[Value, ...] = ()
     kind: str = ""
-    """"property", "staticmethod", "classmethod" or empty."""
+    """"property", "staticmethod", "classmethod", "contextmanager" or empty."""
 
     @property
     def id(self) -> str:
@@ -151,16 +156,22 @@ class Ended(Exception):
     """The followed program raised, skipped, or went on for too long."""
 
 
-class Returned(Exception):
+class Left(Exception):
+    """A body was left before its end."""
+
+
+class Returned(Left):
+    """`return`."""
+
     def __init__(self, value: Value) -> None:
         self.value = value
 
 
-class Broke(Exception):
+class Broke(Left):
     """`break`."""
 
 
-class Continued(Exception):
+class Continued(Left):
     """`continue`."""
 
 

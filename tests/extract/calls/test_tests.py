@@ -14,6 +14,7 @@ from kmaint.records.kernel import HostFunction, Kernel, Release, Scan
 
 MOE = "vllm/model_executor/layers/fused_moe/moe_fused_mul_sum.py"
 REAL = Path(__file__).parent / "cases" / "tree"
+REAL_TEST = "tests/kernels/moe/test_moe_fused_mul_sum.py::test_invalid_slots_excluded"
 LAUNCHER = """\
 import torch
 from vllm.triton_utils import tl, triton
@@ -30,6 +31,59 @@ def scale(x, out=None, *, factor=2.0, dtype=None):
     _scale_kernel[grid](x, out, width, x.stride(0), BLOCK=64, num_warps=4)
     return out
 """
+PARALLEL = """\
+def get_tp_group():
+    assert _TP is not None
+    return _TP
+
+_TP = None
+"""
+CONFIG = """\
+from contextlib import contextmanager
+_now = None
+
+def current():
+    return _now
+
+@contextmanager
+def setting(value):
+    global _now
+    _now = value
+    try:
+        yield value
+    finally:
+        _now = None
+"""
+ENVS = """\
+import os
+known = {"ROWS": lambda: int(os.getenv("ROWS", "6"))}
+
+def __getattr__(name):
+    return known[name]()
+"""
+CONFTEST = """\
+import pytest
+
+@pytest.fixture
+def half():
+    return 3
+
+@pytest.fixture(params=[5, 7])
+def rows(request):
+    return request.param
+
+@pytest.fixture
+def doubled(half):
+    yield 2 * half
+"""
+FRAMEWORK = {
+    "vllm/__init__.py": "",
+    "vllm/scale.py": LAUNCHER,
+    "vllm/distributed/parallel_state.py": PARALLEL,
+    "vllm/config.py": CONFIG,
+    "vllm/envs.py": ENVS,
+    "tests/conftest.py": CONFTEST,
+}
 HEAD = "import pytest, torch, triton\nfrom vllm.scale import scale\n\n"
 PROGRAMS: dict[str, tuple[str, list[tuple[int, ...]]]] = {
     "parameters by name and by list": (
@@ -73,8 +127,36 @@ PROGRAMS: dict[str, tuple[str, list[tuple[int, ...]]]] = {
         [(2, 2)],
     ),
     "a failure that nobody expects": (
-        "def test_it():\n    scale(torch.rand(2, 3))\n    assert 1 == 2\n    scale(torch.rand(2, 2))\n",
+        "def test_it():\n    scale(torch.rand(2, 3))\n    raise ValueError\n    scale(torch.rand(2, 2))\n",
         [(2, 3)],
+    ),
+    "a check of what nobody computed": (
+        "def test_it():\n    assert scale(torch.zeros(2, 3)).sum() == 1\n    assert 1 == 2\n"
+        "    scale(torch.rand(2, 2))\n",
+        [(2, 3), (2, 2)],
+    ),
+    "fixtures of a conftest": ("def test_it(rows, doubled):\n    scale(torch.rand(rows, doubled))\n", [(5, 6), (7, 6)]),
+    "a context of the tree": (
+        "from vllm.config import setting, current\ndef test_it():\n    with setting(4) as n, torch.device('cuda'):\n"
+        "        scale(torch.rand(n, current()))\n    assert current() is None\n"
+        "    scale(torch.rand(2, current() or 3))\n",
+        [(4, 4), (2, 3)],
+    ),
+    "an environment setting": (
+        "import os\nfrom vllm import envs\ndef test_it():\n"
+        "    scale(torch.rand(envs.ROWS, int(os.environ.get('N', '3'))))\n",
+        [(6, 3)],
+    ),
+    "groups of processes": (
+        "from vllm.distributed.parallel_state import get_tp_group\ndef test_it():\n"
+        "    scale(torch.rand(8 // get_tp_group().world_size, 4))\n",
+        [(8, 4)],
+    ),
+    "a benchmark's program": (
+        "import argparse\ndef run(n, rows):\n    scale(torch.rand(rows, n))\n\nif __name__ == '__main__':\n"
+        "    parser = argparse.ArgumentParser()\n    parser.add_argument('--rows', '-r', type=int, default=9)\n"
+        "    args = parser.parse_args()\n    for n in (4, 8):\n        run(n, args.rows)\n",
+        [(9, 4), (9, 8)],
     ),
     "a benchmark": (
         "SIZES = [2**i for i in (3, 4)]\n"
@@ -111,9 +193,9 @@ def path_of(name: str) -> str:
     return f"tests/test_{name.replace(' ', '_')}.py"
 
 
-def launched(path: str, kernel: str, launcher: str) -> Kernel:
+def launched(path: str, kernel: str, launcher: str, **evidence: tuple[str, ...]) -> Kernel:
     host = HostFunction(path=path, qualname=launcher, line=1)
-    names = {"name": kernel, "qualname": kernel, "language": "triton", "role": "kernel"}
+    names = {"name": kernel, "qualname": kernel, "language": "triton", "role": "kernel", **evidence}
     return Kernel(path=path, line=1, end_line=2, launchers=(host,), **names)  # type: ignore[arg-type]
 
 
@@ -123,13 +205,18 @@ def scan_of(*kernels: Kernel) -> Scan:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tree")
     programs = {**{name: source for name, (source, _) in PROGRAMS.items()}, **OTHERS}
     files = {path_of(name): HEAD + source.replace("MARK", str(root / "mark")) for name, source in programs.items()}
-    for path, text in {"vllm/__init__.py": "", "vllm/scale.py": LAUNCHER, **files}.items():
-        (root / path).parent.mkdir(exist_ok=True)
+    for path, text in {**FRAMEWORK, **files}.items():
+        (root / path).parent.mkdir(exist_ok=True, parents=True)
         (root / path).write_text(text)
+    return root
+
+
+@pytest.fixture(scope="module")
+def reader(root: Path) -> Iterator[Reader]:
     with open_reader(root, scan_of(launched("vllm/scale.py", "_scale_kernel", "scale"))) as opened:
         yield opened
 
@@ -144,7 +231,7 @@ def shapes(reading: Reading) -> list[tuple[int, ...]]:
 
 
 def test_a_real_test_gives_its_launchers_calls() -> None:
-    kernel = launched(MOE, "moe_fused_mul_sum_kernel", "moe_fused_mul_sum")
+    kernel = launched(MOE, "moe_fused_mul_sum_kernel", "moe_fused_mul_sum", tests=(REAL_TEST,))
     with open_reader(REAL, scan_of(kernel)) as opened:
         calls = opened.of(kernel, kernel.launchers[0]).calls
     sizes = {one.shape for call in calls if isinstance(one := call.arguments["inputs"], SeenTensor)}
@@ -162,7 +249,7 @@ def test_a_real_test_gives_its_launchers_calls() -> None:
 def test_what_tests_do_is_followed(name: str, reader: Reader) -> None:
     reading = reader.read(path_of(name))
     assert shapes(reading) == PROGRAMS[name][1]
-    assert {call.origin for call in reading.calls} == {f"framework {'benchmark' if name == 'a benchmark' else 'test'}"}
+    assert {call.origin for call in reading.calls} == {f"framework {'benchmark' if 'a benchmark' in name else 'test'}"}
 
 
 def test_every_argument_is_recorded_and_the_kernels_own_launch(reader: Reader) -> None:
@@ -195,9 +282,23 @@ def test_at_most_32_combinations_use_each_value(reader: Reader) -> None:
     assert {n for _, n in found} == set(range(1, 11))
 
 
-def test_no_line_of_the_tree_is_executed(reader: Reader) -> None:
+def test_no_line_of_the_tree_is_executed(reader: Reader, root: Path) -> None:
     reader.read(path_of("world"))
-    assert not (reader.root / "mark").exists()
+    assert not (root / "mark").exists()
+
+
+def test_only_the_tests_that_reach_a_kernel_are_read(reader: Reader) -> None:
+    test, benchmark = f"{path_of('a class with a loop')}::TestIt.test_it", f"{path_of('a benchmark')}::benchmark"
+    kernel = launched("vllm/scale.py", "_scale_kernel", "scale", tests=(test,), benchmarks=(benchmark,))
+    reading = reader.of(kernel, kernel.launchers[0])
+    assert shapes(reading) == [(1, 4), (1, 8), (8, 32), (16, 32)]
+    assert [call.source.partition("[")[0] for call in reading.calls] == [test, test, benchmark, benchmark]
+    assert len(reader.of(kernel, None).calls) == 4
+
+
+def test_no_time_is_no_calls(reader: Reader) -> None:
+    name = f"{path_of('many')}::test_it"
+    assert reader.read(name, limit_s=0.0) == Reading(calls=(), left_out={f"{name}: no time left": 1})
 
 
 def test_an_interpreter_without_torch_is_said(tmp_path: Path) -> None:
