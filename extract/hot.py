@@ -127,9 +127,13 @@ def parse(spelled: str) -> KernelName:
     if spelled.startswith("_Z"):
         return _demangled(spelled)
     text = spelled.replace(ANONYMOUS, "anonymous").replace("operator()", "operator").strip()
-    depth, kept, signature = 0, [], False
+    depth, parentheses, kept, signature = 0, 0, [], False
     for letter in text:
-        if letter == "<":
+        if depth and letter in "()":  # in the parentheses of a template argument, < and > compare
+            parentheses += 1 if letter == "(" else -1
+        elif parentheses:
+            continue
+        elif letter == "<":
             depth += 1
             signature = True
         elif letter == ">":

@@ -20,6 +20,12 @@ TRACES = Path(__file__).parent / "cases" / "traces"
         # As kineto wrote them for vLLM 0.26.0 and torch 2.11 on NVIDIA GPUs.
         ("void vllm::rms_norm_kernel<c10::BFloat16, 8>(c10::BFloat16*, int)", "rms_norm_kernel", ("vllm",)),
         ("void (anonymous namespace)::elementwise_kernel<at::Half>(at::Half*)", "elementwise_kernel", ()),
+        (
+            "std::enable_if<(((8)>(0)))&&vllm::_typeConvert<c10::BFloat16>::exists, void>::type "
+            "vllm::fused_add_rms_norm_kernel<c10::BFloat16, 8, true>(c10::BFloat16*, long, c10::BFloat16 const*, int)",
+            "fused_add_rms_norm_kernel",
+            ("vllm",),
+        ),
         ("vllm::moe::topkGating(float const*, bool)", "topkGating", ("vllm", "moe")),
         (
             "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<float>, "
