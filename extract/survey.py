@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from extract.evidence.history import add_history
-from extract.hot import add_heat
 from extract.scan import scan_tree
 from kmaint.records.kernel import Scan
 
@@ -19,8 +17,12 @@ def survey(
     """Every kernel, with history and heat on request; `traces` are files or folders of profiles."""
     scan = scan_tree(tree, use_cache=use_cache)
     if history:
+        from extract.evidence.history import add_history  # these two only when asked for: a scan is to be fast
+
         scan = add_history(tree, scan, progress)
     if traces:
+        from extract.hot import add_heat
+
         progress(f"reading {', '.join(map(str, traces))}")
         scan = add_heat(scan, traces)
     return scan

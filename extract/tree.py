@@ -82,9 +82,12 @@ def open_tree(path: Path) -> Release:
 
 def _commit(root: Path) -> str | None:
     """The commit that a repository stands at, from its files where they say; an enclosing repository says nothing."""
-    head = _text(root / ".git" / "HEAD")
+    git = root / ".git"
+    head = _text(git / "HEAD")
     if head.startswith("ref: "):
-        head = _text(root / ".git" / head.removeprefix("ref: "))
+        name = head.removeprefix("ref: ")
+        packed = (line.partition(" ") for line in _text(git / "packed-refs").splitlines())
+        head = _text(git / name) or next((commit for commit, _, ref in packed if ref == name), "")
     return head if COMMIT.fullmatch(head) else _head(root)[0]
 
 

@@ -7,32 +7,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
-from extract.evidence import gather
 from extract.scan.cache import keep, recall
 from extract.scan.choice import find_kernel
-from extract.scan.cuda_linking import link_cuda
-from extract.scan.linking import link
-from extract.scan.reading import Place, Readings, read_tree
-from extract.scan.walk import Listing, Stamp, list_files
+from extract.scan.found import Found
+from extract.scan.walk import Listing, list_files
 from extract.tree import SourceTree, locate, open_tree
-from kmaint.records.kernel import Evidence, Kernel, Problem, Scan
+from kmaint.records.kernel import Scan
 
 __all__ = ["find_kernel", "scan_tree"]
 
 
 ENVIRONMENT_FOLDERS = ("site-packages", "dist-packages")
 """Where a framework is installed beside everything else that is; only its own package is its tree."""
-
-
-class _Found(NamedTuple):
-    """What linking made of all readings, and the stamps it holds for."""
-
-    stamps: dict[str, Stamp]
-    kernels: tuple[Kernel, ...]
-    problems: tuple[Problem, ...]
-    unknown: tuple[Evidence, ...]
 
 
 def scan_tree(tree: Path, *, use_cache: bool = True) -> Scan:
@@ -55,33 +42,18 @@ def scan_tree(tree: Path, *, use_cache: bool = True) -> Scan:
     )
 
 
-def _find(tree: SourceTree, listing: Listing, *, use_cache: bool) -> _Found:
-    """Read what changed since the last scan, and link all of it; nothing of either where nothing changed."""
-    place = _place(tree, listing)
-    key = f"{place.root} {place.prefix} {sorted(place.roots)}"
-    kept = recall(f"found {key}") if use_cache else None
-    if isinstance(kept, _Found) and kept.stamps == listing.stamps:
+def _find(tree: SourceTree, listing: Listing, *, use_cache: bool) -> Found:
+    """What the last scan found where nothing changed, else what all files say now."""
+    key = f"found {tree.root} {tree.package_root}"
+    kept = recall(key) if use_cache else None
+    if isinstance(kept, Found) and kept.stamps == listing.stamps:
         return kept
-    known = recall(f"readings {key}") if use_cache else None
-    readings, modules = read_tree(place, listing.stamps, known if isinstance(known, Readings) else Readings({}))
-    kernels = [*link(modules), *link_cuda({path: one.cuda for path, one in readings.files.items() if one.cuda})]
-    kernels.sort(key=lambda kernel: (kernel.path, kernel.line, kernel.qualname))
-    gathered = gather(tree, kernels, listing.stamps)
-    problems = tuple(problem for reading in readings.files.values() for problem in reading.problems)
-    found = _Found(listing.stamps, gathered.kernels, problems, gathered.unknown)
+    from extract.scan.linked import find  # here only: its import takes as long as a scan that has nothing to read
+
+    found = find(tree, listing.stamps, use_cache=use_cache)
     if use_cache:
-        keep(f"readings {key}", readings)
-        keep(f"found {key}", found)
+        keep(key, found)
     return found
-
-
-def _place(tree: SourceTree, listing: Listing) -> Place:
-    """With the names that the tree's own imports can begin with: what stands at its top, and beside its package."""
-    above = tree.package_root.relative_to(tree.root).as_posix()
-    prefix = "" if above == "." else f"{above}/"
-    tops = {path.partition("/")[0] for path in listing.stamps}
-    tops |= {path.removeprefix(prefix).partition("/")[0] for path in listing.stamps if path.startswith(prefix)}
-    return Place(tree.root, prefix, frozenset(top.removesuffix(".py") for top in tops))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 from kmaint.errors import UsageError
@@ -30,6 +29,8 @@ def find_kernel(scan: Scan, text: str) -> Kernel:
 
 
 def _nearest(scan: Scan, text: str) -> str:
+    import difflib  # here only: a scan that finds what was meant needs none of it
+
     by_name = {kernel.name: kernel.id for kernel in scan.kernels}
     by_id = {kernel.id: kernel.id for kernel in scan.kernels}
     near = difflib.get_close_matches(text, by_id if "::" in text else by_name, n=3, cutoff=0.4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 
 from extract.scan.cuda import CudaFacts, CudaKernel
 from extract.scan.cuda_hosts import CudaHost
@@ -28,7 +27,8 @@ class _CudaLinker:
                 self.named[kernel.name].append((path, place))
         self.by_name: dict[str, list[str]] = defaultdict(list)
         for path in files:
-            self.by_name[PurePosixPath(path).name].append(path)
+            self.by_name[path.rpartition("/")[2]].append(path)
+        self._includes: dict[str, list[str]] = {}
 
     def kernels(self) -> list[Kernel]:
         hosts: dict[Key, list[tuple[str, CudaHost]]] = defaultdict(list)
@@ -70,24 +70,31 @@ class _CudaLinker:
         seen = {path}
         pending = [path]
         while pending:
-            current = pending.pop()
-            for spelled in self.files[current].includes:
-                for included in self._included(current, spelled):
-                    if included not in seen:
-                        seen.add(included)
-                        pending.append(included)
+            for included in self._included(pending.pop()):
+                if included not in seen:
+                    seen.add(included)
+                    pending.append(included)
         return seen
 
-    def _included(self, path: str, spelled: str) -> Iterator[str]:
+    def _included(self, path: str) -> list[str]:
+        """The files that one names in its own text."""
+        if path not in self._includes:
+            spelled = dict.fromkeys(self.files[path].includes)
+            self._includes[path] = [found for one in spelled for found in self._meant(path, one)]
+        return self._includes[path]
+
+    def _meant(self, path: str, spelled: str) -> Iterator[str]:
         """Files whose path ends as an `#include` spells it: the search path of the compiler is not known."""
-        wanted = PurePosixPath(spelled)
-        parts = tuple(part for part in wanted.parts if part not in ("..", "."))
-        near = str(PurePosixPath(path).parent / wanted)
-        candidates = self.by_name.get(wanted.name, [])
+        candidates = self.by_name.get(spelled.rpartition("/")[2])
+        if not candidates:
+            return
+        parts = [part for part in spelled.split("/") if part not in (".", "")]
+        near = path[: path.rfind("/") + 1] + "/".join(parts)
         if near in candidates:
             yield near
             return
-        yield from (found for found in candidates if PurePosixPath(found).parts[-len(parts) :] == parts)
+        end = "/" + "/".join(part for part in parts if part != "..")
+        yield from (found for found in candidates if f"/{found}".endswith(end))
 
 
 def _record(path: str, facts: CudaFacts, kernel: CudaKernel, hosts: list[tuple[str, CudaHost]]) -> Kernel:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from extract.scan.callers import read_callers
@@ -29,7 +28,7 @@ NO_STAMP = Stamp(-1, -1, -1)
 class Place(NamedTuple):
     """Where a tree stands, what precedes its package in a path, and the names that its own imports begin with."""
 
-    root: Path
+    base: str
     prefix: str
     roots: frozenset[str]
 
@@ -120,7 +119,7 @@ def _read(
 
 def _first(place: Place, path: str) -> Reading:
     """What can be said of a file by itself."""
-    content = read_file(place.root, path)
+    content = read_file(place.base, path)
     if isinstance(content, Problem):
         return Reading(NO_STAMP, problems=(content,), imports=Imports() if path.endswith(PYTHON) else None)
     if not path.endswith(PYTHON):
@@ -139,7 +138,7 @@ def _second(
     place: Place, macros: frozenset[str], files: Mapping[str, Reading], wanted: Mapping[str, frozenset[str]], path: str
 ) -> Reading:
     """What takes knowledge of other files: which imported names may be kernels, and the macros that CUDA uses."""
-    reading, content = files[path], read_file(place.root, path)
+    reading, content = files[path], read_file(place.base, path)
     if isinstance(content, Problem):
         return reading._replace(problems=(content,), facts_for=wanted.get(path, frozenset()))
     if not path.endswith(PYTHON):
@@ -152,7 +151,7 @@ def _second(
 
 def _third(place: Place, files: Mapping[str, Reading], called: Mapping[str, frozenset[str]], path: str) -> Reading:
     """Who calls what other files launch with."""
-    reading, content = files[path], read_file(place.root, path)
+    reading, content = files[path], read_file(place.base, path)
     if isinstance(content, Problem):
         return reading._replace(problems=(content,), callers_for=called[path])
     return reading._replace(callers=read_callers(content, called[path]), callers_for=called[path])

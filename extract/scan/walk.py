@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from kmaint.records.kernel import Problem
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 MAX_BYTES = 8 << 20
 """A source file larger than this is data: the largest of both frameworks is under 1 MB."""
+BY_NAME = attrgetter("name")
 
 
 class Stamp(NamedTuple):
@@ -57,7 +59,7 @@ def _entries(root: str, problems: list[Problem], only: str) -> Iterator[tuple[st
             inner = _list(entry.path if entry else root, relative, problems)
             if only and entry is None:
                 inner = [one for one in inner if one.name == only]
-            pending += ((prefix + one.name, one) for one in reversed(inner) if not _is_skipped(one))
+            pending += ((prefix + one.name, one) for one in reversed(inner))
         else:
             yield relative, entry
 
@@ -66,15 +68,15 @@ def _list(folder: str, relative: str, problems: list[Problem]) -> list[os.DirEnt
     """Nothing where a virtual environment lies, or a folder that may not be listed, which is a problem."""
     try:
         with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
+            entries = sorted(listed, key=BY_NAME)
     except OSError as error:
         problems.append(_problem(relative or ".", error))
         return []
-    return [] if any(entry.name == "pyvenv.cfg" for entry in entries) else entries
-
-
-def _is_skipped(entry: os.DirEntry[str]) -> bool:
-    return (entry.name.startswith(".") or entry.name in SKIPPED_FOLDERS) and entry.is_dir(follow_symlinks=False)
+    names = list(map(BY_NAME, entries))
+    if "pyvenv.cfg" in names:
+        return []
+    skipped = {name for name in names if name[0] == "." or name in SKIPPED_FOLDERS}
+    return [one for one in entries if not (skipped and one.name in skipped and one.is_dir(follow_symlinks=False))]
 
 
 def _status(root: Path, entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -87,19 +89,33 @@ def _status(root: Path, entry: os.DirEntry[str]) -> os.stat_result | None:
     return entry.stat()
 
 
-def read_file(root: Path, relative: str) -> bytes | Problem:
+def read_file(root: str, relative: str) -> bytes | Problem:
     """A file's bytes, or why there are none; what was a file when listed may since be gone, larger, or a pipe."""
     try:
-        descriptor = os.open(root / relative, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        descriptor = os.open(f"{root}/{relative}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 return Problem(path=relative, line=None, reason="no regular file, so not read")
-            content = file.read(MAX_BYTES + 1)
+            content = _whole(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return _problem(relative, error)
     if len(content) > MAX_BYTES:
         return Problem(path=relative, line=None, reason=f"larger than {MAX_BYTES >> 20} MB, so not read")
     return content
+
+
+def _whole(descriptor: int, size: int) -> bytes:
+    """A file that has grown meanwhile is read to its end, or past the bound."""
+    pieces: list[bytes] = []
+    left = MAX_BYTES + 1
+    while left and (piece := os.read(descriptor, min(left, max(size, 1) + 1))):
+        pieces.append(piece)
+        left -= len(piece)
+        size = MAX_BYTES
+    return b"".join(pieces) if len(pieces) != 1 else pieces[0]
 
 
 def _problem(path: str, error: Exception) -> Problem:
