@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Sight:
             return {"dtype": str(value).removeprefix("torch.")}
         if isinstance(value, (list, tuple)):
             return {"items": [self.describe(item) for item in value]}
+        if isinstance(value, Enum) and isinstance(value, (int, str)):
+            value = value.value  # equal to it, and to be had without the framework
         cls = type(value)
         if cls in PLAIN_TYPES and not (cls is str and len(value) > LONGEST_TEXT):
             return value
