@@ -72,23 +72,37 @@ class Watch:
 
     def _allowed(self, pointers: Any, mask: Any, writes: bool) -> Any:
         mask = np.broadcast_to(mask, pointers.shape).copy()
+        meant = pointers[mask]
+        if not meant.size:
+            return mask
+        low, high = int(meant.min()), int(meant.max())
         for buffer in [*self._buffers.values(), *self._fresh]:
             base = buffer.raw.data_ptr()
-            mine = mask & (pointers >= base) & (pointers < base + buffer.raw.numel())
-            if not mine.any():
+            end = base + buffer.raw.numel()
+            if high < base or low >= end:
                 continue
-            size = buffer.view.element_size()
-            offsets = (pointers[mine].astype(np.int64) - base - buffer.start) // size
-            low, high = int(offsets.min()), int(offsets.max())
-            inside = (offsets >= 0) & (offsets < buffer.view.numel())
-            self.overrun |= buffer in self._fresh and not bool(inside.all())
-            if buffer.name in self._buffers:
-                known = self.extents.setdefault(buffer.name, [low, high])
-                self.extents[buffer.name] = [min(known[0], low), max(known[1], high)]
-                (self.stored if writes else self.loaded).add(buffer.name)
-                self._mark(buffer, offsets[inside], writes)
-            mask[mine] = inside
+            if base <= low and high < end:  # the one that all of them mean
+                mask[mask] = self._noted(buffer, meant, writes)
+                break
+            mine = mask & (pointers >= base) & (pointers < end)
+            if mine.any():
+                mask[mine] = self._noted(buffer, pointers[mine], writes)
         return mask
+
+    def _noted(self, buffer: Any, pointers: Any, writes: bool) -> Any:
+        """Which of the pointers are inside the tensor that they mean, after all of them are written down."""
+        size = buffer.view.element_size()
+        offsets = (pointers.astype(np.int64) - buffer.raw.data_ptr() - buffer.start) // size
+        low, high = int(offsets.min()), int(offsets.max())
+        inside = (offsets >= 0) & (offsets < buffer.view.numel())
+        if buffer.name not in self._buffers:
+            self.overrun |= not bool(inside.all())
+            return inside
+        known = self.extents.setdefault(buffer.name, [low, high])
+        self.extents[buffer.name] = [min(known[0], low), max(known[1], high)]
+        (self.stored if writes else self.loaded).add(buffer.name)
+        self._mark(buffer, offsets[inside], writes)
+        return inside
 
     def _mark(self, buffer: Any, offsets: Any, writes: bool) -> None:
         """Remember which elements have been written; gaps of a strided view count as elements never written."""

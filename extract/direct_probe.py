@@ -148,11 +148,13 @@ class VirtualMemory:
             return
         half = np.uint64(1 << (SPACE_BITS - 1))
         places = (pointers + half) >> np.uint64(SPACE_BITS)  # half a range below its base still counts as that tensor's
-        for place in np.unique(places[mask]):
+        meant = places[mask]
+        alone = bool((meant == meant[0]).all())
+        for place in meant[:1] if alone else np.unique(meant):
             tensor = self._tensors.get(int(place))
             if tensor is None:
                 raise IndexError("an address that belongs to no argument")
-            mine = mask & (places == place)
+            mine = mask if alone else mask & (places == place)
             yield tensor, mine, (pointers[mine] - np.uint64(tensor.base)).astype(np.int64) // tensor.size
 
 

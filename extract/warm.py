@@ -23,6 +23,7 @@ class Answer:
     error: str = ""
     lost: bool = False
     """Its process ended before it answered, by a crash or at the limit."""
+    cpu_s: float = 0.0
 
 
 class Zygote:
@@ -46,7 +47,12 @@ class Zygote:
             self._process.stdin.flush()
         answer = self._hear()
         lost = str(answer.get("lost", ""))
-        return Answer(value=answer.get("value"), error=lost or str(answer.get("error", "")), lost=bool(lost))
+        return Answer(
+            value=answer.get("value"),
+            error=lost or str(answer.get("error", "")),
+            lost=bool(lost),
+            cpu_s=float(str(answer["cpu_s"])),
+        )
 
     def _hear(self) -> dict[str, object]:
         assert self._process.stdout is not None

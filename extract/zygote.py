@@ -1,12 +1,13 @@
-"""A warm interpreter: imports torch, triton and what a suite needs once, and does each piece of work in a fork of it.
+"""A warm interpreter: imports what a harness and its trials need once, and does each piece of work in a fork of it.
 
 Run by extract.warm in the target's interpreter. Reads one request a line from standard input,
 
     {"program": FILE, "function": NAME, "arguments": {...}, "folder": FOLDER, "limit_s": SECONDS}
 
 and answers each with one line: {"value": ...} as the function returned it, {"error": "Type: text"} as it raised it, or
-{"lost": "SIGSEGV"} where its process ended first or was killed at the limit with its whole group. Kernels run under
-Triton's interpreter. Needs torch, triton and the standard library; numpy, hypothesis and pytest are imported if there.
+{"lost": "SIGSEGV"} where its process ended first or was killed at the limit with its whole group; each says the CPU
+seconds that it took, as "cpu_s". Kernels run under Triton's interpreter. Needs torch, triton and the standard library;
+numpy, hypothesis and pytest are imported if there.
 """
 
 from __future__ import annotations
@@ -22,18 +23,29 @@ import select
 import signal
 import sys
 import time
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+OWN = Path(__file__).parent
 BEFOREHAND = (
     "triton",
     "triton.language",
     "triton.runtime.interpreter",
+    "triton.experimental.gluon.nvidia.hopper",  # for what the interpreter asks of a launch's first argument
     "numpy",
     "hypothesis",
     "hypothesis.strategies",
     "hypothesis.database",
     "pytest",
+    "runtime.cases",
+    "runtime.suite",
 )
+"""The runtime is that of every harness: it is copied there unchanged."""
+
+PROGRAMS: dict[str, ModuleType] = {}
+"""Programs that are loaded beforehand, by their file."""
+
 MEMORY_BYTES = 8 << 30
 """What a fork may map beyond what it starts with: a contract gone wrong must not take the machine along."""
 
@@ -44,6 +56,7 @@ def warm() -> None:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     torch.set_num_threads(1)  # threads would not survive a fork
+    sys.path.insert(0, str(OWN))
     for name in BEFOREHAND:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
@@ -54,18 +67,30 @@ def warm() -> None:
 
     with Passing():  # the first use of such a mode imports for 1.6 s
         torch.empty(1)
+    for name in ("trial.py", "direct_probe.py"):
+        with contextlib.suppress(ModuleNotFoundError):
+            PROGRAMS[str(OWN / name)] = load(str(OWN / name))
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("runtime.interpreter").mend()
+    sys.path.remove(str(OWN))
+
+
+def load(program: str) -> ModuleType:
+    """The program as a module."""
+    spec = importlib.util.spec_from_file_location("program", program)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["program"] = module  # as dataclasses want it
+    spec.loader.exec_module(module)
+    return module
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """What the function of the program answers; runs in the fork."""
     os.chdir(request["folder"])
     sys.path.insert(0, request["folder"])
-    spec = importlib.util.spec_from_file_location("program", request["program"])
-    assert spec is not None and spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    sys.modules["program"] = program  # as dataclasses want it
     try:
-        spec.loader.exec_module(program)
+        program = PROGRAMS.get(request["program"]) or load(request["program"])
         return {"value": getattr(program, request["function"])(**request["arguments"])}
     except BaseException as error:  # noqa: BLE001 - whatever somebody's code raises is the answer
         lines = str(error).splitlines() or [""]
@@ -91,9 +116,13 @@ def in_fork(request: dict[str, Any]) -> dict[str, Any]:
         os.killpg(child, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)  # it may not lead its group yet
-    _, status = os.waitpid(child, 0)
-    if timed_out:
-        return {"lost": f"no answer within {request['limit_s']:g} s"}
+    _, status, usage = os.wait4(child, 0)
+    answer = {"lost": f"no answer within {request['limit_s']:g} s"} if timed_out else _understood(said, status)
+    return {**answer, "cpu_s": usage.ru_utime + usage.ru_stime}
+
+
+def _understood(said: bytes, status: int) -> dict[str, Any]:
+    """What a fork said, or how it ended where that is nothing whole."""
     with contextlib.suppress(ValueError):
         return dict(json.loads(said))
     if os.WIFSIGNALED(status):

@@ -1,4 +1,6 @@
-"""Mends Triton's interpreter where it computes something else than a GPU does, before a kernel is loaded.
+"""Mends Triton's interpreter where it computes something else than a GPU does, or does the same work again and again.
+
+Called before a kernel is loaded.
 
 Copied unchanged into every harness. Does nothing where kernels are compiled.
 """
@@ -19,6 +21,8 @@ def mend() -> None:
         _mend_constants()
         _mend_autotuning()
         _mend_libdevice()
+        _mend_patching()
+        _mend_types()
 
 
 def _mend_dot() -> None:
@@ -138,3 +142,46 @@ def _elementwise(function: Callable[..., Any], *, whole: bool) -> Callable[..., 
         return tl.tensor(interpreter.TensorHandle(data, scalar), tl.block_type(scalar, shape) if shape else scalar)
 
     return computed
+
+
+def _mend_patching() -> None:
+    """Rewire triton.language once: the interpreter looks at each of its 500 names again for every call of a device
+    function, which is most of the time of a small launch."""
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    class Kept:
+        @staticmethod
+        def restore() -> None:
+            """Nothing, so that triton.language stays as it is for the next launch."""
+
+    patch, done = interpreter._patch_lang, set[frozenset[int]]()  # noqa: SLF001 - no public hook
+
+    def patch_once(fn: Any) -> type[Kept]:
+        langs = frozenset(id(value) for value in fn.__globals__.values() if value is tl or value is tl.core)
+        if langs not in done:
+            patch(fn)
+            done.add(langs)
+        return Kept
+
+    interpreter._patch_lang = patch_once  # noqa: SLF001 - no public hook
+
+
+def _mend_types() -> None:
+    """Look a type up in one table: the interpreter builds it anew for every value that it makes."""
+    import numpy as np
+    from triton.runtime import interpreter
+
+    compute, known = interpreter._get_np_dtype, dict[str, Any]()  # noqa: SLF001 - no public hook
+    pointer = interpreter.tl.pointer_type
+
+    def look_up(given: Any) -> Any:
+        element = getattr(given, "element_ty", given)
+        if isinstance(given, pointer) or isinstance(element, pointer):
+            return np.dtype(np.uint64)
+        found = known.get(element.name)
+        if found is None:
+            found = known[element.name] = compute(element)
+        return found
+
+    interpreter._get_np_dtype = look_up  # noqa: SLF001 - no public hook
