@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from extract.capture import calls_for_tree, framework_of, read_capture, read_record, run_captured, targets
     from extract.contract import is_catalogued
     from extract.cuda import extract_cuda
-    from extract.everything import Wanted, extract_all, extract_kernel, launched
+    from extract.everything import Sources, Wanted, extract_all, extract_kernel, launched
     from extract.fetch import fetch_release
     from extract.scan import find_kernel, scan_tree
     from extract.tree import open_tree
 
 __all__ = [
+    "Sources",
     "Wanted",
     "calls_for_tree",
     "extract_all",
@@ -37,7 +38,7 @@ _HOMES = {
     "extract.capture": ("calls_for_tree", "framework_of", "read_capture", "read_record", "run_captured", "targets"),
     "extract.contract": ("is_catalogued",),
     "extract.cuda": ("extract_cuda",),
-    "extract.everything": ("Wanted", "extract_all", "extract_kernel", "launched"),
+    "extract.everything": ("Sources", "Wanted", "extract_all", "extract_kernel", "launched"),
     "extract.fetch": ("fetch_release",),
     "extract.scan": ("find_kernel", "scan_tree"),
     "extract.tree": ("open_tree",),

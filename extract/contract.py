@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import tomllib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,16 +13,25 @@ from extract.calls.solve import dimension_names, solve
 from extract.derive import derive
 from extract.derived import Derived, NotDerivable, Subject
 from extract.direct import derive_direct
-from extract.direct_prober import Effort, Prober, WarmProber
-from extract.models import elements
+from extract.direct_prober import Answer, Effort, Prober, Request, WarmProber
+from extract.models import elements, model_workloads
 from extract.warm import Zygote
 from kmaint import wire
+from kmaint.records.call import Call
 from kmaint.records.kernel import Kernel
-from kmaint.records.workload import Contract
+from kmaint.records.workload import Contract, Workload
 
 __all__ = ["Derived", "Entry", "NotDerivable", "Subject", "catalogue", "contract_for", "is_catalogued", "read_entry"]
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+MODEL_TRIAL_S = 1.0
+"""CPU seconds to find that an entry refuses a model's sizes; what takes longer is at work, not refusing."""
+
+Progress = Callable[[str], None]
+
+
+def silent(_line: str) -> None:
+    """Progress that nobody wants to see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +44,24 @@ class Entry:
     derived: Derived
 
 
-def contract_for(subject: Subject, folder: Path, warm: Zygote, *, effort: Effort | None = None) -> Derived:
+def contract_for(
+    subject: Subject, folder: Path, warm: Zygote, *, effort: Effort | None = None, progress: Progress = silent
+) -> Derived:
     """How to call the subject's entry; NotDerivable where that cannot be found out.
 
-    Calls that were seen come first, where the smallest of them runs; then the catalogue; else it is derived. `folder`
-    holds the harness's code and runtime, to be tried in forks of `warm`.
+    Calls that were seen come first, then the catalogue, then the calls of tests and benchmarks; calls are believed
+    where the smallest of them runs. Else it is derived. `folder` holds the harness's code and runtime, to be tried in
+    forks of `warm`.
     """
     prober, effort = WarmProber(warm, folder, subject.entry), effort or Effort()
-    if (found := seen(subject)) is not None and _runs(found.contract, prober, effort):
+    if (found := seen(subject, subject.calls)) is not None and _runs(found.contract, prober, effort):
         return found
     if (known := written_down(subject)) is not None:
         return known
+    if subject.examples is not None:
+        if (found := seen(subject, subject.examples)) is not None and _runs(found.contract, prober, effort):
+            return _weighed(replace(found, contract=with_models(found.contract, prober)))
+        progress(f"{subject.entry}: no call in the framework's tests and benchmarks runs here, so it is derived")
     if subject.level == "kernel":
         found = derive_direct(subject, prober, effort)
     else:
@@ -52,14 +69,14 @@ def contract_for(subject: Subject, folder: Path, warm: Zygote, *, effort: Effort
     return _weighed(found)
 
 
-def seen(subject: Subject) -> Derived | None:
-    """What the calls of the subject say, with the catalogue's reference; None without calls that a harness can make."""
-    definitions = ast.walk(ast.parse(subject.source)) if subject.calls else ()
+def seen(subject: Subject, calls: Sequence[Call]) -> Derived | None:
+    """What calls of the subject say, with the catalogue's reference; None without calls that a harness can make."""
+    definitions = ast.walk(ast.parse(subject.source)) if calls else ()
     for node in definitions:
         if isinstance(node, ast.FunctionDef) and node.name == subject.entry:
             names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
             try:
-                contract = solve(subject.calls, names, names=dimension_names(node))
+                contract = solve(calls, names, names=dimension_names(node))
             except NotDerivable:
                 return None
             op = f"{subject.framework}.{subject.entry.lstrip('_')}"
@@ -71,10 +88,41 @@ def seen(subject: Subject) -> Derived | None:
 def _runs(contract: Contract, prober: Prober, effort: Effort) -> bool:
     """Whether the smallest workload runs under the interpreter, or is only too large for it."""
     least = min(contract.workloads, key=lambda workload: elements(contract, workload.axes))
-    request = {"contract": wire.dump(contract), "case": {"seed": 1, **least.axes}, "limit_s": effort.trial_s}
-    (answer,) = prober.ask([request])
+    (answer,) = prober.ask([_request(contract, least, limit_s=effort.trial_s)])
+    return _went(answer)
+
+
+def _request(contract: Contract, workload: Workload, *, limit_s: float) -> Request:
+    return {"contract": wire.dump(contract), "case": {"seed": 1, **workload.axes}, "limit_s": limit_s}
+
+
+def _went(answer: Answer) -> bool:
     slow = answer["error"].startswith("OverrunError")  # sizes of a served model: right, but not for an interpreter
     return slow or not (answer["error"] or answer["outside"])
+
+
+def with_models(contract: Contract, prober: Prober) -> Contract:
+    """The contract timed at the sizes of models, where those run, and the calls of tests kept as examples.
+
+    A test's sizes are chosen to be quick or odd, so they stand for traffic only where no model's fit.
+    """
+    cases: dict[str, list[Workload]] = {}
+    for one in model_workloads(contract):
+        if one.origin == "model config":
+            cases.setdefault(one.source.partition(",")[0], []).append(one)
+    least = [min(of_model, key=lambda one: elements(contract, one.axes)) for of_model in cases.values()]
+    answers = prober.ask([_request(contract, one, limit_s=MODEL_TRIAL_S) for one in least])
+    timed = [one for of_model, answer in zip(cases.values(), answers, strict=True) if _went(answer) for one in of_model]
+    if not timed:
+        return replace(contract, workloads=tuple(replace(one, weight=1.0) for one in contract.workloads))
+    at_models = [one.axes for one in timed]
+    names = {one.name for one in timed}
+    examples = (
+        replace(one, weight=0.0, name=f"{one.name}-example" if one.name in names else one.name)
+        for one in contract.workloads
+        if one.axes not in at_models
+    )
+    return replace(contract, workloads=(*timed, *examples))
 
 
 def written_down(subject: Subject) -> Derived | None:

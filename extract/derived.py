@@ -36,3 +36,5 @@ class Subject:
     """Texts of the tree's functions that launch the kernel: what a contract at its own level is read from."""
     calls: tuple[Call, ...] = ()
     """How the entry was seen to be called."""
+    examples: tuple[Call, ...] | None = None
+    """How the framework's own tests and benchmarks call it; None where they were not read."""

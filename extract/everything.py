@@ -11,11 +11,12 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from extract.calls.tests import Reader, open_reader
 from extract.closure import StoppedError
-from extract.contract import NotDerivable, Subject, contract_for
+from extract.contract import NotDerivable, Progress, Subject, contract_for, silent, written_down
 from extract.direct_entry import entry_source
 from extract.direct_prober import QUICK
 from extract.direct_site import site_sources
@@ -42,6 +43,17 @@ SeenCalls = Mapping[str, tuple[Call, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where workloads come from before they are derived: calls of a capture, and the framework's tests, if wanted."""
+
+    captured: SeenCalls = field(default_factory=dict)
+    tests: bool = False
+
+
+NOTHING_SEEN = Sources()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """One kernel to extract; with `launcher`, at that launcher's level or not at all."""
 
@@ -64,10 +76,20 @@ class Extractor:
     """Extracts kernels of one tree, one after the other, with one warm interpreter and each module parsed once."""
 
     def __init__(
-        self, tree: Path, scan: Scan, zygote: Zygote, python: str, write_suite: WriteSuite, *, calls: SeenCalls
+        self,
+        tree: Path,
+        scan: Scan,
+        zygote: Zygote,
+        python: str,
+        write_suite: WriteSuite,
+        *,
+        captured: SeenCalls,
+        reader: Reader | None = None,
+        progress: Progress = silent,
     ) -> None:
-        self.scan, self.library, self.calls = scan, Library(locate(tree)), calls
+        self.scan, self.library = scan, Library(locate(tree))
         self._zygote, self._python, self._write_suite = zygote, python, write_suite
+        self._captured, self._reader, self._progress = captured, reader, progress
         self._slugs = slugs(scan)
         allowed = zygote.ask(TRIAL, "allowed", tree, limit_s=IMPORT_LIMIT_S).value
         self._allowed = allowed if isinstance(allowed, list) else []
@@ -149,9 +171,10 @@ class Extractor:
                 framework=self.scan.release.framework,
                 level=cut.level,
                 sites=site_sources(self.library, cut.kernel) if cut.level == "kernel" else (),
-                calls=self.calls.get(cut.called, ()),
+                calls=self._captured.get(cut.called, ()),
             )
-            derived = contract_for(subject, folder, self._zygote, effort=QUICK)
+            subject = replace(subject, examples=self._examples(cut, subject))
+            derived = contract_for(subject, folder, self._zygote, effort=QUICK, progress=self._progress)
         except NotDerivable as error:
             write_description(folder, self.scan, cut, None)
             return str(error)
@@ -159,26 +182,46 @@ class Extractor:
         failed = self._zygote.ask(TRIAL, "smoke", folder, limit_s=SMOKE_LIMIT_S, entry=cut.entry, device="cpu").error
         return f"{cut.entry}: {failed}" if failed else ""
 
+    def _examples(self, cut: Slice, subject: Subject) -> tuple[Call, ...] | None:
+        """The calls in tests and benchmarks; None where they are not wanted, or something better is known."""
+        if self._reader is None or subject.calls or written_down(subject) is not None:
+            return None
+        host = next((host for host in cut.kernel.launchers if host.id == cut.called), None)
+        return self._reader.of(cut.kernel, host).calls
+
 
 @contextlib.contextmanager
 def open_extractor(
-    tree: Path, scan: Scan, python: str, write_suite: WriteSuite, *, calls: SeenCalls | None = None
+    tree: Path,
+    scan: Scan,
+    python: str,
+    write_suite: WriteSuite,
+    *,
+    sources: Sources,
+    progress: Progress = silent,
 ) -> Iterator[Extractor]:
     """An extractor with a warm interpreter of its own, for as long as the block lasts."""
-    with warm_interpreter(python) as zygote:
-        yield Extractor(tree, scan, zygote, python, write_suite, calls=calls or {})
+    reading = open_reader(tree, scan, python=python) if sources.tests else contextlib.nullcontext()
+    with warm_interpreter(python) as zygote, reading as reader:
+        yield Extractor(
+            tree, scan, zygote, python, write_suite, captured=sources.captured, reader=reader, progress=progress
+        )
 
 
 @contextlib.contextmanager
 def _opened(
-    tree: Path, scan: Scan, into: Path, python: str, write_suite: WriteSuite, *, calls: SeenCalls | None
+    tree: Path, scan: Scan, into: Path, python: str, write_suite: WriteSuite, *, sources: Sources
 ) -> Iterator[Callable[[Kernel], tuple[Extraction, frozenset[str]]]]:
     """What extracts one kernel and tells which files of the tree it read for that."""
-    with open_extractor(tree, scan, python, write_suite, calls=calls) as extractor:
+    with open_extractor(tree, scan, python, write_suite, sources=sources) as extractor:
         yield lambda kernel: (
             extractor.extract(Wanted(kernel=kernel), into),
-            frozenset({kernel.path, *extractor.library.used}),
+            frozenset({kernel.path, *extractor.library.used, *(_test_files(kernel) if sources.tests else ())}),
         )
+
+
+def _test_files(kernel: Kernel) -> set[str]:
+    return {one.partition("::")[0] for one in (*kernel.tests, *kernel.benchmarks)}
 
 
 def extract_all(
@@ -189,15 +232,15 @@ def extract_all(
     *,
     python: str = sys.executable,
     processes: int = 0,
-    calls: SeenCalls | None = None,
+    sources: Sources = NOTHING_SEEN,
 ) -> Iterator[tuple[Extraction, bool]]:
     """Every launched Triton kernel's harness in `into`, as they are finished, and whether an earlier call made it.
 
-    What an earlier call finished from the same files and calls is left as it is. `processes` is one for each core where
-    it is 0.
+    What an earlier call finished from the same files and sources is left as it is. `processes` is one for each core
+    where it is 0.
     """
     into.mkdir(parents=True, exist_ok=True)
-    made_with = f"{python} {scan.release}" + (f" {wire.digest(calls)}" if calls else "")
+    made_with = f"{python} {scan.release}" + (f" {wire.digest(sources)}" if sources != NOTHING_SEEN else "")
     with locked(into), open_index(into, tree, made_with) as index:
         clear_leftovers(into)
         pending: list[Kernel] = []
@@ -206,7 +249,7 @@ def extract_all(
                 yield earlier, True
             else:
                 pending.append(kernel)
-        opened = functools.partial(_opened, tree, scan, into, python, write_suite, calls=calls)
+        opened = functools.partial(_opened, tree, scan, into, python, write_suite, sources=sources)
         count = min(processes or len(os.sched_getaffinity(0)), len(pending))
         try:
             for kernel, outcome in in_processes(opened, pending, count):
@@ -232,8 +275,9 @@ def extract_kernel(
     write_suite: WriteSuite,
     *,
     python: str = sys.executable,
-    calls: SeenCalls | None = None,
+    sources: Sources = NOTHING_SEEN,
+    progress: Progress = silent,
 ) -> Extraction:
     """One kernel's harness in `into`, tried out under the interpreter `python`."""
-    with open_extractor(tree, scan, python, write_suite, calls=calls) as extractor:
+    with open_extractor(tree, scan, python, write_suite, sources=sources, progress=progress) as extractor:
         return extractor.extract(wanted, into)

@@ -237,6 +237,13 @@ def extract_command(
     calls: Annotated[
         Path | None, typer.Option(help="Record of 'kmaint capture': the calls it saw become workloads.")
     ] = None,
+    tests: Annotated[
+        bool | None,
+        typer.Option(
+            help="Read how the framework's tests and benchmarks call a kernel: seconds for each, so by default for one"
+            " kernel and not with --all."
+        ),
+    ] = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -246,6 +253,9 @@ def extract_command(
     Each ends ready (its suite's smoke example passes under Triton's interpreter), imports (it loads, but nobody knows
     how to call it) or stopped, with the symbol that stopped it. Where no launcher can come along (a method's, or one
     that needs the engine), the kernel is cut alone, with a generated function that launches it.
+
+    Workloads come from the calls that a capture saw; else from the framework's tests and benchmarks, whose shapes the
+    suite checks, and which are timed at the sizes of served models; else the kernel is tried until it runs.
 
     With --all on every core, and what an earlier call finished is left as it is. Example: kmaint extract vllm --all -o
     harnesses --format json | jq .counts
@@ -259,12 +269,14 @@ def extract_command(
     if every and launcher is not None:
         raise UsageError(f"--launcher {launcher!r} goes with one kernel, not with --all", "leave it out")
     config, found = load_config(python=python), extract.scan_tree(tree)
+    sources = workflow.sources_of(tree, calls, tests=not every if tests is None else tests)
     if kernel is not None:
         wanted = extract.Wanted(kernel=extract.find_kernel(found, kernel), launcher=launcher)
-        one = workflow.extract_kernel(tree, found, wanted, into, config, record=calls)
+        progress = console.Progress(quiet=quiet)
+        one = workflow.extract_kernel(tree, found, wanted, into, config, sources=sources, progress=progress)
         raise typer.Exit(show.extraction(one, output))
     with console.Status(quiet=quiet) as status:
-        ended = workflow.extract_all(tree, found, into, config, status, record=calls)
+        ended = workflow.extract_all(tree, found, into, config, status, sources=sources)
     raise typer.Exit(show.extracted_tree(ended, output))
 
 

@@ -60,7 +60,10 @@ def maintain(tree: Path, kernels: Sequence[str], config: Config, progress: Progr
 def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, progress: Progress) -> Maintained:
     """One kernel down the whole road; it ends early, with its reason, where a stage says no."""
     progress(f"extracting {kernel.id}")
-    extraction = extract_kernel(tree, scan, extract.Wanted(kernel=kernel), config.state / "harnesses", config)
+    into, sources = config.state / "harnesses", extract.Sources(tests=True)
+    extraction = extract_kernel(
+        tree, scan, extract.Wanted(kernel=kernel), into, config, sources=sources, progress=progress
+    )
     if extraction.folder is None or extraction.state != "ready":
         return Maintained(extraction=extraction)
     harness = folder.read_harness(extraction.folder)
@@ -76,18 +79,28 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
 
 
-def extract_kernel(
-    tree: Path, scan: Scan, wanted: extract.Wanted, into: Path, config: Config, *, record: Path | None = None
-) -> Extraction:
-    """One kernel's harness with its suite, tried out with the interpreter of the settings; of CUDA, built by nvcc.
+def sources_of(tree: Path, record: Path | None, *, tests: bool) -> extract.Sources:
+    """Where workloads are to come from: the calls of a capture's record, then the framework's tests and benchmarks."""
+    return extract.Sources(captured=extract.calls_for_tree(record, tree) if record else {}, tests=tests)
 
-    Workloads come from the calls of `record`, where a capture saw some.
-    """
+
+def extract_kernel(
+    tree: Path,
+    scan: Scan,
+    wanted: extract.Wanted,
+    into: Path,
+    config: Config,
+    *,
+    sources: extract.Sources,
+    progress: Progress,
+) -> Extraction:
+    """One kernel's harness with its suite, tried out with the interpreter of the settings; of CUDA, built by nvcc."""
     python = str(config.python)
     if wanted.kernel.language == "cuda":
         return extract.extract_cuda(tree, scan, wanted.kernel, into, launcher=wanted.launcher, python=python)
-    calls = extract.calls_for_tree(record, tree) if record else None
-    return extract.extract_kernel(tree, scan, wanted, into, testgen.write_suite, python=python, calls=calls)
+    return extract.extract_kernel(
+        tree, scan, wanted, into, testgen.write_suite, python=python, sources=sources, progress=progress
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +113,12 @@ class ExtractedTree:
 
 
 def extract_all(
-    tree: Path, scan: Scan, into: Path, config: Config, status: Progress, *, record: Path | None = None
+    tree: Path, scan: Scan, into: Path, config: Config, status: Progress, *, sources: extract.Sources
 ) -> ExtractedTree:
     """Every launched Triton kernel's harness with its suite, as many at a time as there are cores. Resumable."""
     started, done, reused = time.monotonic(), list[Extraction](), 0
     total, python = len(extract.launched(scan)), str(config.python)
-    calls = extract.calls_for_tree(record, tree) if record else None
-    for ended, known in extract.extract_all(tree, scan, into, testgen.write_suite, python=python, calls=calls):
+    for ended, known in extract.extract_all(tree, scan, into, testgen.write_suite, python=python, sources=sources):
         done.append(ended)
         reused += known
         status(_extracting(done, reused, total, time.monotonic() - started))

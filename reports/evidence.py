@@ -219,7 +219,7 @@ def why_untimed(run: Run) -> str:
 def _untimed_workloads(timing: Timing, harness: Harness) -> list[str]:
     timed = {one.workload for one in timing.workloads}
     said = []
-    if missing := [one.name for one in harness.contract.workloads if one.name not in timed]:
+    if missing := [one.name for one in harness.contract.timed if one.name not in timed]:
         said.append(f"Not timed: {', '.join(missing)}.")
     if any(one.floor_us is None for one in timing.workloads):
         said.append("The roofline floor of some workloads is unknown: their least traffic has not been worked out.")

@@ -97,7 +97,8 @@ def axis_text(contract: Contract, name: str) -> AxisText:
 
 def workload_text(workload: Workload) -> WorkloadText:
     """One workload as it stands in the file, with its share of the calls and where it came from."""
-    comment = f"{workload.weight:.0%}; {workload.origin}: {' '.join(workload.source.split())}"
+    share = f"{workload.weight:.0%}" if workload.weight else "not timed"
+    comment = f"{share}; {workload.origin}: {' '.join(workload.source.split())}"
     return WorkloadText(key=repr(workload.name), case=case_text(workload.axes), comment=textwrap.shorten(comment, 90))
 
 

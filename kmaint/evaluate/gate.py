@@ -199,15 +199,15 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A comparison over all workloads, and the SM clock after the first and after the last of them."""
+    """A comparison over all timed workloads, and the SM clock after the first and after the last of them."""
 
     timing: Timing
     clocks_mhz: tuple[int, ...]
 
 
 def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measured | Rejection:
-    """Time the file against the harness's kernel on every workload, in one process and one session."""
-    seed, names = secrets.randbits(30), [workload.name for workload in harness.contract.workloads]
+    """Time the file against the harness's kernel on every timed workload, in one process and one session."""
+    seed, names = secrets.randbits(30), [workload.name for workload in harness.contract.timed]
     answers = ask(bench, _time_request(harness, file, bench, seed), scratch)
     values: list[dict[str, Any]] = []
     for name, answer in zip(names, answers, strict=True):
@@ -221,7 +221,7 @@ def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measur
             case Lost(code=code, text=text, log=log):
                 return verdict_of(code, f"{name}: {text}", log)
     timings = []
-    for workload, value in zip(harness.contract.workloads, values, strict=True):
+    for workload, value in zip(harness.contract.timed, values, strict=True):
         floor = floor_us(harness.contract, workload, bench.environment)
         timings.append(workload_timing(workload.name, workload.weight, value, floor_us=floor))
         if refused := _refused(workload.name, value, timings[-1]):
@@ -231,7 +231,7 @@ def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measur
 
 
 def _time_request(harness: Harness, file: Path, bench: Bench, seed: int) -> Request:
-    folder, workloads = harness.folder.resolve(), harness.contract.workloads
+    folder, workloads = harness.folder.resolve(), harness.contract.timed
     ends = (workloads[0], workloads[-1])
     return Request(
         command="time",

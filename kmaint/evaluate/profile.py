@@ -96,9 +96,9 @@ def estimate_us(launch: Launch, traffic_bytes: float, environment: Environment) 
 
 
 def estimate_total_us(launches: Sequence[Launch], contract: Contract, environment: Environment) -> dict[str, float]:
-    """Estimated microseconds of each compiled workload; the traffic is shared among its launches by their programs."""
+    """Estimated microseconds of each timed workload, as compiled; its launches share the traffic by their programs."""
     found: dict[str, float] = {}
-    for workload in contract.workloads:
+    for workload in contract.timed:
         own = [launch for launch in launches if launch.resources.workload == workload.name]
         if not own:
             continue

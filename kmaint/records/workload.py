@@ -54,7 +54,10 @@ class Argument:
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A named case that is timed: every axis bound, its share of the traffic, and where it came from."""
+    """A named case: every axis bound, its share of the traffic, and where it came from.
+
+    A case of weight 0 is no traffic: an example that a candidate must get right, and that is not timed.
+    """
 
     name: str
     axes: dict[str, Binding]
@@ -78,3 +81,8 @@ class Contract:
     traffic: str = ""
     flops: str = ""
     workloads: tuple[Workload, ...] = ()
+
+    @property
+    def timed(self) -> tuple[Workload, ...]:
+        """The workloads that stand for traffic."""
+        return tuple(one for one in self.workloads if one.weight)

@@ -36,13 +36,14 @@ class State:
 
 
 def prepare(shared: dict[str, Any]) -> State:
-    """`shared`: folder, entry, seed. Builds every workload's inputs once, on the GPU."""
+    """`shared`: folder, entry, seed. Builds the inputs of every workload that is timed once, on the GPU."""
     folder = Path(shared["folder"])
     contract = cases.Contract.read(folder)
     original = entry_of(str(folder / "kernel.py"), "original", shared["entry"])
     draw = random.Random(shared["seed"])  # noqa: S311 - an order of blocks, not a secret
     clock = DeviceClock()
-    stages = [Stage(w["name"], w["weight"], *_stage(original, contract, case, clock)) for w, case in contract.cases()]
+    timed = [(w, case) for w, case in contract.cases() if w["weight"]]
+    stages = [Stage(w["name"], w["weight"], *_stage(original, contract, case, clock)) for w, case in timed]
     return State(stages, clock, shared["entry"], draw)
 
 
