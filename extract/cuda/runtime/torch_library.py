@@ -27,10 +27,17 @@ def arguments(flags: Sequence[str], folders: Sequence[str]) -> tuple[str, list[s
 
 
 def linked() -> list[str]:
-    """torch's own libraries by name: not every release of torch makes their symbols known to what is loaded later."""
+    """torch's own libraries by name: not every release of torch makes their symbols known to what is loaded later.
+
+    With them the driver's, as vLLM links it, where there is a driver to load.
+    """
     folder = Path(torch.__file__).parent / "lib"
     names = [name for name in ("torch_cpu", "torch_cuda", "c10", "c10_cuda") if (folder / f"lib{name}.so").is_file()]
-    return [f"-L{folder}", *(f"-l{name}" for name in names)]
+    words = [f"-L{folder}", *(f"-l{name}" for name in names)]
+    stubs = nvcc.find_nvcc().parents[1] / "lib64" / "stubs"
+    if torch.cuda.is_available() and (stubs / "libcuda.so").is_file():
+        words += [f"-L{stubs}", "-lcuda"]
+    return words
 
 
 def build(flags: Sequence[str], folders: Sequence[str]) -> Path:
