@@ -19,7 +19,7 @@ import time
 import warnings
 from pathlib import Path
 
-from extract.scan.pool import map_forked
+from extract.scan.pool import crew
 
 KEPT = Path(__file__).parent / "results" / "scan.json"
 MARKERS = r"@.*(jit|kernel|prim_func)\b|__global__"
@@ -77,11 +77,12 @@ def seconds_of(command: list[str], environment: dict[str, str]) -> float:
 
 def parse_all(tree: Path) -> None:
     warnings.simplefilter("ignore")
-    map_forked(_parse, sorted(tree.rglob("*.py")))
+    with crew(tree) as parsers:
+        parsers.map(_parse, [(str(path),) for path in sorted(tree.rglob("*.py"))])
 
 
-def _parse(path: Path) -> None:
-    ast.parse(path.read_bytes())
+def _parse(_tree: Path, path: str) -> None:
+    ast.parse(Path(path).read_bytes())
 
 
 def table() -> str:

@@ -3,33 +3,64 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
 from extract.scan.facts import Named
-from extract.scan.masking import mentions, read_source
-from extract.scan.outline import Scope, read_outline
+from extract.scan.masking import Source, mentions
+from extract.scan.outline import Scope, end_of, read_outline
 
 MODULE = "<module>"
+HEADS = (b"\ndef ", b"\nclass ", b"\nasync def ")
+CALLED = re.compile(rb"(?:\.\w+)*+(?=\()")
 
 
-def read_callers(content: bytes, names: frozenset[str]) -> Named:
-    """What each function or method of a file calls of the names, as they are spelled: `launch`, `module.launch`."""
-    if not any(
-        content[at + len(name) : at + len(name) + 1] in b"(."
-        for name in map(str.encode, names)
-        for at in mentions(content, name)
-    ):
+def read_callers(content: bytes, names: frozenset[str], source_of: Callable[[], Source]) -> Named:
+    """What each function or method of a file calls of the names, as they are spelled: `launch`, `module.launch`.
+
+    `source_of` reads the same content; it is asked only where something is called by one of the names.
+    """
+    text = b"\n" + content
+    spelled = [name for name in map(str.encode, names) if next(_calls(text, name), None)]
+    if not spelled:
         return {}
-    called = re.compile(
-        rb"(?<![\w.])(?:%s)(?:\.\w+)*+\(" % b"|".join(re.escape(name.encode()) for name in sorted(names))
-    )
-    source = read_source(content)
-    hosts = [scope for scope in read_outline(source) if scope.kind == "def" and not scope.is_inside_function]
+    source = source_of()
+    hosts = _Hosts(source)
     found: dict[str, set[str]] = {}
-    for match in called.finditer(source.code):
-        host = _around(hosts, match.start())
-        found.setdefault(host.qualname if host else MODULE, set()).add(match[0][:-1].decode(errors="replace"))
-    return {host: sorted(spelled) for host, spelled in sorted(found.items())}
+    for name in spelled:
+        for at, end in _calls(source.code, name):
+            found.setdefault(hosts.around(at), set()).add(source.code[at:end].decode(errors="replace"))
+    return {host: sorted(called) for host, called in sorted(found.items())}
 
 
-def _around(hosts: list[Scope], at: int) -> Scope | None:
-    return next((scope for scope in hosts if scope.start <= at < scope.end), None)
+def _calls(code: bytes, name: bytes) -> Iterator[tuple[int, int]]:
+    """Where a name stands that is called, or a member of it, and where the bracket of the call does."""
+    for at in mentions(code, name):
+        if tail := CALLED.match(code, at + len(name)):
+            yield at, tail.end()
+
+
+class _Hosts:
+    """The functions and methods of a file that no other function encloses, read only around the offsets asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._ends: dict[int, int] = {}
+        self._scopes: dict[int, list[Scope]] = {}
+
+    def around(self, at: int) -> str:
+        """The qualified name of the one that an offset stands in."""
+        code = self.source.code
+        start = max(code.rfind(head, 0, at) for head in HEADS)
+        if start >= 0 and start not in self._ends:
+            self._ends[start] = end_of(code, start + 1, 0)
+        if start < 0 or at >= self._ends[start]:  # a decorator's line, or a branch at the margin with definitions
+            start, end = 0, len(code)
+        else:
+            end = self._ends[start]
+        if start not in self._scopes:
+            piece = Source(self.source.text[start:end], code[start:end], is_whole=True)
+            self._scopes[start] = [
+                scope for scope in read_outline(piece) if scope.kind == "def" and not scope.is_inside_function
+            ]
+        inside = (scope for scope in self._scopes[start] if scope.start <= at - start < scope.end)
+        return next((scope.qualname for scope in inside), MODULE)

@@ -9,7 +9,8 @@ from extract.scan.cache import keep, recall
 from extract.scan.cuda_linking import link_cuda
 from extract.scan.found import Found
 from extract.scan.linking import link
-from extract.scan.reading import Place, Readings, read_tree
+from extract.scan.reader import Place
+from extract.scan.reading import Readings, read_tree
 from extract.scan.walk import Stamp
 from extract.tree import SourceTree
 

@@ -48,7 +48,7 @@ def read_source(content: bytes) -> Source:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b"\f" in text:
         text = text.replace(b"\f", b"")
-    if TAB_INDENT.search(text):
+    if b"\t" in text and TAB_INDENT.search(text):
         text = text.expandtabs(8)  # as Python counts them
     open_ended = False
 

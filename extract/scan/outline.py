@@ -66,7 +66,7 @@ def read_outline(source: Source) -> list[Scope]:
             indent,
             decorators[0][0] - 1 if decorators else head,
             head,
-            _end(source.code, head, indent),
+            end_of(source.code, head, indent),
             line,
             parent,
             decorators,
@@ -96,7 +96,7 @@ def _decorators(code: bytes, pending: list[re.Match[bytes]], indent: int, head: 
             yield start, start + len(expression)
 
 
-def _end(code: bytes, head: int, indent: int) -> int:
+def end_of(code: bytes, head: int, indent: int) -> int:
     """Where the code of a definition ends: before the next line that stands no deeper and inside no bracket."""
     pattern, start, depth = _outside(indent), head, 0
     first: int | None = None

@@ -1,57 +1,135 @@
-"""Shares work among forked processes: nothing is imported or sent on the way in, results come back through pipes."""
+"""Shares work among forked processes that keep what they read from one round to the next."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar, TypeVarTuple
 
-Item = TypeVar("Item")
+State = TypeVar("State")
+Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 MAX_PROCESSES = 8
 """Past this the parent, which unpacks every result, is what takes the time."""
 
-MIN_ITEMS = 64
+MIN_CALLS = 64
 """A fork and its results cost some ten milliseconds: as much as reading this many files."""
 
 
-def map_forked(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """`[function(item) for item in items]`, over the cores that this process may use.
+class _Child(NamedTuple):
+    process: int
+    asked: BinaryIO
+    answers: BinaryIO
 
-    Neighbours go to different processes: order items by cost. What a killed child leaves undone is done here.
+
+class Crew(Generic[State]):
+    """This process and its forks, each with a `state` of its own, which what is called may keep things in.
+
+    Nothing is imported or copied on the way in. A call goes to the process that had its first argument before.
     """
-    count = min(len(os.sched_getaffinity(0)), MAX_PROCESSES, len(items) // MIN_ITEMS + 1)
-    children = [_fork(function, items[number::count]) for number in range(1, count)]
-    results: list[Result | None] = [None] * len(items)
-    results[0::count] = [function(item) for item in items[0::count]]
-    for number, (process, pipe) in enumerate(children, start=1):
-        with os.fdopen(pipe, "rb") as stream:
-            sent = stream.read()
-        _, status = os.waitpid(process, 0)
-        share: list[Result] = (
-            pickle.loads(sent)  # noqa: S301 - from our own child
-            if status == 0
-            else [function(item) for item in items[number::count]]
-        )
-        results[number::count] = share
-    return results  # type: ignore[return-value]  # every slot is filled now
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._children: list[_Child | None] = []
+        self._homes: dict[str, int] = {}
+
+    def map(
+        self, function: Callable[[State, str, *Arguments], Result], calls: Sequence[tuple[str, *Arguments]]
+    ) -> list[Result]:
+        """`[function(state, *call) for call in calls]`, over the cores that this process may use.
+
+        Neighbours go to different processes: order calls by cost. What a killed child leaves undone is done here.
+        """
+        self._hire(min(len(os.sched_getaffinity(0)), MAX_PROCESSES, len(calls) // MIN_CALLS + 1))
+        shares: list[list[int]] = [[] for _ in range(len(self._children) + 1)]
+        for number, call in enumerate(calls):
+            shares[self._homes.setdefault(call[0], number % len(shares))].append(number)
+        for index, share in enumerate(shares[1:]):
+            self._ask(index, function, [calls[number] for number in share])
+        results = {number: function(self.state, *calls[number]) for number in shares[0]}
+        for index, share in enumerate(shares[1:]):
+            answers: list[Result] | None = self._answers(index) if share else []
+            if answers is None:
+                answers = [function(self.state, *calls[number]) for number in share]
+            results.update(zip(share, answers, strict=True))
+        return [results[number] for number in range(len(calls))]
+
+    def close(self) -> None:
+        """End the children; each waits for its next round, and sees that there is none."""
+        for child in self._children:
+            if child is not None:
+                child.asked.close()
+                child.answers.close()
+                os.waitpid(child.process, 0)
+        self._children.clear()
+
+    def _hire(self, count: int) -> None:
+        while len(self._children) < count - 1:
+            self._children.append(_fork(self.state, [child for child in self._children if child]))
+
+    def _ask(self, index: int, function: object, calls: list[tuple[str, *Arguments]]) -> None:
+        child = self._children[index]
+        if child is None or not calls:
+            return
+        try:
+            pickle.dump((function, calls), child.asked, pickle.HIGHEST_PROTOCOL)
+            child.asked.flush()
+        except BrokenPipeError:
+            self._lose(index)
+
+    def _answers(self, index: int) -> list[Any] | None:
+        """What a child made of its share; None where it was lost."""
+        child = self._children[index]
+        if child is None:
+            return None
+        try:
+            found: list[Any] = pickle.load(child.answers)  # noqa: S301 - from our own child
+        except (EOFError, pickle.UnpicklingError):
+            self._lose(index)
+            return None
+        return found
+
+    def _lose(self, index: int) -> None:
+        child, self._children[index] = self._children[index], None
+        assert child is not None
+        child.answers.close()
+        with contextlib.suppress(BrokenPipeError):  # what was not yet sent
+            child.asked.close()
+        os.waitpid(child.process, 0)
 
 
-def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[int, int]:
-    """A child at work on its share: its process id, and the pipe that its results come through."""
-    reading, writing = os.pipe()
+@contextmanager
+def crew(state: State) -> Iterator[Crew[State]]:
+    """A crew whose forks last as long as the block."""
+    found = Crew(state)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def _fork(state: object, others: list[_Child]) -> _Child:
+    asked, ask = os.pipe()
+    answer, answered = os.pipe()
     process = os.fork()
     if process:
-        os.close(writing)
-        return process, reading
-    code = 1
+        os.close(asked)
+        os.close(answered)
+        return _Child(process, os.fdopen(ask, "wb"), os.fdopen(answer, "rb"))
     try:
-        os.close(reading)
-        sent = pickle.dumps([function(item) for item in share], pickle.HIGHEST_PROTOCOL)
-        with os.fdopen(writing, "wb") as stream:
-            stream.write(sent)
-        code = 0
+        os.close(ask)
+        os.close(answer)
+        for other in others:  # else a sibling would never see the end of its questions
+            os.close(other.asked.fileno())
+            os.close(other.answers.fileno())
+        with os.fdopen(asked, "rb") as questions, os.fdopen(answered, "wb") as answers:
+            while True:
+                function, calls = pickle.load(questions)  # noqa: S301 - from our own parent
+                pickle.dump([function(state, *call) for call in calls], answers, pickle.HIGHEST_PROTOCOL)
+                answers.flush()
     finally:
-        os._exit(code)  # runs nothing of the parent's: no atexit, no flush of its streams
+        os._exit(0)  # runs nothing of the parent's: no atexit, no flush of its streams

@@ -18,7 +18,7 @@ from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
 from extract.scan.hosts import HostReading, read_host
 from extract.scan.imports import Imports, read_imports
-from extract.scan.masking import Source, depth_of, mentions, read_source
+from extract.scan.masking import Source, depth_of, mentions
 from extract.scan.outline import Scope, read_outline
 
 DOTTED = re.compile(rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*+")
@@ -43,13 +43,12 @@ MAX_STATEMENT = 100_000
 """Bytes of the longest statement that is parsed: longer ones are tables of data."""
 
 
-def read_python(content: bytes, *, package: str, roots: frozenset[str], offered: frozenset[str]) -> PythonFacts:
-    """Facts of one file; any bytes will do.
+def read_python(source: Source, *, package: str, roots: frozenset[str], offered: frozenset[str]) -> PythonFacts:
+    """Facts of one file.
 
     `offered` are names it imports that may be kernels, or lead to one. Of its imports, those are kept that begin with
     one of `roots`, the tree's own packages.
     """
-    source = read_source(content)
     imports = read_imports(source.code, package)
     facts = _Reader(source, imports, offered).read()
     return facts._replace(
