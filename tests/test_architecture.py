@@ -23,17 +23,21 @@ def test_the_core_imports_without_torch() -> None:
 
 
 def test_tests_mirror_files() -> None:
-    """Each test file stands where the module it tests stands, under the same name."""
+    """Each test file stands where the module or package it tests stands, under the same name."""
     strays = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "tests").rglob("test_*.py")
-        if not {"cases", "recorded"} & set(path.parts) and path.parent != ROOT / "tests" and not _subject(path).exists()
+        if not {"cases", "recorded"} & set(path.parts)
+        and path.parent != ROOT / "tests"
+        and not any(map(Path.exists, _subjects(path)))
     ]
     assert strays == []
 
 
-def _subject(test: Path) -> Path:
+def _subjects(test: Path) -> tuple[Path, ...]:
+    """The module that a test file is named after, or the package, beside which or in which the test may stand."""
     inside = test.relative_to(ROOT / "tests").with_name(test.name.removeprefix("test_"))
-    return (
-        ROOT / inside if (ROOT / inside.parts[0]).is_dir() and inside.parts[0] != "kmaint" else ROOT / "kmaint" / inside
-    )
+    top = ROOT if (ROOT / inside.parts[0]).is_dir() and inside.parts[0] != "kmaint" else ROOT / "kmaint"
+    module = top / inside
+    package = module.parent if module.parent.name == module.stem else module.with_suffix("")
+    return module, package / "__init__.py"

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import torch
 
-FILE = Path(__file__).parents[3] / "extract" / "capture" / "hook" / "kmaint_recorder" / "describing.py"
+FILE = Path(__file__).parents[5] / "extract" / "capture" / "hook" / "kmaint_recorder" / "describing.py"
 
 
 class Mode(enum.IntEnum):

@@ -145,7 +145,7 @@ def test_editing_keeps_lines_docstrings_and_signatures() -> None:
 
 def test_nothing_happens_without_instructions(tmp_path: Path) -> None:
     """The hook alone, as a child sees it whose environment lost the variable."""
-    hook = Path(__file__).parents[3] / "extract/capture/hook"
+    hook = Path(__file__).parents[4] / "extract/capture/hook"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(hook), str(TREE)]), "TRITON_INTERPRET": "1"}
     environment.pop("KMAINT_CAPTURE", None)
     program = "import sys; print([one for one in sys.meta_path if type(one).__module__ == '_kmaint_recorder'])"
