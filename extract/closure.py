@@ -193,7 +193,7 @@ class _Walker:
                     self.closure.aliases[name] = defined
             case KeptImport(target=target):
                 self._claim(name, ("import", target), user)
-                self.closure.imports[name] = found
+                self.closure.imports[name] = _bound_as(found, name)
             case Shim(symbol=symbol):
                 self._claim(name, ("shim", symbol), user)
                 self.closure.shims[name] = found
@@ -307,6 +307,13 @@ def _real(target: str) -> KeptImport:
     """The import behind a name that a framework hands on, as whoever imports it directly has it."""
     words = REAL[target].split()
     return KeptImport(".".join(words[1::2][:2]) if words[0] == "from" else words[1], REAL[target])
+
+
+def _bound_as(kept: KeptImport, name: str) -> KeptImport:
+    """The import under the name that its user has for it: `from vllm.triton_utils import tldevice as libdevice`."""
+    line, _, alias = kept.text.partition(" as ")
+    handed_on = kept.text in REAL.values() and name != (alias or line.split()[-1])
+    return KeptImport(kept.target, f"{line} as {name}") if handed_on else kept
 
 
 def _text(piece: Piece) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from extract.calls.solve import dimension_names, solve
+from extract.calls.dimensions import dimension_names
+from extract.calls.solve import solve
 from extract.derive import derive
 from extract.derived import Derived, NotDerivable, Subject
 from extract.direct import derive_direct
 from extract.direct_prober import Answer, Effort, Prober, Request, WarmProber
-from extract.models import elements, model_workloads
+from extract.models import COUNTS, dimension_of, elements, model_workloads
 from extract.warm import Zygote
 from kmaint import wire
 from kmaint.records.call import Call
@@ -54,14 +55,17 @@ def contract_for(
     forks of `warm`.
     """
     prober, effort = WarmProber(warm, folder, subject.entry), effort or Effort()
-    if (found := seen(subject, subject.calls)) is not None and _runs(found.contract, prober, effort):
+    if (found := seen(subject, subject.calls)) is not None and not _trouble(found.contract, prober, effort):
         return found
     if (known := written_down(subject)) is not None:
         return known
     if subject.examples is not None:
-        if (found := seen(subject, subject.examples)) is not None and _runs(found.contract, prober, effort):
-            return _weighed(replace(found, contract=with_models(found.contract, prober)))
-        progress(f"{subject.entry}: no call in the framework's tests and benchmarks runs here, so it is derived")
+        why = f"none of {len(subject.examples)} calls is one that a harness can make" if subject.examples else "no call"
+        if (found := seen(subject, subject.examples)) is not None:
+            why = _trouble(found.contract, prober, effort)
+            if not why:
+                return _weighed(replace(found, contract=with_models(found.contract, prober)))
+        progress(f"{subject.entry}: not from the framework's tests and benchmarks ({why}), so derived")
     if subject.level == "kernel":
         found = derive_direct(subject, prober, effort)
     else:
@@ -85,20 +89,26 @@ def seen(subject: Subject, calls: Sequence[Call]) -> Derived | None:
     return None
 
 
-def _runs(contract: Contract, prober: Prober, effort: Effort) -> bool:
-    """Whether the smallest workload runs under the interpreter, or is only too large for it."""
-    least = min(contract.workloads, key=lambda workload: elements(contract, workload.axes))
+def _trouble(contract: Contract, prober: Prober, effort: Effort) -> str:
+    """Why the smallest workload does not run under the interpreter; empty where it does, or is too large for it."""
+    sizes = {workload.name: elements(contract, workload.axes) for workload in contract.workloads}
+    some = [workload for workload in contract.workloads if sizes[workload.name]]
+    if not some:
+        return "every call is of tensors without an element"
+    least = min(some, key=lambda workload: sizes[workload.name])
     (answer,) = prober.ask([_request(contract, least, limit_s=effort.trial_s)])
-    return _went(answer)
+    return _refusal(answer)
 
 
 def _request(contract: Contract, workload: Workload, *, limit_s: float) -> Request:
     return {"contract": wire.dump(contract), "case": {"seed": 1, **workload.axes}, "limit_s": limit_s}
 
 
-def _went(answer: Answer) -> bool:
-    slow = answer["error"].startswith("OverrunError")  # sizes of a served model: right, but not for an interpreter
-    return slow or not (answer["error"] or answer["outside"])
+def _refusal(answer: Answer) -> str:
+    if answer["error"].startswith("OverrunError"):  # sizes of a served model: right, but not for an interpreter
+        return ""
+    outside = f"outside of {', '.join(answer['outside'])}" if answer["outside"] else ""
+    return str(answer["error"]) or outside
 
 
 def with_models(contract: Contract, prober: Prober) -> Contract:
@@ -107,14 +117,20 @@ def with_models(contract: Contract, prober: Prober) -> Contract:
     A test's sizes are chosen to be quick or odd, so they stand for traffic only where no model's fit.
     """
     cases: dict[str, list[Workload]] = {}
-    for one in model_workloads(contract):
+    for one in model_workloads(contract) if _has_models_sizes(contract) else ():
         if one.origin == "model config":
             cases.setdefault(one.source.partition(",")[0], []).append(one)
     least = [min(of_model, key=lambda one: elements(contract, one.axes)) for of_model in cases.values()]
     answers = prober.ask([_request(contract, one, limit_s=MODEL_TRIAL_S) for one in least])
-    timed = [one for of_model, answer in zip(cases.values(), answers, strict=True) if _went(answer) for one in of_model]
+    timed = [
+        one
+        for of_model, answer in zip(cases.values(), answers, strict=True)
+        if not _refusal(answer)
+        for one in of_model
+    ]
     if not timed:
-        return replace(contract, workloads=tuple(replace(one, weight=1.0) for one in contract.workloads))
+        weighed = (replace(one, weight=float(elements(contract, one.axes) > 0)) for one in contract.workloads)
+        return replace(contract, workloads=tuple(weighed))
     at_models = [one.axes for one in timed]
     names = {one.name for one in timed}
     examples = (
@@ -123,6 +139,13 @@ def with_models(contract: Contract, prober: Prober) -> Contract:
         if one.axes not in at_models
     )
     return replace(contract, workloads=(*timed, *examples))
+
+
+def _has_models_sizes(contract: Contract) -> bool:
+    """Whether every size that varies is one of a model, and one at least a width: counts alone are no model's."""
+    free = [one for one in contract.axes if not one.choices or len({c for c in one.choices if type(c) is int}) > 1]
+    kinds = {dimension_of(axis.name) for axis in free}
+    return None not in kinds and bool(kinds - COUNTS)
 
 
 def written_down(subject: Subject) -> Derived | None:

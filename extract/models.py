@@ -175,6 +175,9 @@ DIMENSIONS: tuple[tuple[str, str], ...] = (
 )
 """Which size of a model an axis of a name is; the first that matches."""
 
+COUNTS = frozenset({"tokens", "batch", "slots", "page"})
+"""Sizes that are the traffic's, not the model's."""
+
 
 def model_workloads(contract: Contract) -> Iterator[Workload]:
     """The contract's cases at the sizes of models, decode before prefill; where its axes are no sizes of a model, one

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import keyword
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from extract.calls.axes import axis_of, constraints_of
+from extract.calls.choosing import workloads_of
 from extract.calls.contents import content_of
+from extract.calls.dimensions import Names, parameter_name
 from extract.calls.relations import Column, related
+from extract.calls.reproducing import is_contiguous, reproduces
 from extract.derived import NotDerivable
-from kmaint.expression import FUNCTIONS, evaluate
+from kmaint.expression import FUNCTIONS
 from kmaint.records.call import Call, Seen, SeenDtype, SeenObject, SeenSequence, SeenTensor
-from kmaint.records.workload import Argument, Axis, Binding, Contract, Json, Workload
-
-MOST_WORKLOADS = 12
-MOST_CHOICES = 8
-LARGEST_DRAWN = 64
-"""What a generated test draws of a size that varies freely, unless all that was seen is larger."""
+from kmaint.records.workload import Argument, Binding, Contract, Json
 
 RESERVED = frozenset({*FUNCTIONS, *keyword.kwlist, "seed", "values", "layout", "within"})
-Names = Mapping[tuple[str, int], str]
-"""What a launcher itself calls dimension i of a parameter."""
 
 
 @dataclass
@@ -71,38 +67,13 @@ def solve(calls: Sequence[Call], parameters: Sequence[str], *, names: Names | No
     reproduced = [i for i, binding in enumerate(bindings) if reproduces(arguments, binding, kept[i])]
     if not reproduced:
         raise NotDerivable(f"none of {len(calls)} calls seen could be put in terms of axes")
-    chosen = _choose([bindings[i] for i in reproduced], [kept[i] for i in reproduced])
-    axes = tuple(_axis(name, [bindings[i][name] for i in reproduced]) for name in problem.axes)
+    axes = tuple(axis_of(name, [bindings[i][name] for i in reproduced]) for name in problem.axes)
     return Contract(
         axes=axes,
         arguments=arguments,
-        constraints=tuple(_constraints(axes, [bindings[i] for i in reproduced])),
-        workloads=tuple(_workloads(chosen)),
+        constraints=tuple(constraints_of(axes, [bindings[i] for i in reproduced])),
+        workloads=tuple(workloads_of([bindings[i] for i in reproduced], [kept[i] for i in reproduced])),
     )
-
-
-def dimension_names(function: ast.FunctionDef) -> dict[tuple[str, int], str]:
-    """What a launcher calls its arguments' sizes: of `m, n = x.shape`, `n = x.shape[1]` and `m = x.size(0)`."""
-    found: dict[tuple[str, int], str] = {}
-    for node in ast.walk(function):
-        match node:
-            case ast.Assign(
-                targets=[ast.Tuple(elts=targets)], value=ast.Attribute(value=ast.Name(id=of), attr="shape")
-            ):
-                for i, target in enumerate(targets):
-                    if isinstance(target, ast.Name) and target.id != "_":
-                        found.setdefault((of, i), target.id)
-            case ast.Assign(
-                targets=[ast.Name(id=name)],
-                value=ast.Subscript(
-                    value=ast.Attribute(value=ast.Name(id=of), attr="shape"), slice=ast.Constant(value=int(i))
-                )
-                | ast.Call(func=ast.Attribute(value=ast.Name(id=of), attr="size"), args=[ast.Constant(value=int(i))]),
-            ):
-                found.setdefault((of, i), name)
-            case _:
-                pass
-    return found
 
 
 def _possible(value: Seen) -> bool:
@@ -151,17 +122,22 @@ def _kind(value: Seen) -> str:
 
 def _find_sizes(problem: _Problem, given: Sequence[str]) -> None:
     """Give every distinct column of sizes an expression: smaller ones are axes, larger ones follow where they can."""
-    wanted: dict[Column, str] = {}
-    for name in given:
-        for i, column in enumerate(_dimensions(problem, name)):
-            label = problem.names.get((name, i), "")
-            if label or column not in wanted:
-                wanted[column] = label if label and not wanted.get(column, "") else wanted.get(column) or f"{name}_{i}"
     scalars = {_column(problem, name): name for name in given if _is_size(problem, name)}
-    for column in sorted(wanted, key=lambda column: (None in column, sum(value or 0 for value in column))):
+    labels: dict[Column, str] = {}
+    places: dict[Column, str] = {}
+    for name in given:
+        columns = list(_dimensions(problem, name))
+        for i, column in enumerate(columns):
+            places.setdefault(column, f"{name}_{i}")
+            if label := problem.names.get((name, i)) or problem.names.get((name, i - len(columns))):
+                labels.setdefault(column, label)
+    for column in sorted(places, key=lambda column: (None in column, sum(value or 0 for value in column))):
         relation = related(column, problem.sizes())
-        label = scalars.get(column, wanted[column])
-        problem.expressions[column] = relation.expression if relation else problem.new_axis(label, column)
+        if relation is not None:
+            problem.expressions[column] = relation.expression
+            continue
+        name = scalars.get(column) or labels.get(column) or parameter_name(column, problem.calls) or places[column]
+        problem.expressions[column] = problem.new_axis(name, column)
 
 
 def _column(problem: _Problem, name: str) -> Column:
@@ -240,16 +216,6 @@ def _strides(problem: _Problem, name: str, tensors: Sequence[SeenTensor | None])
     return tuple(found)
 
 
-def is_contiguous(tensor: SeenTensor) -> bool:
-    """Whether elements follow one another in row-major order; an axis of one element may have any stride."""
-    step = 1
-    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride), strict=True):
-        if size != 1 and stride != step:
-            return 0 in tensor.shape
-        step *= size
-    return True
-
-
 def _value(problem: _Problem, name: str, values: Sequence[Seen]) -> Json:
     present = [value for value in values if value is not None]
     if not present:
@@ -288,98 +254,3 @@ def _binding(problem: _Problem, i: int) -> dict[str, Binding]:
             value = Counter(one for one in column if one is not None).most_common(1)[0][0]
         found[name] = value
     return found
-
-
-def reproduces(arguments: Sequence[Argument], binding: Mapping[str, Binding], call: Call) -> bool:
-    """Whether the binding gives the call's shapes, dtypes, strides and values back."""
-    return all(_reproduced(argument, binding, call.arguments.get(argument.name)) for argument in arguments)
-
-
-def _reproduced(argument: Argument, binding: Mapping[str, Binding], seen: Seen) -> bool:
-    if not evaluate(argument.when, binding):
-        return seen is None
-    if argument.kind == "value":
-        return _same(argument.value, binding, seen)
-    if not isinstance(seen, SeenTensor):
-        return False
-    shape = tuple(evaluate(size, binding) for size in argument.shape)
-    strides = tuple(evaluate(stride, binding) for stride in argument.strides)
-    laid_out = strides == seen.stride if strides else is_contiguous(seen)
-    return shape == seen.shape and laid_out and binding.get(argument.dtype, argument.dtype) == seen.dtype
-
-
-def _same(value: Json, binding: Mapping[str, Binding], seen: Seen) -> bool:
-    match value, seen:
-        case {"tuple": [*items]}, SeenSequence():
-            return len(items) == len(seen.items) and all(map(lambda a, b: _same(a, binding, b), items, seen.items))
-        case {"dtype": str(name)}, SeenDtype(dtype=dtype):
-            return binding.get(name, name) == dtype
-        case str(), _ if value.startswith("="):
-            found = evaluate(value[1:], binding)
-            near = isinstance(seen, float) and isinstance(found, float) and math.isclose(found, seen, rel_tol=1e-9)
-            return found == seen or near
-        case _:
-            return value == seen
-
-
-def _axis(name: str, values: Sequence[Binding]) -> Axis:
-    """Free from 1 up where odd sizes were seen, else one of what was seen."""
-    distinct = sorted(set(values), key=lambda value: (str(type(value)), value))
-    whole = [value for value in distinct if type(value) is int]
-    uneven = any(value % 8 and value & (value - 1) for value in whole)
-    if len(whole) == len(distinct) >= 3 and uneven and min(whole) >= 1 and "stride" not in name:
-        high = max(min(LARGEST_DRAWN, max(whole)), min(whole))
-        return Axis(name=name, low=1, high=high, edges=tuple(value for value in whole if value <= high)[:MOST_CHOICES])
-    if len(distinct) > MOST_CHOICES:
-        last = len(distinct) - 1
-        distinct = [distinct[round(i * last / (MOST_CHOICES - 1))] for i in range(MOST_CHOICES)]
-    return Axis(name=name, choices=tuple(distinct))
-
-
-def _constraints(axes: Sequence[Axis], bindings: Sequence[Mapping[str, Binding]]) -> Iterator[str]:
-    """Divisibility that held in every call between sizes that both vary: query heads by key-value heads."""
-    chosen = [axis.name for axis in axes if len(axis.choices) > 1 and all(type(one) is int for one in axis.choices)]
-    for one, other in itertools.permutations(chosen, 2):
-        pairs = [(binding[one], binding[other]) for binding in bindings]
-        divides = all(isinstance(a, int) and isinstance(b, int) and b > 0 and a % b == 0 and a >= b for a, b in pairs)
-        if divides and any(a != b for a, b in pairs):
-            yield f"{one} % {other} == 0"
-
-
-def _choose(
-    bindings: Sequence[dict[str, Binding]], calls: Sequence[Call]
-) -> list[tuple[dict[str, Binding], Call, int]]:
-    """The heaviest call, then again and again the one most unlike those chosen; calls of equal binding are one."""
-    merged: dict[str, tuple[dict[str, Binding], Call, int]] = {}
-    for binding, call in zip(bindings, calls, strict=True):
-        _, first, count = merged.get(str(binding), (binding, call, 0))
-        merged[str(binding)] = (binding, first, count + call.count)
-    left = sorted(merged.values(), key=lambda item: (-item[2] * _elements(item[1]), item[1].source))
-    chosen = left[:1]
-    while len(chosen) < min(MOST_WORKLOADS, len(left)):
-        rest = [item for item in left if item not in chosen]
-        chosen.append(max(rest, key=lambda item: min(_distance(item[0], other[0]) for other in chosen)))
-    return chosen
-
-
-def _elements(call: Call) -> int:
-    return 1 + sum(math.prod(value.shape) for value in call.arguments.values() if isinstance(value, SeenTensor))
-
-
-def _distance(one: Mapping[str, Binding], other: Mapping[str, Binding]) -> float:
-    total = 0.0
-    for name, value in one.items():
-        its = other[name]
-        if type(value) is int and type(its) is int:
-            total += abs(math.log2(1 + abs(value)) - math.log2(1 + abs(its)))
-        else:
-            total += value != its
-    return total
-
-
-def _workloads(chosen: Sequence[tuple[dict[str, Binding], Call, int]]) -> Iterator[Workload]:
-    total = sum(count for _, _, count in chosen)
-    varying = [name for name in chosen[0][0] if len({str(binding[name]) for binding, _, _ in chosen}) > 1]
-    for binding, call, count in chosen:
-        name = "-".join(f"{axis}{binding[axis]}" for axis in varying) or "only"
-        yield Workload(name=name, axes=binding, weight=count / total, origin=call.origin, source=call.source)

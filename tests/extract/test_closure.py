@@ -36,6 +36,18 @@ def test_dependencies_come_first_from_whatever_module(write_tree: WriteTree) -> 
     assert {kept.text for kept in closure.imports.values()} == {"import torch"}
 
 
+def test_what_a_framework_hands_on_keeps_the_name_that_its_user_gives_it(write_tree: WriteTree) -> None:
+    source = (
+        "from vllm.triton_utils import tl\nfrom vllm.triton_utils import tldevice as libdevice\n\n"
+        "def host(x):\n    return libdevice.exp(tl.load(x))\n"
+    )
+    closure = closure_of(write_tree({"vllm/a.py": source}))
+    assert {name: kept.text for name, kept in closure.imports.items()} == {
+        "tl": "import triton.language as tl",
+        "libdevice": "import triton.language.extra.libdevice as libdevice",
+    }
+
+
 def test_a_module_used_as_a_value_keeps_only_what_is_read_of_it(write_tree: WriteTree) -> None:
     tree = write_tree(
         {

@@ -3,16 +3,20 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from extract.contract import CATALOGUE, Entry, Subject, catalogue, read_entry, seen, written_down
+from extract.contract import CATALOGUE, Entry, Subject, catalogue, contract_for, read_entry, seen, written_down
 from extract.runtime import cases
+from extract.warm import Zygote, warm_interpreter
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
 from kmaint.records.call import Call, Seen, SeenObject, SeenTensor
+from kmaint.records.workload import Contract
 
+Told = tuple[Contract, list[str]]
 HERE = Path(__file__).parent / "cases"
 ALLOWED = {
     "torch.float64": 1e-12,
@@ -116,3 +120,75 @@ def test_calls_that_were_seen_come_before_the_catalogue_but_keep_its_reference()
 def test_calls_that_no_harness_can_make_leave_it_to_the_catalogue() -> None:
     call = silu_call(7, 3, SeenObject(type="vllm.Config"))
     assert seen(Subject(source=SILU, kernel="k", entry="silu_and_mul_triton", framework="vllm"), (call,)) is None
+
+
+SCALE = """\
+import torch, triton
+import triton.language as tl
+
+@triton.jit
+def _scale_kernel(x, out, n, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * n + tl.arange(0, BLOCK)
+    tl.store(out + at, tl.load(x + at, tl.arange(0, BLOCK) < n) * 2, tl.arange(0, BLOCK) < n)
+
+def scale(x):
+    num_tokens, SIZE = x.shape
+    assert SIZE <= 4096
+    out = torch.empty_like(x)
+    _scale_kernel[(num_tokens,)](x, out, SIZE, BLOCK=triton.next_power_of_2(SIZE))
+    return out
+"""
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Zygote]:
+    with warm_interpreter(sys.executable) as zygote:
+        yield zygote
+
+
+def from_tests(warm: Zygote, folder: Path, name: str, shapes: list[tuple[int, int]], *, dtype: str = "float32") -> Told:
+    """What becomes of a launcher that tests call with these shapes, and what is said of it."""
+    (folder / "kernel.py").write_text(SCALE.replace("SIZE", name))
+    shutil.copytree(CATALOGUE.parent / "runtime", folder / "runtime")
+    calls = tuple(
+        Call(
+            launcher="vllm/x.py::scale",
+            arguments={"x": SeenTensor(shape=(rows, width), stride=(width, 1), dtype=dtype)},
+            count=1,
+            origin="framework test",
+            source=f"tests/test_x.py::test_it[m={rows}]",
+        )
+        for rows, width in shapes
+    )
+    source = (folder / "kernel.py").read_text()
+    subject = Subject(source=source, kernel="_scale_kernel", entry="scale", framework="vllm", examples=calls)
+    said: list[str] = []
+    return contract_for(subject, folder, warm, progress=said.append).contract, said
+
+
+def test_calls_of_tests_are_examples_and_models_sizes_are_timed(warm: Zygote, tmp_path: Path) -> None:
+    contract, said = from_tests(warm, tmp_path, "hidden", [(1, 128), (7, 256), (0, 128)])
+    assert said == []
+    assert {one.origin for one in contract.timed} == {"model config"}
+    assert {one.axes["hidden"] for one in contract.timed} == {2048, 4096}  # what is more the launcher refuses
+    assert sum(one.weight for one in contract.timed) == pytest.approx(1.0)
+    examples = [one for one in contract.workloads if not one.weight]
+    assert {(one.axes["num_tokens"], one.axes["hidden"]) for one in examples} == {(1, 128), (7, 256), (0, 128)}
+    assert {one.origin for one in examples} == {"framework test"}
+    assert len({one.name for one in contract.workloads}) == len(contract.workloads)
+
+
+def test_where_no_models_sizes_fit_the_tests_are_timed_but_not_their_empty_calls(warm: Zygote, tmp_path: Path) -> None:
+    contract, said = from_tests(warm, tmp_path, "zz", [(1, 128), (7, 256), (0, 128)])
+    assert said == []
+    assert {(one.axes["num_tokens"], one.axes["zz"], one.weight) for one in contract.workloads} == {
+        (1, 128, 0.5),
+        (7, 256, 0.5),
+        (0, 128, 0.0),
+    }
+
+
+def test_calls_that_do_not_run_are_said_and_derived_instead(warm: Zygote, tmp_path: Path) -> None:
+    contract, said = from_tests(warm, tmp_path, "hidden", [(1, 8192)])
+    assert said == ["scale: not from the framework's tests and benchmarks (AssertionError: ), so derived"]
+    assert not {one.origin for one in contract.workloads} & {"framework test", "framework benchmark"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from dataclasses import replace
 
@@ -10,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extract.calls.solve import dimension_names, reproduces, solve
+from extract.calls.reproducing import reproduces
+from extract.calls.solve import solve
 from extract.derived import NotDerivable
 from kmaint.expression import evaluate
 from kmaint.records.call import Call, Seen, SeenDtype, SeenObject, SeenSequence, SeenTensor
@@ -136,13 +136,6 @@ def test_calls_of_another_form_are_left_out() -> None:
     assert len(solve(calls, ["x"]).workloads) == 2
     with pytest.raises(NotDerivable, match="none of 1 calls seen has arguments that a harness can make"):
         solve(calls[3:], ["x"])
-
-
-def test_names_are_read_from_a_launcher() -> None:
-    source = "def f(x, y):\n    m, _ = x.shape\n    n = x.shape[1]\n    k = y.size(0)\n"
-    function = ast.parse(source).body[0]
-    assert isinstance(function, ast.FunctionDef)
-    assert dimension_names(function) == {("x", 0): "m", ("x", 1): "n", ("y", 0): "k"}
 
 
 FORMS = ("{0}", "{1}", "2 * {0}", "{0} + 1", "{0} * {1}", "next_power_of_2({1})", "3")
