@@ -112,6 +112,19 @@ def shims_source(closure: Closure, library: Library, framework: str) -> str:
     )
 
 
+def with_shims(source: str, shims: str) -> str:
+    """kernel.py as one file: what it imports from shims stands where it imports it."""
+    lines = source.splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if line.startswith(("from shims import", "import shims")))
+    kept = [line for line in lines[first:] if not line.startswith(("from shims import", "import shims"))]
+    renamed = [
+        f"{words[-1]} = {words[3]}\n"
+        for line in lines
+        if line.startswith("from shims import") and len(words := line.split()) > 4
+    ]
+    return "".join([*lines[:first], shims, *renamed, *kept])
+
+
 def _fields(closure: Closure, shim: Shim, library: Library) -> str:
     """A table of settings gets those that the slice reads, each with the default that the tree states."""
     if not shim.fields:

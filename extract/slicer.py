@@ -15,7 +15,7 @@ from extract.closure import Closure, StoppedError, close
 from extract.contract import Derived
 from extract.direct_entry import entry_name
 from extract.modules import Library, Module
-from extract.render import kernel_source, regions_of, shims_source, touched
+from extract.render import kernel_source, regions_of, shims_source, touched, with_shims
 from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, REFERENCE, SHIMS, sha256, write_manifest
 from kmaint.records.harness import Harness, Level, Provenance
@@ -153,7 +153,7 @@ def write_code(folder: Path, scan: Scan, cut: Slice, entry: str) -> str:
     shims = shims_source(cut.closure, cut.library, release.framework)
     if shims:
         (folder / SHIMS).write_text(shims)
-    return _with_shims(source, shims) if shims else source
+    return with_shims(source, shims) if shims else source
 
 
 def write_description(folder: Path, scan: Scan, cut: Slice, derived: Derived | None) -> Harness:
@@ -164,19 +164,6 @@ def write_description(folder: Path, scan: Scan, cut: Slice, derived: Derived | N
     write_manifest(harness)
     (folder / "README.md").write_text(_readme(harness))
     return harness
-
-
-def _with_shims(source: str, shims: str) -> str:
-    """kernel.py as one file: what it imports from shims stands where it imports it."""
-    lines = source.splitlines(keepends=True)
-    first = next(i for i, line in enumerate(lines) if line.startswith(("from shims import", "import shims")))
-    kept = [line for line in lines[first:] if not line.startswith(("from shims import", "import shims"))]
-    renamed = [
-        f"{words[-1]} = {words[3]}\n"
-        for line in lines
-        if line.startswith("from shims import") and len(words := line.split()) > 4
-    ]
-    return "".join([*lines[:first], shims, *renamed, *kept])
 
 
 def _harness(folder: Path, scan: Scan, cut: Slice, derived: Derived | None) -> Harness:
