@@ -7,7 +7,6 @@ error, without an access outside its tensors, and with results that change with 
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +15,22 @@ from extract.derive_guess import LADDER, UNBOUND, Guess, evaluated, first_guess,
 from extract.derive_hints import read_hints
 from extract.derive_workloads import finished
 from extract.derived import Derived, NotDerivable
-from extract.direct_prober import Answer, Effort, Prober, Request
+from extract.direct_prober import ALL, FIRST_ONLY, Answer, Effort, Prober, Request
 from kmaint import wire
 from kmaint.records.workload import Binding
 
 DTYPES = ("bfloat16", "float16", "float32")
+SETS = 2
+
+
+def holds(trial: Answer) -> bool:
+    """Whether a trial ran, wrote something, and nothing outside its tensors."""
+    return bool(trial["outputs"]) and not (trial["error"] or trial["outside"] or trial["overrun"])
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the trials of one guess did, one for each set of sizes; see derive_probe.trial for the keys."""
+    """What the trials of one guess did, one for each set of sizes up to the first that failed (derive_probe.trial)."""
 
     trials: tuple[dict[str, Any], ...]
 
@@ -39,13 +44,12 @@ class Seen:
 
     @property
     def clean(self) -> bool:
-        wrote = all(trial["outputs"] for trial in self.trials)
-        return wrote and not self.error and not self.outside and not any(trial["overrun"] for trial in self.trials)
+        return all(holds(trial) for trial in self.trials)
 
     @property
     def score(self) -> tuple[int, int, int]:
         """Higher is nearer: fewer errors, then more reached, then fewer tensors run past."""
-        errors = sum(bool(trial["error"]) for trial in self.trials)
+        errors = sum(bool(trial["error"]) for trial in self.trials) + (len(self.trials) < SETS)
         reached = sum(bool(trial["extents"]) for trial in self.trials)
         return -errors, reached, -len(self.outside) - sum(trial["overrun"] for trial in self.trials)
 
@@ -55,27 +59,35 @@ class Trials:
 
     def __init__(self, prober: Prober, effort: Effort) -> None:
         self._prober, self._effort, self._count = prober, effort, 0
-        self._deadline = time.monotonic() + effort.seconds
+        self._limit_s = prober.spent_s + effort.guessing_s
 
     @property
     def exhausted(self) -> bool:
-        return self._count >= self._effort.guesses or time.monotonic() > self._deadline
+        return self._count >= self._effort.guesses or self._prober.spent_s > self._limit_s
 
     def run(self, guess: Guess) -> Seen:
-        """The guess on both sets of sizes."""
-        return Seen(tuple(self._ask([self._request(guess, guess.bindings(which)) for which in (0, 1)])))
+        """The guess on both sets of sizes; on the first alone where that fails."""
+        self._count += 1
+        return Seen(self._ask([self._request(guess, guess.bindings(which)) for which in (0, 1)], beyond=FIRST_ONLY))
 
-    def once(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "", seed: int = 1) -> Answer:
-        """The guess on one set of sizes."""
-        return self._ask([self._request(guess, axes, dtype=dtype, seed=seed)])[0]
+    def once(self, guess: Guess) -> Answer:
+        """The guess on the first set of sizes."""
+        return self._ask([self._request(guess, guess.bindings(0))])[0]
+
+    def varied(self, guess: Guess) -> tuple[Seen, Answer, dict[str, Answer]]:
+        """The guess on both sets of sizes; on the first with other values; and with each other floating type."""
+        first, second = guess.bindings(0), guess.bindings(1)
+        others = [dtype for dtype in DTYPES if dtype != guess.dtype] if _varies(guess) else []
+        requests = [self._request(guess, first), self._request(guess, second), self._request(guess, first, seed=2)]
+        answers = self._ask([*requests, *(self._request(guess, first, dtype=dtype) for dtype in others)])
+        return Seen(answers[:2]), answers[2], dict(zip(others, answers[3:], strict=True))
 
     def _request(self, guess: Guess, axes: dict[str, Binding], *, dtype: str = "", seed: int = 1) -> Request:
         case = {"seed": seed, **axes, "DT": dtype or guess.dtype}
         return {"contract": wire.dump(guess.contract()), "case": case, "limit_s": self._effort.trial_s}
 
-    def _ask(self, requests: list[Request]) -> list[Answer]:
-        self._count += len(requests)
-        return self._prober.ask(requests)
+    def _ask(self, requests: list[Request], *, beyond: int = ALL) -> tuple[Answer, ...]:
+        return tuple(self._prober.ask(requests, beyond=beyond))
 
 
 def derive(source: str, entry: str, framework: str, prober: Prober, effort: Effort) -> Derived:
@@ -90,8 +102,7 @@ def derive(source: str, entry: str, framework: str, prober: Prober, effort: Effo
     trials = Trials(prober, effort)
     guess = search(trials, guess)
     guess = with_bounds(trials, guess)
-    dtypes = verified(trials, guess)
-    seen = trials.run(guess)
+    seen, dtypes = verified(trials, guess)
     contract = finished(guess, seen.trials, dtypes, gated="mul" in entry or "glu" in entry)
     return Derived(contract=contract, op=f"{framework}.{entry.lstrip('_')}", compute="kernel", reference=None)
 
@@ -128,6 +139,8 @@ def reason(guess: Guess, seen: Seen, prefix: str) -> str:
 
 def solved(guess: Guess, seen: Seen) -> Iterator[Guess]:
     """Guesses in which a tensor that was run past, or of which nothing was known, gets the size that was touched."""
+    if len(seen.trials) < SETS:
+        return
     for name in sorted(seen.outside | {n for n in guess.shapes if guess.shapes[n] == (UNBOUND,)}):
         extents = [trial["extents"].get(name) for trial in seen.trials]
         if not all(extents) or any(extent[0] < 0 for extent in extents):
@@ -228,7 +241,7 @@ def with_bounds(prober: Trials, guess: Guess) -> Guess:
 
 def _distinct(prober: Trials, guess: Guess, name: str, axis: str) -> Guess:
     """Where an index says where to write, no two of its values may be equal: the outcome would depend on the order."""
-    trial = prober.once(guess, guess.bindings(0))
+    trial = prober.once(guess)
     written_by_index = any(axis in guess.shapes[stored][:1] for stored in trial["stored"])
     if not written_by_index:
         return guess
@@ -241,18 +254,19 @@ def _distinct(prober: Trials, guess: Guess, name: str, axis: str) -> Guess:
     return changed if fits and prober.run(changed).clean else guess
 
 
-def verified(prober: Trials, guess: Guess) -> tuple[str, ...]:
-    """The floating dtypes on which the guess runs; NotDerivable where its results do not follow from its inputs."""
-    first, second = guess.bindings(0), guess.bindings(1)
-    if prober.once(guess, first)["digest"] == prober.once(guess, first, seed=2)["digest"]:
+def verified(prober: Trials, guess: Guess) -> tuple[Seen, tuple[str, ...]]:
+    """What the guess did, and the floating dtypes on which it runs; NotDerivable where its results do not follow from
+    its inputs."""
+    seen, other, dtypes = prober.varied(guess)
+    if not seen.clean:
+        raise NotDerivable(reason(guess, seen, "not the same twice"))
+    if seen.trials[0]["digest"] == other["digest"]:
         raise NotDerivable("the results are the same whatever the inputs")
-    if "DT" not in guess.dtypes.values() and {"dtype": "DT"} not in guess.scalars.values():
-        return ()
-    runs = [
-        dtype
-        for dtype in DTYPES
-        if Seen((prober.once(guess, first, dtype=dtype), prober.once(guess, second, dtype=dtype))).clean
-    ]
-    if not runs:
-        raise NotDerivable("no floating dtype runs on both sets of sizes")
-    return tuple(runs)
+    if not _varies(guess):
+        return seen, ()
+    runs = {guess.dtype} | {dtype for dtype, answer in dtypes.items() if holds(answer)}
+    return seen, tuple(dtype for dtype in DTYPES if dtype in runs)
+
+
+def _varies(guess: Guess) -> bool:
+    return "DT" in guess.dtypes.values() or {"dtype": "DT"} in guess.scalars.values()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import itertools
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,12 +40,12 @@ class _Search:
     effort: Effort
     taken: frozenset[str]
     """The entry's parameters."""
-    started: float
+    limit_s: float
     trials: int = 0
 
     @property
     def exhausted(self) -> bool:
-        return self.trials >= self.effort.trials or time.monotonic() - self.started > self.effort.seconds
+        return self.trials >= self.effort.trials or self.prober.spent_s > self.limit_s
 
     def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]:
         """Answers in order; with `beyond` only up to the first that succeeds, see direct_probe.answers."""
@@ -96,7 +95,8 @@ def derive_direct(subject: Subject, prober: Prober, effort: Effort) -> Derived:
         text = read_kernel(subject.source, subject.kernel)
     except LookupError as error:
         raise NotDerivable(str(error.args[0])) from error
-    search = _Search(text, prober, effort, _entry_parameters(subject.source, subject.entry), time.monotonic())
+    taken = _entry_parameters(subject.source, subject.entry)
+    search = _Search(text, prober, effort, taken, prober.spent_s + effort.seconds)
     own = [name for name in text.parameters if name in search.taken]
     pointers = [name for name, one in text.parameters.items() if one.pointer]
     known = read_sites(subject.sites, subject.kernel, list(text.parameters), pointers)

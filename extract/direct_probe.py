@@ -10,6 +10,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import inspect
+import itertools
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +42,12 @@ derive_probe = _sibling("derive_probe")
 Json = dict[str, Any]
 
 ALL, FIRST = -1, -2
+
+FEW = (1, 5, 3, 2)
+"""Programs along each dimension of a grid, by how many of its dimensions have more than one."""
+
+ELEMENTS_EACH_S = 1 << 24
+"""Of all tensors of a trial, for each second that it may take: about what can be filled with random numbers."""
 
 SPACE_BITS = 52
 """Address bits of one virtual tensor: 2^52 bytes each, 4,000 tensors."""
@@ -160,24 +169,44 @@ class VirtualMemory:
 
 @contextmanager
 def _memory(memory: object) -> Iterator[None]:
-    """Let the interpreter use other memory, and pass arguments on as they are: all of them are on the CPU."""
+    """Let the interpreter use other memory, pass arguments on as they are, and run a few programs of a grid."""
     executor = interpreter.GridExecutor
-    kept = interpreter._interpreter, executor._init_args_hst, executor._restore_args_dev  # noqa: SLF001 - no public way
-    convert = interpreter._implicit_cvt  # noqa: SLF001
+    kept = interpreter._interpreter, executor.__call__, interpreter._implicit_cvt  # noqa: SLF001 - no public way
 
     def wide(given: Any) -> Any:
         if isinstance(given, Wide):
             return tl.tensor(interpreter.TensorHandle(np.array([given], dtype=np.int64), tl.int64), tl.int64)
-        return convert(given)
+        return kept[2](given)
 
     interpreter._interpreter, interpreter._implicit_cvt = memory, wide  # noqa: SLF001
-    executor._init_args_hst = lambda _self, given, named: (given, named)  # noqa: SLF001
-    executor._restore_args_dev = lambda *_: None  # noqa: SLF001
+    executor.__call__ = _launched
     try:
         yield
     finally:
-        interpreter._interpreter, executor._init_args_hst, executor._restore_args_dev = kept  # noqa: SLF001
-        interpreter._implicit_cvt = convert  # noqa: SLF001
+        interpreter._interpreter, executor.__call__, interpreter._implicit_cvt = kept  # noqa: SLF001
+
+
+def _launched(executor: Any, *given: Any, **named: Any) -> None:
+    """What the interpreter does with a launch, for a sample of its programs."""
+    own = inspect.getfullargspec(executor.fn).args
+    bound = inspect.getcallargs(executor.fn, *given, **{name: named[name] for name in named if name in own})
+    convert = interpreter._implicit_cvt  # noqa: SLF001
+    values = {name: one if name in executor.constexprs else convert(one) for name, one in bound.items()}
+    grid = executor.grid(values) if callable(executor.grid) else executor.grid
+    grid = (*grid, 1, 1)[:3]
+    interpreter._patch_lang(executor.fn)  # noqa: SLF001
+    interpreter.interpreter_builder.set_grid_dim(*grid)
+    for place in sampled(grid):
+        interpreter.interpreter_builder.set_grid_idx(*place)
+        executor.fn(**values)
+
+
+def sampled(grid: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Programs that reach as far as all of a grid do where addresses grow along it: few of each dimension, its ends
+    among them."""
+    few = FEW[sum(size > 1 for size in grid)]
+    along = ({at * (size - 1) // max(1, few - 1) for at in range(few)} if size > 0 else set() for size in grid)
+    return itertools.product(*map(sorted, along))
 
 
 def virtual(entry: Callable[..., Any], request: Json) -> Json:
@@ -220,12 +249,21 @@ def probe(entry: Callable[..., Any], request: Json) -> Json:
         spec = request["contract"]
         axes = {axis["name"]: axis for axis in spec["axes"]}
         contract = cases.Contract(axes, spec["arguments"], spec["constraints"], "", "", [])
-        return dict(derive_probe.trial(entry, contract, cases.Case(**request["case"])))
+        case = cases.Case(**request["case"])
+        if _elements(contract, case) > request["limit_s"] * ELEMENTS_EACH_S:
+            raise OverrunError("larger than a trial may be")
+        return dict(derive_probe.trial(entry, contract, case))
     except OverrunError as error:
         return {**derive_probe.NOTHING, "error": f"OverrunError: {error}", "touched": {}, "accesses": 0}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+def _elements(contract: Any, case: Any) -> int:
+    """Of all tensors of the case together."""
+    present = [one for one in contract.arguments if one["kind"] == "tensor" and cases.evaluate(one["when"], case.axes)]
+    return sum(math.prod(int(cases.evaluate(size, case.axes)) for size in one["shape"]) for one in present)
 
 
 def load_entry(folder: Path, entry: str) -> Callable[..., Any]:

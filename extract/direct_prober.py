@@ -22,36 +22,40 @@ GRACE_S = 10.0
 
 @dataclass(frozen=True)
 class Effort:
-    """What a derivation may cost: trials and seconds altogether, and CPU seconds for one trial.
+    """What a derivation may cost: trials, CPU seconds altogether, and CPU seconds for one trial.
 
-    `guesses` are trials of a launcher, whose search is blinder than that of a kernel and ends sooner or not at all.
+    `guesses` and `guessing_s` are those of a launcher, whose search is blinder than that of a kernel and ends sooner or
+    not at all.
     """
 
     trials: int = 160
     guesses: int = 160
     seconds: float = 60.0
+    guessing_s: float = 60.0
     trial_s: float = 8.0
 
 
-QUICK = Effort(trials=60, guesses=8, seconds=6.0, trial_s=2.0)
+QUICK = Effort(trials=60, guesses=4, seconds=1.5, guessing_s=0.6, trial_s=0.5)
 """For every kernel of a tree in one go."""
 
 
 class Prober(Protocol):
     """Runs the entry in a process that may crash; `beyond` as direct_probe.answers has it."""
 
+    spent_s: float
+    """CPU seconds of all that was asked."""
+
     def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]: ...
 
 
 class WarmProber:
-    """Runs the entry of a folder's kernel.py; the folder holds the harness's runtime too. `count` is of questions."""
+    """Runs the entry of a folder's kernel.py; the folder holds the harness's runtime too."""
 
     def __init__(self, warm: Zygote, folder: Path, entry: str) -> None:
-        self._warm, self._folder, self._entry, self.count = warm, folder, entry, 0
+        self._warm, self._folder, self._entry, self.spent_s = warm, folder, entry, 0.0
 
     def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]:
         """The answers of direct_probe.answers; where the fork ended first, those of one fork for each request."""
-        self.count += len(requests)
         said = self._warm.ask(
             PROGRAM,
             "answers",
@@ -61,6 +65,7 @@ class WarmProber:
             requests=requests,
             beyond=beyond,
         )
+        self.spent_s += said.cpu_s
         if isinstance(said.value, list):
             return said.value
         if said.lost and len(requests) > 1:
