@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from . import tensors
-from .follow import MOST_STEPS, OPERATORS, Follower
+from .calling import Calls
+from .expressions import MOST_STEPS, OPERATORS
 from .values import (
     Broke,
     Class,
@@ -42,7 +43,7 @@ IN_PLACE: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 JIT = frozenset({"jit", "triton_jit", "gluon_jit"})
 
 
-class Program(Follower):
+class Program(Calls):
     """One run, statements included."""
 
     entering: Callable[[Value], None] | None = None
