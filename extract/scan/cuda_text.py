@@ -91,7 +91,7 @@ def parse_text(text: str) -> CudaText:
     nesting: list[int | None] = []
     pieces: list[str] = []
     position = 0
-    for match in DIRECTIVE.finditer(quiet):
+    for match in _directives(quiet):
         pieces += (quiet[position : match.start()], match[0].translate(BLANK))
         position = match.end()
         word, start = match["word"], match.start()
@@ -117,6 +117,16 @@ def parse_text(text: str) -> CudaText:
         closing=_pair_braces(code, branches),
         lines=line_ends(text),
     )
+
+
+def _directives(quiet: str) -> Iterator[re.Match[str]]:
+    """As `DIRECTIVE.finditer`, which would try every character, where `find` knows at memory's speed which are `#`."""
+    at = quiet.find("#")
+    while at >= 0:
+        match = DIRECTIVE.match(quiet, quiet.rfind("\n", 0, at) + 1)
+        if match:
+            yield match
+        at = quiet.find("#", match.end() if match else at + 1)
 
 
 def _macro(quiet: str, define: re.Match[str], end: int) -> Macro:

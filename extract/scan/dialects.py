@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from kmaint.records.kernel import Language
@@ -36,6 +36,7 @@ DIALECTS = (
 
 LAST_WORDS = ("jit", "kernel", "prim_func")
 """What every spelling ends in."""
+LAST_BYTES = tuple(map(str.encode, LAST_WORDS))
 
 OWNERS = (b"triton", b"gluon", b"cute", b"tilelang", b"prim_func", b"helion", b"fly", b"numba")
 IMPORTED_AS = re.compile(rb"(?:jit|kernel|prim_func)[ \t]+as[ \t]+(\w+)")
@@ -47,21 +48,23 @@ CALLS = (b"jit(", b".kernel(")
 
 
 def may_define(content: bytes) -> bool:
-    """Whether a file may define a kernel or a decorator that does: cheap, and never a false no."""
-    if not (b"jit" in content or b"kernel" in content or b"prim_func" in content):
+    """Whether a file may define a kernel or a decorator that does: cheap, and never a false no.
+
+    Each test is a search of the whole file, and most files end at the first.
+    """
+    words = [word for word in LAST_BYTES if word in content]
+    if not words:
         return False
-    if not any(owner in content for owner in OWNERS):
-        return False
-    if any(call in content for call in CALLS) or DECORATES.search(content) is not None:
-        return True
-    return any(_renamed(content))
+    return (
+        DECORATES.search(content) is not None or any(call in content for call in CALLS) or any(_renamed(content, words))
+    ) and any(owner in content for owner in OWNERS)
 
 
-def _renamed(content: bytes) -> Iterator[bytes]:
+def _renamed(content: bytes, words: Iterable[bytes] = LAST_BYTES) -> Iterator[bytes]:
     """Names of its own that a file gives to a decorator which may compile."""
-    if b"jit as " in content or b"kernel as " in content or b"prim_func as " in content:
+    if any(word + b" as " in content for word in words):
         yield from IMPORTED_AS.findall(content)
-    if b".jit" in content or b".kernel" in content or b".prim_func" in content:
+    if any(b"." + word in content for word in words):
         yield from GIVEN_NAME.findall(content)
 
 

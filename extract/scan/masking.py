@@ -18,6 +18,7 @@ TAB_INDENT = re.compile(rb"^ *\t", re.MULTILINE)
 NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"()[]{}")
 IN_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | set(range(128, 256))
 BEFORE_NAME = IN_NAME | {ord(".")}
+MARKS = (b"#", b'"', b"'")
 HASH = ord("#")
 SHORT = 256
 BLANKS = [b" " * length for length in range(SHORT)]
@@ -50,20 +51,33 @@ def read_source(content: bytes) -> Source:
         text = text.replace(b"\f", b"")
     if b"\t" in text and TAB_INDENT.search(text):
         text = text.expandtabs(8)  # as Python counts them
-    open_ended = False
+    code, is_closed = _blanked(text)
+    code = code.replace(b"\\\n", b"  ")
+    return Source(text, code, is_whole=is_closed and is_balanced(code))
 
-    def blank(found: re.Match[bytes]) -> bytes:
-        nonlocal open_ended
-        noise = found[0]
-        length = len(noise)
-        if noise[0] == HASH:
-            return b" " * length
-        if noise[-1] != noise[0] or length == 1:
-            open_ended = True
-        return QUOTED[length] if length < SHORT else b'"' + b" " * (length - 2) + b'"'
 
-    code = NOISE.sub(blank, text).replace(b"\\\n", b"  ")
-    return Source(text, code, is_whole=not open_ended and is_balanced(code))
+def _blanked(text: bytes) -> tuple[bytes, bool]:
+    """The text without its noise, and whether every string of it ends.
+
+    Where noise may begin is looked for character by character: a set of three takes `re` longer than all the rest.
+    """
+    end = len(text)
+    code, is_closed = bytearray(text), True
+    nearest = [text.find(mark) % (end + 1) for mark in MARKS]  # -1, for none, becomes the end
+    while (at := min(nearest)) < end:
+        found = NOISE.match(text, at)
+        assert found is not None
+        stop = found.end()
+        length = stop - at
+        if text[at] == HASH:
+            code[at:stop] = BLANKS[length] if length < SHORT else b" " * length
+        else:
+            code[at:stop] = QUOTED[length] if length < SHORT else b'"' + b" " * (length - 2) + b'"'
+            is_closed = is_closed and length > 1 and text[stop - 1] == text[at]
+        for index, place in enumerate(nearest):
+            if place < stop:
+                nearest[index] = text.find(MARKS[index], stop) % (end + 1)
+    return bytes(code), is_closed
 
 
 def is_balanced(code: bytes) -> bool:
