@@ -52,7 +52,9 @@ def read_imports(code: bytes, package: str, roots: frozenset[str] | None = None)
 
 
 def _text(names: bytes) -> str:
-    return COMMENT.sub(b"", names).partition(b";")[0].decode(errors="replace")
+    if b"#" in names:
+        names = COMMENT.sub(b"", names)
+    return names.partition(b";")[0].decode(errors="replace")
 
 
 def _absolute(package: str, origin: str) -> str:

@@ -53,8 +53,10 @@ def read_outline(source: Source) -> list[Scope]:
         indent, head = len(match[1]), match.start("head")
         line += source.text.count(b"\n", counted, head)
         counted = head
-        decorators = list(_decorators(source.code, pending, indent, match.start()))
-        pending.clear()
+        decorators: list[tuple[int, int]] = []
+        if pending:
+            decorators += _decorators(source.code, pending, indent, match.start())
+            pending.clear()
         while open_scopes and (open_scopes[-1].end <= head or open_scopes[-1].indent >= indent):
             open_scopes.pop()
         parent = open_scopes[-1] if open_scopes else None
