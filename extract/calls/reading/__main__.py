@@ -17,6 +17,7 @@ import torch
 from . import outside, tensors
 from .entries import Entry, entries
 from .library import Library
+from .patching import Monkeypatch
 from .statements import Program
 from .values import RAISED, Broke, Class, Continued, Ended, Function, Instance, Kernel, Named, Returned, Unknown, Value
 
@@ -134,6 +135,9 @@ def _run(program: Program, entry: Entry, run: dict[str, Value], notes: Notes) ->
         if name not in bound and name not in _defaulted(entry.function):
             bound[name] = Unknown(f"fixture {name}")
     first = []
+    patch = Monkeypatch(program)
+    if "monkeypatch" in bound:
+        bound["monkeypatch"] = patch
     try:
         if entry.owner is not None:
             instance = Instance(entry.owner)
@@ -150,6 +154,8 @@ def _run(program: Program, entry: Entry, run: dict[str, Value], notes: Notes) ->
     except RAISED as error:
         key = f"{entry.function.id}: {type(error).__name__}: {error}"
         notes.left_out[key] = notes.left_out.get(key, 0) + 1
+    finally:
+        patch.undo()
 
 
 def _defaulted(function: Function) -> set[str]:

@@ -13,8 +13,8 @@ from . import outside, tensors
 from .names import Names
 from .values import RAISED, Class, Ended, Function, Instance, Kernel, Module, Named, Scope, Unknown, Value, unknown_in
 
-MOST_STEPS = 30_000
-"""Expressions and statements of one run; the longest useful ones take a third of it."""
+MOST_STEPS = 100_000
+"""Expressions and statements of one run; half a second to a second."""
 
 OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

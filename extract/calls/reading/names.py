@@ -78,7 +78,7 @@ class Names:
         if (module := self.library.module(value.target)) is not None:
             return module
         owner, _, name = value.target.rpartition(".")
-        if value.target in self.answered or outside.PARALLEL.fullmatch(value.target):
+        if value.target in self.answered or value.target in outside.SPECIAL or outside.PARALLEL.fullmatch(value.target):
             return self._named(value.target)
         if owner and (home := self.library.module(owner)) is not None:
             return self.resolved(self.of_module(home, name), hops + 1)
@@ -129,6 +129,9 @@ class Names:
     def _named(self, name: str) -> Value:
         if name in self.answers:
             return self.answers[name]
+        root, _, rest = name.partition(".")
+        if root == "numpy" and rest in outside.NUMPY:
+            name = f"torch.{outside.NUMPY[rest]}"
         if name in outside.VALUES:
             return outside.VALUES[name]
         if name.startswith("torch.") and name.count(".") == 1:

@@ -99,6 +99,16 @@ ALIASES = {
 }
 """What vLLM hands on under names of its own: its placeholders are for machines without Triton."""
 
+NUMPY = {
+    **{name: name for name in ("arange", "ascontiguousarray", "cumsum", "empty", "full", "maximum", "minimum", "ones")},
+    **{name: name for name in ("repeat", "zeros", "int8", "int16", "int32", "int64", "uint8", "float16", "float32")},
+    "array": "tensor",
+    "asarray": "tensor",
+    "bool_": "bool",
+    "concatenate": "cat",
+}
+"""What of numpy torch computes as well, and under which name: a followed program's arrays are tensors."""
+
 PARALLEL = re.compile(r"(vllm|sglang\.srt)\.distributed\.parallel_state\.get_\w+_group")
 """A group of processes: on one GPU, each is of one."""
 ENDING = frozenset({"pytest.skip", "pytest.fail", "pytest.xfail", "pytest.exit", "sys.exit", "os._exit", "exit"})
@@ -208,8 +218,13 @@ def _properties(_arguments: list[Value], _named: dict[str, Value]) -> Value:
                            "warp_size": 32, "total_memory": 141 << 30})  # fmt: skip
 
 
+ENVIRONMENT: dict[str, Value] = {}
+"""The settings that the test being read makes; there are no others."""
+
+
 def _environment(arguments: list[Value], named: dict[str, Value]) -> Value:
-    """No setting is made, so each is what it is where it is not."""
+    if arguments and (found := ENVIRONMENT.get(str(arguments[0]))) is not None:
+        return found
     return arguments[1] if len(arguments) > 1 else named.get("default")
 
 
@@ -218,6 +233,16 @@ def _field(_arguments: list[Value], named: dict[str, Value]) -> Value:
         return named["default"]
     made = named.get("default_factory")
     return made() if made in (list, dict, set) or isinstance(made, Function) else Unknown("a field without a default")
+
+
+def _replaced(arguments: list[Value], named: dict[str, Value]) -> Value:
+    if not (arguments and isinstance(arguments[0], Instance)):
+        return Unknown("replacing fields of something else")
+    return Instance(arguments[0].of, {**arguments[0].attributes, **named})
+
+
+def _same(arguments: list[Value], _named: dict[str, Value]) -> Value:
+    return arguments[0] if arguments else Unknown("no argument")
 
 
 class Arguments:
@@ -274,6 +299,9 @@ SPECIAL: dict[str, Callable[[list[Value], dict[str, Value]], Value]] = {
     "os.getenv": _environment,
     "os.environ.get": _environment,
     "dataclasses.field": _field,
+    "dataclasses.replace": _replaced,
+    "torch.from_numpy": _same,
+    "vllm.utils.torch_utils.get_accelerator_view_from_cpu_tensor": _same,
 }
 
 

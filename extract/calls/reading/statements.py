@@ -141,7 +141,7 @@ class Program(Calls):
     def at_class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope(scope.module, {"*class": f"{scope.names.get('*class', '')}{node.name}."}, scope)
         decorated = any("dataclass" in ast.unparse(one) for one in node.decorator_list)
-        made = Class(node.name, [self.value(base, scope) for base in node.bases], inner, decorated)
+        made = Class(node.name, [self.value(base, scope) for base in node.bases], inner, decorated, self.construct)
         for child in node.body:
             self.statement(child, inner)
             match child:

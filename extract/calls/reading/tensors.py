@@ -167,6 +167,10 @@ def attribute(tensor: torch.Tensor, name: str) -> Value:
             return False
         case "data":
             return tensor
+        case "numpy" | "asnumpy":
+            return lambda *_arguments, **_named: tensor
+        case "astype":
+            name = "to"
         case "data_ptr" | "storage" | "untyped_storage":
             return Unknown(f"{name} of a tensor")
         case "cuda" | "cpu" | "pin_memory" | "requires_grad_":

@@ -107,8 +107,12 @@ class Class:
     bases: list[Value]
     scope: Scope
     dataclass: bool
+    make: Callable[[Class, list[Value], dict[str, Value]], Value]
     fields: dict[str, Value] = field(default_factory=dict)
     """Annotated names in order, with their defaults (Unknown where there is none)."""
+
+    def __call__(self, *arguments: Value, **named: Value) -> Value:
+        return self.make(self, list(arguments), named)
 
     def find(self, name: str) -> Value:
         """The attribute as the class or the nearest base defines it; KeyError where none does."""

@@ -147,6 +147,25 @@ PROGRAMS: dict[str, tuple[str, list[tuple[int, ...]]]] = {
         "    scale(torch.rand(envs.ROWS, int(os.environ.get('N', '3'))))\n",
         [(6, 3)],
     ),
+    "names that a test changes": (
+        "from vllm import config\ndef test_it(monkeypatch):\n    monkeypatch.setattr(config, 'current', lambda: 5)\n"
+        "    monkeypatch.setattr('vllm.config._now', 6)\n    monkeypatch.setenv('ROWS', 7)\n    from vllm import envs\n"
+        "    scale(torch.rand(config.current(), config._now + envs.ROWS))\n\n"
+        "def test_later():\n    from vllm import envs\n    scale(torch.rand(envs.ROWS, config.current() or 2))\n",
+        [(5, 13), (6, 2)],
+    ),
+    "arrays of numpy": (
+        "import numpy as np\ndef test_it():\n    lengths = np.array([2, 3], dtype=np.int32)\n"
+        "    starts = torch.from_numpy(np.cumsum(lengths, 0))\n    scale(torch.rand(int(starts[-1]), 4))\n",
+        [(5, 4)],
+    ),
+    "records and what makes them": (
+        "import dataclasses, functools\n@dataclasses.dataclass\nclass Size:\n    m: int\n    n: int = 4\n"
+        "    more: list = dataclasses.field(default_factory=list)\n\ndef test_it():\n"
+        "    size = dataclasses.replace(functools.partial(Size, n=8)(3), m=2)\n"
+        "    scale(torch.rand(size.m, size.n + len(size.more)))\n",
+        [(2, 8)],
+    ),
     "groups of processes": (
         "from vllm.distributed.parallel_state import get_tp_group\ndef test_it():\n"
         "    scale(torch.rand(8 // get_tp_group().world_size, 4))\n",
