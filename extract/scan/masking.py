@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from extract.scan.brackets import is_balanced
+
 NOISE = re.compile(
     rb"#[^\n]*+"
     rb'|"""(?:[^"\\]++|\\.|"(?!""))*+(?:"""|\Z)'
@@ -15,7 +17,6 @@ NOISE = re.compile(
     re.DOTALL,
 )
 TAB_INDENT = re.compile(rb"^ *\t", re.MULTILINE)
-NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"()[]{}")
 IN_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | set(range(128, 256))
 BEFORE_NAME = IN_NAME | {ord(".")}
 MARKS = (b"#", b'"', b"'")
@@ -78,19 +79,6 @@ def _blanked(text: bytes) -> tuple[bytes, bool]:
             if place < stop:
                 nearest[index] = text.find(MARKS[index], stop) % (end + 1)
     return bytes(code), is_closed
-
-
-def is_balanced(code: bytes) -> bool:
-    """Whether each kind of bracket is closed as often as it is opened."""
-    brackets = code.translate(None, NOT_BRACKETS)
-    return all(brackets.count(pair[:1]) == brackets.count(pair[1:]) for pair in (b"()", b"[]", b"{}"))
-
-
-def depth_of(code: bytes) -> int:
-    """How many brackets a piece of code opens and does not close; negative where it closes more."""
-    brackets = code.translate(None, NOT_BRACKETS)
-    closed = brackets.count(b")") + brackets.count(b"]") + brackets.count(b"}")
-    return len(brackets) - 2 * closed
 
 
 def mentions(code: bytes, name: bytes) -> Iterator[int]:

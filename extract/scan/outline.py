@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from extract.scan.masking import Source, depth_of, is_balanced
+from extract.scan.brackets import depth_of, is_balanced
+from extract.scan.masking import Source
 
 DEFINES = re.compile(
     rb"\n( *+)(?:(?P<at>@)|(?P<head>(?:async\s+)?(?P<kind>def|class)\s+(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)))"

@@ -1,0 +1,91 @@
+"""One Python file as the reader of its kernels looks at it: where each definition and each statement stands."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from extract.scan.brackets import statement_end
+from extract.scan.dialects import Dialect, dialect_of
+from extract.scan.imports import Imports
+from extract.scan.masking import Source
+from extract.scan.naming import decoded
+from extract.scan.outline import Scope, read_outline
+
+DOTTED = re.compile(rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*+")
+NAMED_DECORATOR = re.compile(
+    rb"\n([A-Za-z_]\w*) *= *(?:(?:functools\.)?partial\(\s*)?([A-Za-z_][\w.]*\.(?:jit|kernel|prim_func))\s*[,)\n]"
+)
+"""`jit = triton.jit`, or with options: partial(triton.jit, noinline=True)."""
+NAME_BEFORE = re.compile(rb"(?:^|[^\w.\x80-\xff)\]}])([A-Za-z_\x80-\xff][\w.\x80-\xff]*)\s*$")
+
+
+class PythonFile:
+    """A host is a function or method that no other function encloses; what is inside belongs to it."""
+
+    def __init__(self, source: Source, imports: Imports) -> None:
+        self.source, self.code, self.imports = source, source.code, imports
+        self.scopes = read_outline(source)
+        self.outer = [scope for scope in self.scopes if not scope.is_inside_function]
+        self.hosts = [scope for scope in self.outer if scope.kind == "def"]
+        self.starts = [scope.start for scope in self.hosts]
+        self.bodies = {scope.qualname: scope for scope in self.scopes if scope.kind == "def"}
+        self.decorators = {decoded(name): decoded(meant) for name, meant in NAMED_DECORATOR.findall(self.code)}
+
+    def compilations(self) -> Iterator[int]:
+        """Where a function is compiled by call, rather than by the decorator above it."""
+        for word in (b"jit(", b"kernel("):
+            at = self.code.find(word)
+            while at >= 0:
+                found = NAME_BEFORE.search(self.code, max(0, at - 100), at + len(word) - 1)
+                if found and found[0][:1] != b"@" and self.dialect(decoded(found[1])):
+                    yield found.start(1)
+                at = self.code.find(word, at + 1)
+
+    def head_name(self, start: int, end: int) -> str:
+        found = DOTTED.search(self.code, start, end)
+        return decoded(found[0]) if found and not self.code[start : found.start()].strip() else ""
+
+    def dialect(self, name: str) -> Dialect | None:
+        root, dot, rest = name.partition(".")
+        origin = self.imports.names.get(self.decorators.get(root, root), self.decorators.get(root, root))
+        return dialect_of(f"{origin}{dot}{rest}") or dialect_of(name)
+
+    def host_at(self, at: int) -> Scope | None:
+        place = bisect_right(self.starts, at) - 1
+        return self.hosts[place] if place >= 0 and at < self.hosts[place].end else None
+
+    def _gap_at(self, at: int) -> tuple[Scope | None, int, int]:
+        """The class around an offset that stands in no function, and the code around it without definitions."""
+        owner, start, end = None, 0, len(self.code)
+        for scope in self.outer:
+            if scope.start < at < scope.end:
+                owner, start, end = scope, scope.head, scope.end
+            elif scope.end <= at:
+                start = max(start, scope.end)
+            elif scope.start > at:
+                end = min(end, scope.start)
+                break
+        return owner, start, end
+
+    def statement_around(self, at: int) -> tuple[Scope | None, int, int]:
+        """The class, and the span of the logical line, that an offset outside functions stands in."""
+        owner, start, end = self._gap_at(at)
+        while True:
+            last = statement_end(self.code, start, end)
+            if at < last or last >= end:
+                return owner, start, last
+            start = last
+
+    def name_at(self, at: int) -> str:
+        found = DOTTED.match(self.code, at)
+        return decoded(found[0]) if found else ""
+
+    def text(self, start: int, end: int) -> str:
+        return self.source.text[start:end].decode(errors="replace")
+
+    def alone(self, scope: Scope) -> bytes:
+        """The text of a definition as a file of its own would hold it."""
+        text = self.source.text[scope.start : scope.end].strip(b"\n ")
+        return b"if 1:\n" + b" " * scope.indent + text if scope.indent else text
