@@ -71,7 +71,7 @@ class Watch:
         return self._memory.atomic_cas(pointers, compared, values, order)
 
     def _allowed(self, pointers: Any, mask: Any, writes: bool) -> Any:
-        mask = np.broadcast_to(mask, pointers.shape).copy()
+        mask = np.broadcast_to(mask, pointers.shape).astype(bool)  # `a & b` of two masks has come out as int32
         meant = pointers[mask]
         if not meant.size:
             return mask

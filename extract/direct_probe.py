@@ -152,7 +152,7 @@ class VirtualMemory:
 
     def _meant(self, pointers: Any, mask: Any) -> Iterator[tuple[Virtual, Any, Any]]:
         self.accesses += 1
-        mask = np.broadcast_to(mask, pointers.shape)
+        mask = np.broadcast_to(mask, pointers.shape).astype(bool)  # as in derive_probe.Watch
         if not mask.any():
             return
         half = np.uint64(1 << (SPACE_BITS - 1))

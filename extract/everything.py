@@ -18,7 +18,7 @@ from extract.calls.tests import Reader, open_reader
 from extract.closure import StoppedError
 from extract.contract import NotDerivable, Progress, Subject, contract_for, silent, written_down
 from extract.direct_entry import entry_source
-from extract.direct_prober import QUICK
+from extract.direct_prober import QUICK, Effort
 from extract.direct_site import site_sources
 from extract.finished import locked, open_index
 from extract.modules import Library
@@ -84,12 +84,13 @@ class Extractor:
         write_suite: WriteSuite,
         *,
         captured: SeenCalls,
+        effort: Effort,
         reader: Reader | None = None,
         progress: Progress = silent,
     ) -> None:
         self.scan, self.library = scan, Library(locate(tree))
         self._zygote, self._python, self._write_suite = zygote, python, write_suite
-        self._captured, self._reader, self._progress = captured, reader, progress
+        self._captured, self._reader, self._progress, self._effort = captured, reader, progress, effort
         self._slugs = slugs(scan)
         allowed = zygote.ask(TRIAL, "allowed", tree, limit_s=IMPORT_LIMIT_S).value
         self._allowed = allowed if isinstance(allowed, list) else []
@@ -119,8 +120,11 @@ class Extractor:
         other = scratch.with_name("alone")
         other.mkdir()
         second = self._attempt(other, lambda: cut_alone(self.library, wanted.kernel, first.reason))
+        if second.state == "ready":
+            return second
         # with its launcher a kernel can be put back and timed as it is called, so that counts where both go as far
-        return second if second.folder and (second.state == "ready" or first.folder is None) else first
+        best = second if second.folder and first.folder is None else first
+        return replace(best, reason=f"{second.reason}; with its launcher: {first.reason}")
 
     def _attempt(self, folder: Path, cut_out: Callable[[], Slice]) -> Attempt:
         level: Level = "launcher" if folder.name == "harness" else "kernel"
@@ -174,7 +178,7 @@ class Extractor:
                 calls=self._captured.get(cut.called, ()),
             )
             subject = replace(subject, examples=self._examples(cut, subject))
-            derived = contract_for(subject, folder, self._zygote, effort=QUICK, progress=self._progress)
+            derived = contract_for(subject, folder, self._zygote, effort=self._effort, progress=self._progress)
         except NotDerivable as error:
             write_description(folder, self.scan, cut, None)
             return str(error)
@@ -198,13 +202,22 @@ def open_extractor(
     write_suite: WriteSuite,
     *,
     sources: Sources,
+    effort: Effort,
     progress: Progress = silent,
 ) -> Iterator[Extractor]:
     """An extractor with a warm interpreter of its own, for as long as the block lasts."""
     reading = open_reader(tree, scan, python=python) if sources.tests else contextlib.nullcontext()
     with warm_interpreter(python) as zygote, reading as reader:
         yield Extractor(
-            tree, scan, zygote, python, write_suite, captured=sources.captured, reader=reader, progress=progress
+            tree,
+            scan,
+            zygote,
+            python,
+            write_suite,
+            captured=sources.captured,
+            effort=effort,
+            reader=reader,
+            progress=progress,
         )
 
 
@@ -213,7 +226,7 @@ def _opened(
     tree: Path, scan: Scan, into: Path, python: str, write_suite: WriteSuite, *, sources: Sources
 ) -> Iterator[Callable[[Kernel], tuple[Extraction, frozenset[str]]]]:
     """What extracts one kernel and tells which files of the tree it read for that."""
-    with open_extractor(tree, scan, python, write_suite, sources=sources) as extractor:
+    with open_extractor(tree, scan, python, write_suite, sources=sources, effort=QUICK) as extractor:
         yield lambda kernel: (
             extractor.extract(Wanted(kernel=kernel), into),
             frozenset({kernel.path, *extractor.library.used, *(_test_files(kernel) if sources.tests else ())}),
@@ -252,12 +265,14 @@ def extract_all(
         opened = functools.partial(_opened, tree, scan, into, python, write_suite, sources=sources)
         count = min(processes or len(os.sched_getaffinity(0)), len(pending))
         try:
-            for kernel, outcome in in_processes(opened, pending, count):
-                if isinstance(outcome, WorkerLostError):
-                    yield Extraction(id=kernel.id, folder=None, state="stopped", reason=str(outcome)), False
-                else:
-                    index.add(*outcome)
-                    yield outcome[0], False
+            # closed first: a worker that still works would miss the folder that is cleared away under it
+            with contextlib.closing(in_processes(opened, pending, count)) as ended:
+                for kernel, outcome in ended:
+                    if isinstance(outcome, WorkerLostError):
+                        yield Extraction(id=kernel.id, folder=None, state="stopped", reason=str(outcome)), False
+                    else:
+                        index.add(*outcome)
+                        yield outcome[0], False
         finally:
             clear_leftovers(into)
 
@@ -279,5 +294,8 @@ def extract_kernel(
     progress: Progress = silent,
 ) -> Extraction:
     """One kernel's harness in `into`, tried out under the interpreter `python`."""
-    with open_extractor(tree, scan, python, write_suite, sources=sources, progress=progress) as extractor:
+    effort = Effort()
+    with open_extractor(
+        tree, scan, python, write_suite, sources=sources, effort=effort, progress=progress
+    ) as extractor:
         return extractor.extract(wanted, into)

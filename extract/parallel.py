@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -39,7 +39,7 @@ class _Worker(Generic[Item, Outcome]):
 
 def in_processes(
     opened: Callable[[], AbstractContextManager[Callable[[Item], Outcome]]], items: Iterable[Item], count: int
-) -> Iterator[tuple[Item, Outcome | WorkerLostError]]:
+) -> Generator[tuple[Item, Outcome | WorkerLostError]]:
     """Each item with what the work gave for it, as they are finished.
 
     `opened` is called once in each of `count` processes, for what does the work as long as a block lasts. A process
