@@ -123,7 +123,9 @@ def read(
                 notes.left_out[f"{entry.function.id}: no time left"] = 1
                 break
             notes.source = entry.label(run)
-            _run(Program(library, launchers, answers, notes.note), entry, run, notes)
+            followed = Program(library, launchers, answers, notes.note)
+            followed.deadline = deadline
+            _run(followed, entry, run, notes)
     return {"calls": list(notes.calls.values()), "left_out": notes.left_out}
 
 

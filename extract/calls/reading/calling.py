@@ -77,7 +77,9 @@ class Calls(Expressions):
                 return self.construct(function, arguments, named)
             case Named():
                 return self.answer(function.name, arguments, named)
-            case Kernel() | Module() | Instance():
+            case Instance():
+                return self.call(self._of_called(function), arguments, named)
+            case Kernel() | Module():
                 return Unknown(f"calling {type(function).__name__.lower()}")
             case _:
                 if not callable(function):
@@ -93,6 +95,11 @@ class Calls(Expressions):
                         tensors.apply(function, arguments, named) if function is not list else self.items(arguments[0])
                     )
                 return self.plainly(function, arguments, named)
+
+    def _of_called(self, function: Instance) -> Value:
+        """The method that calling an object calls: its own, or as torch's modules have it `forward`."""
+        own = self.attribute(function, "__call__")
+        return self.attribute(function, "forward") if isinstance(own, Unknown) else own
 
     def plainly(self, function: Callable[..., Any], arguments: list[Value], named: dict[str, Value]) -> Value:
         """A method of a plain value, which may hold unknown ones, or a function of Python's."""

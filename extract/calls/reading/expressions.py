@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ import torch
 from . import outside, tensors
 from .names import Names
 from .values import RAISED, Class, Ended, Function, Instance, Kernel, Module, Named, Scope, Unknown, Value, unknown_in
+
+STEPS_BETWEEN_LOOKS = 256
+"""At the clock."""
 
 MOST_STEPS = 100_000
 """Expressions and statements of one run; half a second to a second."""
@@ -54,6 +58,8 @@ class Expressions(Names):
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Ended("too many steps")
+        if self.steps % STEPS_BETWEEN_LOOKS == 0 and time.process_time() > self.deadline:
+            raise Ended("no time left")
         how = _EXPRESSIONS.get(type(node))
         return Unknown(f"{type(node).__name__} expression") if how is None else how(self, node, scope)
 

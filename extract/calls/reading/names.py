@@ -33,6 +33,10 @@ Note = Callable[[str, dict[str, Value]], None]
 """Told of each call of a launcher or kernel: its id, and every parameter's value by name."""
 
 
+MODULE_METHODS = frozenset({"bfloat16", "cuda", "eval", "float", "half", "requires_grad_", "to", "train"})
+"""Methods of torch.nn.Module that give the module itself, as far as shapes can tell."""
+
+
 class Names:
     """What names stand for, in a module's scope and beyond, and the attributes of what they stand for."""
 
@@ -40,6 +44,8 @@ class Names:
         self.library, self.launchers, self.answers, self.note = library, launchers, answers, note
         self.answered = {name.removesuffix("()").rpartition(".")[0] for name in answers} | set(answers)
         self.steps = self.depth = 0
+        self.deadline = math.inf
+        """When this run has to end, on the clock of `time.process_time`."""
 
     def module_scope(self, module: Module) -> Scope:
         """The module's names, its body followed first."""
@@ -150,7 +156,9 @@ class Names:
         try:
             found = of.of.find(name)
         except KeyError:
-            return Unknown(f"{of.of.name} sets no {name}")
+            if name in MODULE_METHODS:
+                return lambda *_arguments, **_named: of
+            return of.attributes.__setitem__ if name == "register_buffer" else Unknown(f"{of.of.name} sets no {name}")
         if isinstance(found, Function) and found.kind == "property":
             return self.call(bound_to(found, of.of, of), [], {})
         return bound_to(self.resolved(found), of.of, of)

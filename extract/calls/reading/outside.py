@@ -70,6 +70,7 @@ CONSTANTS: dict[str, Value] = {
     "torch.cuda.get_device_name": "NVIDIA H200",
     "torch.cuda.is_current_stream_capturing": False,
     "vllm.platforms.current_platform.fp8_dtype": torch.float8_e4m3fn,
+    "vllm.platforms.current_platform.is_pin_memory_available": True,
     "torch.accelerator.is_available": True,
     "torch.accelerator.device_count": 1,
     "torch.accelerator.current_device_index": 0,

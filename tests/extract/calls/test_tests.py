@@ -166,6 +166,12 @@ PROGRAMS: dict[str, tuple[str, list[tuple[int, ...]]]] = {
         "    scale(torch.rand(size.m, size.n + len(size.more)))\n",
         [(2, 8)],
     ),
+    "a module": (
+        "class Net(torch.nn.Module):\n    def __init__(self, n):\n        super().__init__()\n"
+        "        self.register_buffer('weight', torch.empty(3, n))\n    def forward(self, m):\n"
+        "        return scale(self.weight[:m])\n\ndef test_it():\n    Net(8).to(torch.float16).cuda()(2)\n",
+        [(2, 8)],
+    ),
     "groups of processes": (
         "from vllm.distributed.parallel_state import get_tp_group\ndef test_it():\n"
         "    scale(torch.rand(8 // get_tp_group().world_size, 4))\n",
