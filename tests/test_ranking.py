@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kmaint import cli, ranking
+from kmaint import ranking
+from kmaint.cli import trees
 from kmaint.ranking import CALLED, FIXED, NO_BENCHMARK, NO_CONFIG, NO_TEST, REGISTERED, Selection
 from kmaint.records.kernel import Heat, HostFunction, Kernel, Registration, Release, Scan, TuningTables
 
@@ -86,4 +87,4 @@ def test_selection_keeps_the_order_of_the_scan() -> None:
 @pytest.mark.parametrize("signal", ranking.SIGNALS, ids=lambda signal: signal.key)
 def test_the_help_names_each_signal_with_its_points(signal: ranking.Signal) -> None:
     meaning = signal.meaning.removeprefix("one ")
-    assert f"{signal.key:<16} {signal.points}  {meaning}\n" in (cli.scan.__doc__ or "")
+    assert f"{signal.key:<16} {signal.points}  {meaning}\n" in (trees.scan.__doc__ or "")

@@ -1,0 +1,84 @@
+"""The command line: parses, calls the workflow, prints. No logic lives here."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import kmaint
+from kmaint import console
+from kmaint.cli import harnesses, runs, trees
+from kmaint.console import Format
+from kmaint.errors import KmaintError
+
+app = typer.Typer(
+    name="kmaint",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    help="""Keeps the GPU kernels of SGLang and vLLM fast and right.
+
+    The road, one command a step, each repeatable by hand:
+
+    \b
+      kmaint fetch sglang==0.5.17 -o sglang   a released tree, as a git checkout
+      kmaint scan sglang                      what is there, who launches it
+      kmaint capture -o CALLS -- COMMAND      how a running engine calls it
+      kmaint extract sglang ID -o harnesses   one kernel, standing alone
+      kmaint testgen HARNESS                  a Hypothesis suite beside it
+      kmaint parity HARNESS                   is the harness the op it was cut from?
+      kmaint check HARNESS FILE               is this candidate right, and faster?
+      kmaint optimize HARNESS                 look for a faster variant
+      kmaint reintegrate RUN --into sglang    a branch with the smallest patch
+      kmaint report RUN                       one HTML page, the pull-request text
+      kmaint maintain sglang --kernel ID      all of it, resumable
+
+    Exit codes: 0 done; 1 done, and the answer is no; 2 wrong usage or input;
+    3 something needed is missing; 4 our own fault; 130 interrupted. Results go
+    to standard output, progress to standard error.""",
+)
+
+
+def run() -> None:
+    """Run the command line; an error of the user's world becomes one line and its exit code."""
+    try:
+        app()
+    except KmaintError as error:
+        as_json = "--format=json" in sys.argv or ("--format", "json") in zip(sys.argv, sys.argv[1:], strict=False)
+        console.print_error(error, Format.JSON if as_json else Format.TABLE)
+        sys.exit(error.exit_code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print_lines([f"kmaint {kmaint.__version__}"])
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+app.command()(trees.fetch)
+app.command()(trees.scan)
+app.command(context_settings={"allow_interspersed_args": False})(trees.capture)
+app.command(name="extract")(trees.extract_command)
+app.command(name="testgen")(harnesses.write_tests)
+app.command(name="export")(harnesses.export_command)
+app.command(name="import")(harnesses.import_command)
+app.command()(harnesses.parity)
+app.command()(harnesses.check)
+app.command()(harnesses.optimize)
+app.command()(runs.reintegrate)
+app.command()(runs.report)
+app.command()(runs.maintain)
+app.command()(runs.runs)

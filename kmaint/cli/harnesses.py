@@ -1,0 +1,143 @@
+"""Commands on a harness: test it, hold it against the shipped op, judge candidates, improve it, exchange it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kmaint import console
+from kmaint.cli.options import (
+    CandidatesOption,
+    FormatOption,
+    HarnessArgument,
+    MinutesOption,
+    ProviderOption,
+    PythonOption,
+    QuietOption,
+    ScriptedOption,
+    StateOption,
+)
+from kmaint.console import Format
+
+
+class TraceFormat(StrEnum):
+    """What a harness can be exported to."""
+
+    FLASHINFER = "flashinfer-trace"
+
+
+def write_tests(harness: HarnessArgument, output: FormatOption = Format.TABLE) -> None:
+    """Write a Hypothesis suite, test_kernel.py, into a harness folder.
+
+    Run it with plain pytest there: on a CPU under the Triton interpreter, on a GPU as it is.
+    """
+    from kmaint import folder, show
+    from testgen import write_suite
+
+    show.suite(write_suite(folder.read_harness(harness)), output)
+
+
+def export_command(
+    harness: HarnessArgument,
+    into: Annotated[Path, typer.Option("--output", "-o", help="Trace folder; made, or added to.")] = Path(
+        "flashinfer-trace"
+    ),
+    to: Annotated[TraceFormat, typer.Option("--to", help="Whose files.")] = TraceFormat.FLASHINFER,
+    python: PythonOption = None,
+) -> None:
+    """Write a harness as FlashInfer Trace files: Definition, Solution and Workload, as flashinfer-bench reads them.
+
+    A Definition fixes dtypes and chosen sizes, so one harness may give several. 'kmaint import' brings it all back.
+    """
+    import extract.interchange
+    from kmaint import folder
+    from kmaint.config import load_config
+
+    del to  # the one there is
+    python = load_config(python=python).python
+    paths = extract.interchange.export_trace(folder.read_harness(harness), into, python=str(python))
+    console.print_lines(str(path) for path in paths)
+
+
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A FlashInfer Trace folder, or one Solution file of it.")],
+    into: Annotated[Path, typer.Option("--output", "-o", help="Folder to put the harness folders into.")],
+) -> None:
+    """Bring back the harnesses that 'kmaint export' put into a FlashInfer Trace folder, byte for byte."""
+    import extract.interchange
+
+    console.print_lines(str(harness.folder) for harness in extract.interchange.import_trace(source, into))
+
+
+def check(
+    harness: HarnessArgument,
+    file: Annotated[Path, typer.Argument(help="A candidate: the harness's kernel.py, changed inside its regions.")],
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Take a candidate through the gate; the first rung it fails is its verdict.
+
+    The rungs: lint, compile, suite under the interpreter, suite on the device, numerics, time, profile.
+    """
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(python=python)
+    evaluation = workflow.check(folder.read_harness(harness), file, config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.evaluation(evaluation, output))
+
+
+def parity(
+    harness: HarnessArgument,
+    tree: Annotated[
+        Path | None, typer.Option(help="A released tree: its file is loaded alone where the framework does not import.")
+    ] = None,
+    path: Annotated[
+        list[Path] | None, typer.Option(help="Folder to import the framework from; may be given again.")
+    ] = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Hold a harness against the shipped op: the same bits on every workload, and on a GPU within 3 % of its speed.
+
+    The record stays in the harness as parity.json; a harness that fails it is not optimised. --python names the
+    interpreter that has the framework. Example: kmaint parity HARNESS --python /opt/vllm/bin/python
+    """
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(python=python)
+    found = workflow.hold(
+        folder.read_harness(harness), config, console.Progress(quiet=quiet), paths=path or [], tree=tree
+    )
+    raise typer.Exit(show.parity(found, output))
+
+
+def optimize(
+    harness: HarnessArgument,
+    provider: ProviderOption = None,
+    scripted: ScriptedOption = None,
+    candidates: CandidatesOption = None,
+    minutes: MinutesOption = None,
+    state: StateOption = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Plan, code, test, profile: look for a faster variant until the budget ends. A killed run resumes where it was.
+
+    Without a GPU nothing is timed: what is found is marked estimated and claims no speedup.
+    """
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(
+        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
+    )
+    found = workflow.optimize(folder.read_harness(harness), config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.run(found, output))

@@ -1,0 +1,25 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kmaint.console import Format
+
+FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json for scripts: one object.")]
+StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of runs and reports  [default: .kmaint]")]
+PythonOption = Annotated[
+    Path | None,
+    typer.Option("--python", help="Interpreter with torch, triton, pytest, hypothesis  [default: kmaint's own]"),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
+TreeArgument = Annotated[Path, typer.Argument(help="A source tree of SGLang or vLLM.")]
+HarnessArgument = Annotated[Path, typer.Argument(help="A harness folder, as 'kmaint extract' writes it.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's id, or the beginning of one; 'kmaint runs' lists them.")]
+CandidatesOption = Annotated[int | None, typer.Option(help="Budget: candidates through the whole gate, per kernel.")]
+MinutesOption = Annotated[float | None, typer.Option(help="Budget: wall minutes, per kernel.")]
+ProviderOption = Annotated[str | None, typer.Option(help="Who proposes candidates: builtin (no model) or scripted.")]
+ScriptedOption = Annotated[Path | None, typer.Option(help="Folder of candidate files for the scripted provider.")]

@@ -1,0 +1,87 @@
+"""Commands on runs: land a winner, report it, go the whole road, list what was tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kmaint import console
+from kmaint.cli.options import (
+    CandidatesOption,
+    FormatOption,
+    MinutesOption,
+    ProviderOption,
+    PythonOption,
+    QuietOption,
+    RunArgument,
+    ScriptedOption,
+    StateOption,
+    TreeArgument,
+)
+from kmaint.console import Format
+
+
+def reintegrate(
+    run: RunArgument,
+    tree: Annotated[Path, typer.Option("--into", help="The git checkout that the kernel was extracted from.")],
+    branch: Annotated[str | None, typer.Option(help="Name of the branch  [default: kmaint/RUN]")] = None,
+    state: StateOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Put a run's winner on a branch: one commit that touches only the kernel and its launcher.
+
+    Refused, with the reason, if a file moved since extraction or the worktree is dirty; your checkout is never touched.
+    """
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(state=state)
+    found = workflow.find_run(run, config)
+    show.landing(found, workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch), output)
+
+
+def report(run: RunArgument, state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
+    """Write a run's HTML page and pull-request text; prints their paths."""
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(state=state)
+    found = workflow.find_run(run, config)
+    show.reports(found, workflow.write_reports(found, config, workflow.earlier_landing(found, config)), output)
+
+
+def maintain(
+    tree: TreeArgument,
+    kernel: Annotated[list[str] | None, typer.Option(help="A kernel to take up; may be given again.")] = None,
+    provider: ProviderOption = None,
+    scripted: ScriptedOption = None,
+    candidates: CandidatesOption = None,
+    minutes: MinutesOption = None,
+    state: StateOption = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Take kernels all the way: extract, test, improve, land on a branch, report.
+
+    Without --kernel, the few most worth it. Killed at any point, the same command goes on where it was.
+    """
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    config = load_config(
+        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
+    )
+    done = workflow.maintain(tree, kernel or [], config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.maintained(done, output))
+
+
+def runs(state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
+    """List the runs of a state folder, newest last."""
+    from kmaint import show, workflow
+    from kmaint.config import load_config
+
+    show.runs(workflow.all_runs(load_config(state=state)), output)
