@@ -10,6 +10,9 @@ from kmaint.records.call import SeenTensor
 
 WHOLE = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"})
 
+PLACES = 1 << 26
+"""No tensor of a test or a cache has as many rows, so whole numbers from here on are no places in one."""
+
 
 def content_of(seen: Sequence[SeenTensor | None], sizes: Mapping[str, Column]) -> tuple[str, str]:
     """The kind, as the harness's runtime names them, and its bound: an expression over `sizes`, or empty."""
@@ -29,6 +32,8 @@ def content_of(seen: Sequence[SeenTensor | None], sizes: Mapping[str, Column]) -
         return "arange", str(step)
     if all(_cumulative(values) for values in known):
         return "cumulative", _bound(seen, sizes, above=0)
+    if any((one.high or 0) >= PLACES for one in tensors):
+        return "index", _bound(seen, sizes, above=1)  # packed words, which are distinct by chance
     distinct = all(len(set(kept := [v for v in values if v >= 0])) == len(kept) for values in known)
     if distinct and any(len(values) > 1 for values in known):
         kind = "permutation" if all((one.low or 0) >= 0 for one in tensors) else "slots"
