@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from extract.scan.brackets import statement_end
+from extract.scan.brackets import depth_of, statement_end
 from extract.scan.dialects import Dialect, dialect_of
 from extract.scan.imports import Imports
 from extract.scan.masking import Source
@@ -72,6 +72,9 @@ class PythonFile:
     def statement_around(self, at: int) -> tuple[Scope | None, int, int]:
         """The class, and the span of the logical line, that an offset outside functions stands in."""
         owner, start, end = self._gap_at(at)
+        line = self.code.rfind(b"\n", start, at)
+        if line > start and not depth_of(self.code[start:line]):
+            start = line
         while True:
             last = statement_end(self.code, start, end)
             if at < last or last >= end:
