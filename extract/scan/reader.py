@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from extract.scan.callers import read_callers
@@ -20,6 +21,8 @@ PYTHON = ".py"
 SOURCES = (PYTHON, *sorted(SUFFIXES))
 NO_STAMP = Stamp(-1, -1, -1)
 """A reader does not know it: the one from before reading is kept, so that a change meanwhile is seen next time."""
+
+NO_FACTS: dict[frozenset[str], PythonFacts | None] = {}
 
 
 class Place(NamedTuple):
@@ -41,16 +44,15 @@ class Place(NamedTuple):
 class Reading(NamedTuple):
     """What one file said. Of Python, `facts` and `callers` are absent while nothing in it could concern a kernel.
 
-    `offers` are names at its top that may be kernels, from a glance; `facts` were read for the imported names
-    `facts_for`, and `callers` for `callers_for`.
+    `offers` are names at its top that may be kernels, from a glance. `facts` stand by the imported names that they were
+    read for, which grow from round to round: the next scan has the same rounds. `callers` were read for `callers_for`.
     """
 
     stamp: Stamp
     problems: tuple[Problem, ...] = ()
     imports: Imports | None = None
     offers: tuple[str, ...] | None = None
-    facts: PythonFacts | None = None
-    facts_for: frozenset[str] = frozenset()
+    facts: Mapping[frozenset[str], PythonFacts | None] = NO_FACTS
     callers: Named | None = None
     callers_for: frozenset[str] = frozenset()
     cuda: CudaFacts | None = None

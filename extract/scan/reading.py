@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
-from extract.scan.facts import NOTHING, Module
+from extract.scan.facts import NOTHING, Module, PythonFacts
 from extract.scan.pool import Crew, crew
 from extract.scan.reach import Reach
 from extract.scan.reader import PYTHON, SOURCES, Place, Reader, Reading
@@ -46,14 +47,14 @@ class _Rounds:
         reach = Reach({name: imports for path, name in names.items() if (imports := files[path].imports) is not None})
         for path, name in names.items():
             reach.offer(reach.kernels, name, set(files[path].offers or ()))
-        near = self._follow(names, reach)
+        offered = self._follow(names, reach)
         called = {path: frozenset(reach.launchers[name]) for path, name in names.items() if name in reach.launchers}
-        waiting = {path: (offered,) for path, offered in called.items() if files[path].callers_for != offered}
+        waiting = {path: (bound,) for path, bound in called.items() if files[path].callers_for != bound}
         for path, (callers, problem) in self._read(Reader.callers, waiting):
             files[path] = files[path].having(problem)._replace(callers=callers, callers_for=called[path])
-        near |= called.keys()
+        near = offered.keys() | called.keys()
         return Readings(files, macros), [
-            _module(name, path, files[path]) for path, name in names.items() if path in near
+            _module(name, path, files[path], offered.get(path)) for path, name in names.items() if path in near
         ]
 
     def _read_cuda(self, macros: frozenset[str]) -> None:
@@ -66,9 +67,10 @@ class _Rounds:
         for path, (cuda, problem) in self._read(Reader.cuda, waiting):
             self.files[path] = self.files[path].having(problem)._replace(cuda=cuda)
 
-    def _follow(self, names: Mapping[str, str], reach: Reach) -> set[str]:
-        """Read what each file does with what others offer it, until none offers more: the files concerned."""
+    def _follow(self, names: Mapping[str, str], reach: Reach) -> dict[str, frozenset[str]]:
+        """Read what each file does with what others offer it, until none offers more: what is offered to each."""
         files = self.files
+        used: dict[str, dict[frozenset[str], PythonFacts | None]] = defaultdict(dict)
         settled: dict[str, frozenset[str]] = {}
         while True:
             wanted = {
@@ -78,17 +80,18 @@ class _Rounds:
             }
             changed = {path for path, offered in wanted.items() if settled.get(path) != offered}
             if not changed:
-                return set(wanted)
-            waiting = {
-                path: (wanted[path],)
-                for path in changed
-                if files[path].facts is None or files[path].facts_for != wanted[path]
-            }
+                break
+            waiting = {path: (wanted[path],) for path in changed if wanted[path] not in files[path].facts}
             for path, (facts, problem) in self._read(Reader.facts, waiting):
-                files[path] = files[path].having(problem)._replace(facts=facts, facts_for=wanted[path])
+                known = {**files[path].facts, wanted[path]: facts}
+                files[path] = files[path].having(problem)._replace(facts=known)
             for path in changed:
-                reach.add(names[path], files[path].facts or NOTHING)
-                settled[path] = wanted[path]
+                offered = settled[path] = wanted[path]
+                used[path][offered] = files[path].facts[offered]
+                reach.add(names[path], used[path][offered] or NOTHING)
+        for path, facts_for in used.items():
+            files[path] = files[path]._replace(facts=facts_for)
+        return settled
 
     def _read(
         self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
@@ -98,10 +101,11 @@ class _Rounds:
         return zip(paths, self.readers.map(reader, [(path, *asked[path]) for path in paths]), strict=True)
 
 
-def _module(name: str, path: str, reading: Reading) -> Module:
+def _module(name: str, path: str, reading: Reading, offered: frozenset[str] | None) -> Module:
     assert reading.imports is not None
-    facts = reading.facts or NOTHING._replace(imports=reading.imports.names, stars=reading.imports.stars)
-    return Module(name, path, facts, reading.callers or {})
+    facts = reading.facts[offered] if offered is not None else None
+    known = facts or NOTHING._replace(imports=reading.imports.names, stars=reading.imports.stars)
+    return Module(name, path, known, reading.callers or {})
 
 
 def _module_names(place: Place, paths: Iterable[str]) -> dict[str, str]:
