@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from extract.modules import Imported, Library, Module, Statement
-from extract.names import Names, names_of
+from extract.names import Names
 from extract.shims import REAL, SHIMS, TORCH_SHIMS, Shim
 from extract.truth import Truth
 from kmaint.records.harness import Stub
@@ -222,9 +222,12 @@ class _Walker:
             self._claim(name, owner, piece.module)
             self._holders[name] = piece.module
         self.closure.pieces[key] = piece
-        names = names_of(piece.statement.node, lambda test: self.truth.of(piece.module, test))
+        names = self._names(piece)
         self._follow(piece, names)
         self._guarded_imports(piece)
+
+    def _names(self, piece: Piece) -> Names:
+        return self.library.names_of(piece.statement, lambda test: self.truth.of(piece.module, test))
 
     def _follow(self, piece: Piece, names: Names) -> None:
         module = piece.module
@@ -254,7 +257,7 @@ class _Walker:
         key = (piece.module.name, piece.statement.line)
         if key not in self.closure.pieces:
             self.closure.pieces[key] = piece
-            self._follow(piece, names_of(piece.statement.node, lambda test: self.truth.of(piece.module, test)))
+            self._follow(piece, self._names(piece))
 
     def _attributes(self, name: str, module: Module, names: Names) -> None:
         found = self._find(module, name)

@@ -49,7 +49,8 @@ class _Search:
 
     def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]:
         """Answers in order; with `beyond` only up to the first that succeeds, see direct_probe.answers."""
-        answers = self.prober.ask([{**one, "limit_s": self.effort.trial_s} for one in requests], beyond=beyond)
+        limited = [{**one, "limit_s": self.effort.trial_s} for one in requests]
+        answers = self.prober.ask(limited, beyond=beyond, within_s=max(0.0, self.limit_s - self.prober.spent_s))
         self.trials += len(answers)
         return answers
 
@@ -270,16 +271,16 @@ def _verified(search: _Search, draft: Draft, answers: list[Answer]) -> Contract:
     if len(answers) == SETS and all(_through(answer) for answer in answers):
         contract = _contract(search, draft, answers)
         if contract is not None:
-            holds = search.ask(list(_trials(search, contract, draft)))
+            holds = search.ask(list(_trials(search, contract, draft)), beyond=FIRST_ONLY)
             if not _failure(holds[:2]):
                 return _finished(contract, draft, holds)
     fixed = _fixed(draft)
     contract = _contract(search, fixed, answers[:1] * SETS)
     assert contract is not None
-    holds = search.ask(list(_trials(search, contract, fixed)))
+    holds = search.ask(list(_trials(search, contract, fixed)), beyond=FIRST_ONLY)
     if (outside := holds[0]["outside"]) and all(low >= 0 for low, _ in outside.values()):
         contract = _grown(contract, outside)
-        holds = search.ask(list(_trials(search, contract, fixed)))
+        holds = search.ask(list(_trials(search, contract, fixed)), beyond=FIRST_ONLY)
     if reason := _failure(holds[:1]):
         raise NotDerivable(reason)
     return _finished(contract, fixed, holds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,15 +36,41 @@ def fitted(wanted: Values, axes: Mapping[str, Values], constants: Sequence[int] 
     """
     if len(set(wanted)) == 1:
         return Term(str(wanted[0]), wanted)
-    best: tuple[float, Term] | None = None
-    for term in _terms(axes, constants):
-        if term.values == wanted:
-            return term
-        if all(have >= want for have, want in zip(term.values, wanted, strict=True)):
-            slack = max(have / max(1, want) for have, want in zip(term.values, wanted, strict=True))
-            if slack <= SLACK and (best is None or slack < best[0]):
-                best = slack, term
-    return best[1] if best else None
+    terms = _known(tuple(axes.items()), tuple(constants))
+    return terms.exact(wanted) or terms.least(wanted)
+
+
+class _Known:
+    """All terms over some axes, made as far as they have been asked for: a kernel's tensors share them."""
+
+    def __init__(self, axes: tuple[tuple[str, Values], ...], constants: tuple[int, ...]) -> None:
+        self._rest = _terms(dict(axes), constants)
+        self._simplest: dict[Values, Term] = {}
+
+    def exact(self, wanted: Values) -> Term | None:
+        if (found := self._simplest.get(wanted)) is not None:
+            return found
+        for term in self._rest:
+            self._simplest.setdefault(term.values, term)
+            if term.values == wanted:
+                return term
+        return None
+
+    def least(self, wanted: Values) -> Term | None:
+        """After `exact` has found none."""
+        first, second, third = wanted
+        best: tuple[float, Term] | None = None
+        for (one, two, three), term in self._simplest.items():
+            if one >= first and two >= second and three >= third:
+                slack = max(one / max(1, first), two / max(1, second), three / max(1, third))
+                if slack <= SLACK and (best is None or slack < best[0]):
+                    best = slack, term
+        return best[1] if best else None
+
+
+@functools.lru_cache(maxsize=4)
+def _known(axes: tuple[tuple[str, Values], ...], constants: tuple[int, ...]) -> _Known:
+    return _Known(axes, constants)
 
 
 def _terms(axes: Mapping[str, Values], constants: Sequence[int]) -> Iterator[Term]:

@@ -14,6 +14,7 @@ import inspect
 import itertools
 import math
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -272,11 +273,12 @@ def load_entry(folder: Path, entry: str) -> Callable[..., Any]:
     return function
 
 
-def answers(entry: str, requests: list[Json], beyond: int) -> list[Json]:
+def answers(entry: str, requests: list[Json], beyond: int, within_s: float) -> list[Json]:
     """One answer for each request about the entry of the working folder's kernel.py, up to the first that succeeds.
 
     With `beyond` at ALL all are answered, at FIRST all or, where the first does not end well, that alone; else one
-    succeeds that ends without an error or makes more accesses than that.
+    succeeds that ends without an error or makes more accesses than that, and none is begun after `within_s` CPU seconds
+    but the first.
     """
     torch.cuda.device = lambda _device: contextlib.nullcontext()  # launchers enter it; here there is no device
     torch.cuda.get_device_capability = lambda _device=None: (9, 0)
@@ -285,6 +287,6 @@ def answers(entry: str, requests: list[Json], beyond: int) -> list[Json]:
         given.append(probe(function, request))
         if beyond == FIRST and given[0]["error"]:
             break
-        if beyond >= 0 and (not given[-1]["error"] or given[-1]["accesses"] > beyond):
+        if beyond >= 0 and (not given[-1]["error"] or given[-1]["accesses"] > beyond or time.process_time() > within_s):
             break
     return given

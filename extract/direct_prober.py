@@ -22,7 +22,7 @@ GRACE_S = 10.0
 
 @dataclass(frozen=True)
 class Effort:
-    """What a derivation may cost: trials, CPU seconds altogether, and CPU seconds for one trial.
+    """What a derivation may cost: trials, CPU seconds until something runs, and CPU seconds for one trial.
 
     `guesses` and `guessing_s` are those of a launcher, whose search is blinder than that of a kernel and ends sooner or
     not at all.
@@ -35,17 +35,17 @@ class Effort:
     trial_s: float = 8.0
 
 
-QUICK = Effort(trials=60, guesses=4, seconds=1.5, guessing_s=0.6, trial_s=0.5)
+QUICK = Effort(trials=60, guesses=4, seconds=0.8, guessing_s=0.5, trial_s=0.4)
 """For every kernel of a tree in one go."""
 
 
 class Prober(Protocol):
-    """Runs the entry in a process that may crash; `beyond` as direct_probe.answers has it."""
+    """Runs the entry in a process that may crash; `beyond` and `within_s` as direct_probe.answers has them."""
 
     spent_s: float
     """CPU seconds of all that was asked."""
 
-    def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]: ...
+    def ask(self, requests: list[Request], *, beyond: int = ALL, within_s: float = 60.0) -> list[Answer]: ...
 
 
 class WarmProber:
@@ -54,7 +54,7 @@ class WarmProber:
     def __init__(self, warm: Zygote, folder: Path, entry: str) -> None:
         self._warm, self._folder, self._entry, self.spent_s = warm, folder, entry, 0.0
 
-    def ask(self, requests: list[Request], *, beyond: int = ALL) -> list[Answer]:
+    def ask(self, requests: list[Request], *, beyond: int = ALL, within_s: float = 60.0) -> list[Answer]:
         """The answers of direct_probe.answers; where the fork ended first, those of one fork for each request."""
         said = self._warm.ask(
             PROGRAM,
@@ -64,6 +64,7 @@ class WarmProber:
             entry=self._entry,
             requests=requests,
             beyond=beyond,
+            within_s=within_s,
         )
         self.spent_s += said.cpu_s
         if isinstance(said.value, list):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from extract.names import absolute, dotted
+from extract.names import Decide, Names, absolute, dotted, names_of
 from extract.tree import SourceTree
 from kmaint.folder import indented
 
@@ -86,6 +86,7 @@ class Library:
         self._modules: dict[str, Module | None] = {}
         self.used: set[str] = set()
         """Paths of the modules asked for; who wants to know what one slice depends on empties it before."""
+        self._names: dict[int, tuple[Names, set[str]]] = {}
 
     def module(self, name: str) -> Module | None:
         """The module of that dotted name, or None where the tree holds no such file."""
@@ -95,6 +96,17 @@ class Library:
         found = self._modules[name]
         if found is not None:
             self.used.add(found.relative)
+        return found
+
+    def names_of(self, statement: Statement, decide: Decide) -> Names:
+        """What a statement of one of these modules needs, worked out once, however many slices take it."""
+        key = id(statement.node)
+        if key not in self._names:
+            others, self.used = self.used, set()
+            self._names[key] = names_of(statement.node, decide), self.used
+            self.used = others
+        found, asked = self._names[key]
+        self.used |= asked
         return found
 
     def scope(self, module: Module, qualname: str) -> tuple[Module, str]:
