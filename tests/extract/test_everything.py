@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.everything import Wanted, extract_all, extract_kernel
+from extract.everything import Sources, Wanted, extract_all, extract_kernel
 from extract.scan import find_kernel, scan_tree
 from kmaint.child import run_child
 from kmaint.folder import indented, read_harness, sha256, split_regions
@@ -91,6 +91,40 @@ def test_a_launch_that_needs_an_object_gives_way_to_the_kernel_itself(write_tree
     assert "def launch_add_one(x_ptr, n, BLOCK=16, *, grid, num_warps=4, num_stages=3):" in (
         (done.folder / "kernel.py").read_text()
     )
+
+
+WITH_TEST = {
+    "vllm/a.py": (
+        "import torch\nimport triton\nimport triton.language as tl\n\n@triton.jit\n"
+        "def _double_kernel(x, out, n, BLOCK: tl.constexpr):\n    at = tl.arange(0, BLOCK)\n"
+        "    rows = tl.program_id(0) * n + at\n    tl.store(out + rows, tl.load(x + rows, at < n) * 2, at < n)\n\n"
+        "def double(x, out):\n    num_tokens, hidden = x.shape\n"
+        "    _double_kernel[(num_tokens,)](x, out, hidden, BLOCK=triton.next_power_of_2(hidden))\n"
+    ),
+    "tests/test_a.py": (
+        "import pytest\nimport torch\nfrom vllm.a import double\n\n"
+        "@pytest.mark.parametrize('num_tokens', [1, 7])\n@pytest.mark.parametrize('hidden', [96, 128])\n"
+        "def test_double(num_tokens, hidden):\n    x = torch.randn(num_tokens, hidden, device='cuda')\n"
+        "    double(x, torch.empty_like(x))\n"
+    ),
+}
+
+
+def test_workloads_come_from_the_frameworks_own_tests(write_tree: WriteTree, tmp_path: Path) -> None:
+    tree = write_tree(WITH_TEST)
+    scan, said, sources = scan_tree(tree), list[str](), Sources(tests=True)
+    wanted = Wanted(kernel=find_kernel(scan, "_double_kernel"))
+    done = extract_kernel(tree, scan, wanted, tmp_path / "out", write_suite, sources=sources, progress=said.append)
+    assert (done.state, done.reason, said) == ("ready", "", [])
+    assert done.folder is not None
+    contract = read_harness(done.folder).contract
+    assert {one.source for one in contract.workloads if not one.weight} == {
+        f"tests/test_a.py::test_double[num_tokens={tokens}-hidden={hidden}]"
+        for hidden in (96, 128)
+        for tokens in (1, 7)
+    }
+    assert {one.origin for one in contract.timed} == {"model config"}
+    assert "not timed; framework test: tests/test_a.py::test_double" in (done.folder / "test_kernel.py").read_text()
 
 
 NEEDS_MORE = """
