@@ -169,7 +169,7 @@ class Calls(Expressions):
             return result.value
         finally:
             self.depth -= 1
-        return scope.names.get("*yielded")
+        return iter(scope.names["*yielded"]) if "*yielded" in scope.names else None
 
     def construct(self, of: Class, arguments: list[Value], named: dict[str, Value]) -> Value:
         """An object of a class of the tree."""
@@ -185,6 +185,9 @@ class Calls(Expressions):
         made.attributes.update(fields)
         made.attributes.update(zip(fields, arguments, strict=False))
         made.attributes.update(named)
+        completed = self.attribute(made, "__post_init__")
+        if isinstance(completed, Function):
+            self.call(completed, [], {})
         return made
 
     def function(self, node: FunctionNode, scope: Scope, qualname: str) -> Function:

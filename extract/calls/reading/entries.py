@@ -173,7 +173,8 @@ def fixture(program: Program, name: str, scope: Scope, depth: int = 0) -> list[d
     for one in program.items(params):
         request = {"request": Instance(None, {"param": one})} if "request" in found.parameters() else {}
         try:
-            given.append({name: program.follow(found, [], {**needed, **request})})
+            value = program.follow(found, [], {**needed, **request})
+            given.append({name: next(value, None) if isinstance(value, Iterator) else value})
         except Ended:
             continue
     return given

@@ -158,7 +158,9 @@ class Names:
         except KeyError:
             if name in MODULE_METHODS:
                 return lambda *_arguments, **_named: of
-            return of.attributes.__setitem__ if name == "register_buffer" else Unknown(f"{of.of.name} sets no {name}")
+            if name == "register_buffer":
+                return lambda key, value, **_named: of.attributes.update({key: value})
+            return Unknown(f"{of.of.name} sets no {name}")
         if isinstance(found, Function) and found.kind == "property":
             return self.call(bound_to(found, of.of, of), [], {})
         return bound_to(self.resolved(found), of.of, of)

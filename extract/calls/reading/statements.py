@@ -43,12 +43,14 @@ class Program(Binding):
     def at_expression(self, node: ast.Expr, scope: Scope) -> None:
         if isinstance(node.value, ast.Yield):
             self._yielded(node.value, scope)
+        elif isinstance(node.value, ast.YieldFrom):
+            scope.names.setdefault("*yielded", []).extend(self.items(self.value(node.value.value, scope)))
         else:
             self.value(node.value, scope)
 
     def _yielded(self, node: ast.Yield, scope: Scope) -> None:
         value = self.value(node.value, scope)
-        scope.names.setdefault("*yielded", value)
+        scope.names.setdefault("*yielded", []).append(value)
         if (inside := self.entering) is not None:
             self.entering = None
             inside(value)

@@ -161,14 +161,20 @@ PROGRAMS: dict[str, tuple[str, list[tuple[int, ...]]]] = {
     ),
     "records and what makes them": (
         "import dataclasses, functools\n@dataclasses.dataclass\nclass Size:\n    m: int\n    n: int = 4\n"
-        "    more: list = dataclasses.field(default_factory=list)\n\ndef test_it():\n"
+        "    more: list = dataclasses.field(default_factory=list)\n"
+        "    def __post_init__(self):\n        self.n += 1\n\ndef test_it():\n"
         "    size = dataclasses.replace(functools.partial(Size, n=8)(3), m=2)\n"
         "    scale(torch.rand(size.m, size.n + len(size.more)))\n",
-        [(2, 8)],
+        [(2, 9)],
+    ),
+    "generators": (
+        "def sizes():\n    for n in (2, 4):\n        yield 3, n\n    yield from [(5, 6)]\n\ndef test_it():\n"
+        "    for m, n in sizes():\n        scale(torch.rand(m, n))\n    scale(torch.rand(*next(sizes())))\n",
+        [(3, 2), (3, 4), (5, 6)],
     ),
     "a module": (
         "class Net(torch.nn.Module):\n    def __init__(self, n):\n        super().__init__()\n"
-        "        self.register_buffer('weight', torch.empty(3, n))\n    def forward(self, m):\n"
+        "        self.register_buffer('weight', torch.empty(3, n), persistent=False)\n    def forward(self, m):\n"
         "        return scale(self.weight[:m])\n\ndef test_it():\n    Net(8).to(torch.float16).cuda()(2)\n",
         [(2, 8)],
     ),
