@@ -128,7 +128,8 @@ def table(found: dict[str, object]) -> str:
     """A Markdown table for each tree: medians, their range, and how many times as long as the search each takes."""
     trees = found["trees"]
     assert isinstance(trees, list)
-    lines = [f"{found['date']}, {found['cores']} cores, Python {found['python']}; medians.", ""]
+    busy = f"load average {found['load_before']:.1f} before the first leg"
+    lines = [f"{found['date']}, {found['cores']} cores, {busy}, Python {found['python']}; medians.", ""]
     for tree in trees:
         clock = {leg: [sample[0] for sample in samples] for leg, samples in tree["seconds"].items()}
         medians = {leg: statistics.median(values) for leg, values in clock.items()}
