@@ -15,7 +15,7 @@ from extract.derive import derive
 from extract.derived import Derived, NotDerivable, Subject
 from extract.direct import derive_direct
 from extract.direct_prober import Answer, Effort, Prober, Request, WarmProber
-from extract.models import COUNTS, dimension_of, elements, model_workloads
+from extract.models import COUNTS, counts, dimension_of, elements, model_workloads
 from extract.warm import Zygote
 from kmaint import wire
 from kmaint.records.call import Call
@@ -91,13 +91,17 @@ def seen(subject: Subject, calls: Sequence[Call]) -> Derived | None:
 
 def _trouble(contract: Contract, prober: Prober, effort: Effort) -> str:
     """Why the smallest workload does not run under the interpreter; empty where it does, or is too large for it."""
-    sizes = {workload.name: elements(contract, workload.axes) for workload in contract.workloads}
-    some = [workload for workload in contract.workloads if sizes[workload.name]]
-    if not some:
-        return "every call is of tensors without an element"
-    least = min(some, key=lambda workload: sizes[workload.name])
+    full = _full(contract)
+    if not full:
+        return "every call is of a tensor without an element"
+    least = min(full, key=lambda workload: elements(contract, workload.axes))
     (answer,) = prober.ask([_request(contract, least, limit_s=effort.trial_s)])
     return _refusal(answer)
+
+
+def _full(contract: Contract) -> list[Workload]:
+    """The workloads all of whose tensors have elements: without, there may be nothing to run and nothing to time."""
+    return [one for one in contract.workloads if all(counts(contract, one.axes))]
 
 
 def _request(contract: Contract, workload: Workload, *, limit_s: float) -> Request:
@@ -129,7 +133,8 @@ def with_models(contract: Contract, prober: Prober) -> Contract:
         for one in of_model
     ]
     if not timed:
-        weighed = (replace(one, weight=float(elements(contract, one.axes) > 0)) for one in contract.workloads)
+        full = _full(contract)
+        weighed = (replace(one, weight=float(one in full)) for one in contract.workloads)
         return replace(contract, workloads=tuple(weighed))
     at_models = [one.axes for one in timed]
     names = {one.name for one in timed}
@@ -144,7 +149,9 @@ def with_models(contract: Contract, prober: Prober) -> Contract:
 def _has_models_sizes(contract: Contract) -> bool:
     """Whether every size that varies is one of a model, and one at least a width: counts alone are no model's."""
     free = [one for one in contract.axes if not one.choices or len({c for c in one.choices if type(c) is int}) > 1]
-    kinds = {dimension_of(axis.name) for axis in free}
+    # `hidden_states_0` is what solve calls a size that nobody names, and is no hidden size
+    unnamed = {f"{one.name}_{part}{i}" for one in contract.arguments for part in ("", "stride_") for i in range(8)}
+    kinds = {None if axis.name in unnamed else dimension_of(axis.name) for axis in free}
     return None not in kinds and bool(kinds - COUNTS)
 
 

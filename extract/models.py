@@ -261,8 +261,13 @@ def admitted(contract: Contract, bound: dict[str, Binding]) -> bool:
 
 def elements(contract: Contract, bound: dict[str, Binding]) -> float:
     """How many elements all tensors of a binding have together."""
+    return sum(counts(contract, bound))
+
+
+def counts(contract: Contract, bound: dict[str, Binding]) -> list[float]:
+    """How many elements each tensor of a binding has."""
     tensors = [one for one in contract.arguments if one.kind == "tensor" and evaluate(one.when, bound)]
-    return sum(math.prod(number(size, bound) for size in one.shape) for one in tensors)
+    return [math.prod(number(size, bound) for size in one.shape) for one in tensors]
 
 
 def _smallest(contract: Contract) -> Iterator[dict[str, Binding]]:

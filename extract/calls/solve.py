@@ -16,6 +16,7 @@ from extract.calls.dimensions import Names, parameter_name
 from extract.calls.relations import Column, related
 from extract.calls.reproducing import is_contiguous, reproduces
 from extract.derived import NotDerivable
+from extract.models import dimension_of
 from kmaint.expression import FUNCTIONS
 from kmaint.records.call import Call, Seen, SeenDtype, SeenObject, SeenSequence, SeenTensor
 from kmaint.records.workload import Argument, Binding, Contract, Json
@@ -136,7 +137,10 @@ def _find_sizes(problem: _Problem, given: Sequence[str]) -> None:
         if relation is not None:
             problem.expressions[column] = relation.expression
             continue
-        name = scalars.get(column) or labels.get(column) or parameter_name(column, problem.calls) or places[column]
+        names = scalars.get(column), labels.get(column), parameter_name(column, problem.calls)
+        known = [one for one in names if one]
+        # a name that says which size it is goes before one that does not, as `n` does not
+        name = next((one for one in known if dimension_of(one)), known[0] if known else places[column])
         problem.expressions[column] = problem.new_axis(name, column)
 
 

@@ -178,10 +178,14 @@ def test_calls_of_tests_are_examples_and_models_sizes_are_timed(warm: Zygote, tm
     assert len({one.name for one in contract.workloads}) == len(contract.workloads)
 
 
-def test_where_no_models_sizes_fit_the_tests_are_timed_but_not_their_empty_calls(warm: Zygote, tmp_path: Path) -> None:
-    contract, said = from_tests(warm, tmp_path, "zz", [(1, 128), (7, 256), (0, 128)])
+@pytest.mark.parametrize("name", ["zz", "_"])
+def test_where_no_models_sizes_fit_the_tests_are_timed_but_not_their_empty_calls(
+    warm: Zygote, tmp_path: Path, name: str
+) -> None:
+    contract, said = from_tests(warm, tmp_path, name, [(1, 128), (7, 256), (0, 128)])
     assert said == []
-    assert {(one.axes["num_tokens"], one.axes["zz"], one.weight) for one in contract.workloads} == {
+    width = {"_": "x_1"}.get(name, name)
+    assert {(one.axes["num_tokens"], one.axes[width], one.weight) for one in contract.workloads} == {
         (1, 128, 0.5),
         (7, 256, 0.5),
         (0, 128, 0.0),

@@ -180,3 +180,8 @@ def test_a_call_says_what_was_not_reproduced() -> None:
     for other in (tensor(4, 4), tensor(3, 4, dtype="float16"), tensor(3, 4, stride=(8, 1))):
         assert not reproduces(contract.arguments, workload.axes, call(x=other))
     assert replace(workload, weight=1.0) == workload
+
+
+def test_a_name_that_says_which_size_it_is_goes_before_one_that_does_not() -> None:
+    calls = [replace(call(x=tensor(m, 64)), source=f"tests/a.py::test_x[num_tokens={m}-n=64]") for m in (3, 7)]
+    assert solve(calls, ["x"], names={("x", 0): "m_", ("x", 1): "n"}).arguments[0].shape == ("num_tokens", "n")
