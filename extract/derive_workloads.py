@@ -81,7 +81,8 @@ def finished(guess: Guess, trials: tuple[dict[str, Any], ...], dtypes: tuple[str
     axes = [_axis(name, guess) for name in guess.axes()]
     if dtypes:
         axes.append(Axis(name="DT", choices=dtypes))
-    workloads = tuple(_workloads(guess, dtypes, gated))
+    timed = tuple(_workloads(guess, dtypes, gated))
+    workloads = (*timed, _tried(guess, dtypes, weight=0.0 if timed else 1.0))
     return Contract(
         axes=tuple(axes),
         arguments=drafted.arguments,
@@ -89,6 +90,12 @@ def finished(guess: Guess, trials: tuple[dict[str, Any], ...], dtypes: tuple[str
         traffic=traffic(guess, trials),
         workloads=workloads,
     )
+
+
+def _tried(guess: Guess, dtypes: tuple[str, ...], *, weight: float) -> Workload:
+    """The small case that the contract was found on: an example for the suite, which no model's sizes are."""
+    bound = {**guess.bindings(0), **({"DT": guess.dtype} if dtypes else {})}
+    return Workload(name="tried", axes=bound, weight=weight, origin="derived", source="sizes on which it was tried")
 
 
 def _axis(name: str, guess: Guess) -> Axis:

@@ -273,7 +273,7 @@ def _verified(search: _Search, draft: Draft, answers: list[Answer]) -> Contract:
         if contract is not None:
             holds = search.ask(list(_trials(search, contract, draft)), beyond=FIRST_ONLY)
             if not _failure(holds[:2]):
-                return _finished(contract, draft, holds)
+                return _finished(search, contract, draft, holds)
     fixed = _fixed(draft)
     contract = _contract(search, fixed, answers[:1] * SETS)
     assert contract is not None
@@ -283,7 +283,7 @@ def _verified(search: _Search, draft: Draft, answers: list[Answer]) -> Contract:
         holds = search.ask(list(_trials(search, contract, fixed)), beyond=FIRST_ONLY)
     if reason := _failure(holds[:1]):
         raise NotDerivable(reason)
-    return _finished(contract, fixed, holds)
+    return _finished(search, contract, fixed, holds)
 
 
 def _trials(search: _Search, contract: Contract, draft: Draft) -> Iterator[Request]:
@@ -292,18 +292,18 @@ def _trials(search: _Search, contract: Contract, draft: Draft) -> Iterator[Reque
     yield search.real(contract, first)
     if not _free(contract):
         yield search.real(contract, first, seed=2)
-        yield from (search.real(contract, {**first, "DT": one}) for one in _other_dtypes(contract, draft))
+        yield from (search.real(contract, {**first, "DT": one}) for one in _other_dtypes(search, contract, draft))
         return
     yield search.real(contract, second)
-    for half in _halves(contract, first, second):
+    for half in _halves(contract, first, second)[: search.effort.checks]:
         yield search.real(contract, half)
     yield search.real(contract, first, seed=2)
-    yield from (search.real(contract, {**first, "DT": one}) for one in _other_dtypes(contract, draft))
+    yield from (search.real(contract, {**first, "DT": one}) for one in _other_dtypes(search, contract, draft))
 
 
-def _other_dtypes(contract: Contract, draft: Draft) -> list[str]:
+def _other_dtypes(search: _Search, contract: Contract, draft: Draft) -> list[str]:
     varied = any(axis.name == "DT" for axis in contract.axes)
-    return [dtype for dtype in DTYPES if varied and dtype != draft.dtype]
+    return [dtype for dtype in DTYPES if varied and dtype != draft.dtype][: search.effort.checks]
 
 
 def _halves(contract: Contract, first: dict[str, Binding], second: dict[str, Binding]) -> list[dict[str, Binding]]:
@@ -435,21 +435,19 @@ def _case_axes(contract: Contract, draft: Draft, which: int) -> dict[str, Bindin
     return {**axes, "DT": draft.dtype} if any(axis.name == "DT" for axis in contract.axes) else axes
 
 
-def _finished(contract: Contract, draft: Draft, holds: list[Answer]) -> Contract:
+def _finished(search: _Search, contract: Contract, draft: Draft, holds: list[Answer]) -> Contract:
     """The contract with what the answers to _trials add: outputs, dtypes, and whether its axes move together;
     NotDerivable where the results do not follow from what was given."""
-    if _free(contract):
-        first, second, *halves, other = holds[:5]
-    else:
-        first, second, halves, other = holds[0], holds[0], [], holds[1]
+    others = _other_dtypes(search, contract, draft)
+    tried, in_other_dtypes = holds[: len(holds) - len(others)], holds[len(holds) - len(others) :]
+    first, *between, other = tried
+    second, *halves = between or [first]
     random = {one.name for one in contract.arguments if one.values in RANDOM}
     if other["digest"] == first["digest"] and random & set(first["loaded"]):
         raise NotDerivable("the results are the same whatever the inputs")
     arguments = tuple(_as_output(one, first, second) for one in contract.arguments)
     runs = {draft.dtype} | {
-        dtype
-        for dtype, answer in zip(_other_dtypes(contract, draft), holds[5 if _free(contract) else 2 :], strict=True)
-        if not _failure([answer])
+        dtype for dtype, answer in zip(others, in_other_dtypes, strict=True) if not _failure([answer])
     }
     axes = tuple(
         replace(axis, choices=tuple(one for one in DTYPES if one in runs)) if axis.name == "DT" else axis

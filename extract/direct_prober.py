@@ -33,9 +33,13 @@ class Effort:
     seconds: float = 60.0
     guessing_s: float = 60.0
     trial_s: float = 8.0
+    checks: int = 2
+    """On how many mixtures of two sets of sizes, and in how many further dtypes, what runs is tried again."""
+    smoke_s: float = 20.0
+    """Seconds for the suite's smoke example, which runs at the size of the smallest workload."""
 
 
-QUICK = Effort(trials=60, guesses=4, seconds=0.8, guessing_s=0.5, trial_s=0.4)
+QUICK = Effort(trials=60, guesses=2, seconds=0.8, guessing_s=0.4, trial_s=0.4, checks=1, smoke_s=4.0)
 """For every kernel of a tree in one go."""
 
 
@@ -61,6 +65,7 @@ class WarmProber:
             "answers",
             self._folder,
             limit_s=sum(one["limit_s"] for one in requests) + GRACE_S,
+            keep=True,
             entry=self._entry,
             requests=requests,
             beyond=beyond,

@@ -34,7 +34,6 @@ from kmaint.records.kernel import Kernel, Scan
 
 TRIAL = Path(__file__).parent / "trial.py"
 IMPORT_LIMIT_S = 60.0
-SMOKE_LIMIT_S = 20.0
 TUNERS = ("autotune", "heuristics")
 
 WriteSuite = Callable[[Harness], object]
@@ -183,7 +182,9 @@ class Extractor:
             write_description(folder, self.scan, cut, None)
             return str(error)
         self._write_suite(write_description(folder, self.scan, cut, derived))
-        failed = self._zygote.ask(TRIAL, "smoke", folder, limit_s=SMOKE_LIMIT_S, entry=cut.entry, device="cpu").error
+        failed = self._zygote.ask(
+            TRIAL, "smoke", folder, limit_s=self._effort.smoke_s, entry=cut.entry, device="cpu"
+        ).error
         return f"{cut.entry}: {failed}" if failed else ""
 
     def _examples(self, cut: Slice, subject: Subject) -> tuple[Call, ...] | None:

@@ -33,17 +33,21 @@ class Zygote:
         self._process = process
         self.missing = str(self._hear().get("missing", ""))
 
-    def ask(self, program: Path, function: str, folder: Path, *, limit_s: float, **arguments: object) -> Answer:
+    def ask(
+        self, program: Path, function: str, folder: Path, *, limit_s: float, keep: bool = False, **arguments: object
+    ) -> Answer:
         """`function(**arguments)` of the file `program`, in a fork whose working folder and first path is `folder`.
 
-        Arguments and value are what JSON can hold. The fork is killed with all it started after `limit_s` seconds.
+        Arguments and value are what JSON can hold. The fork is killed with all it started after `limit_s` seconds; with
+        `keep` it may be the one that was asked before, if that was in the same folder and was to be kept too.
         """
         if self.missing:
             return Answer(error=f"no {self.missing}")
-        request = {"program": str(program), "function": function, "folder": str(folder.resolve()), "limit_s": limit_s}
+        what = {"program": str(program), "function": function, "arguments": arguments}
+        request = {**what, "folder": str(folder.resolve()), "limit_s": limit_s, "keep": keep}
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps({**request, "arguments": arguments}).encode() + b"\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         answer = self._hear()
         lost = str(answer.get("lost", ""))

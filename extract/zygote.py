@@ -1,8 +1,10 @@
 """A warm interpreter: imports what a harness and its trials need once, and does each piece of work in a fork of it.
 
+A fork whose request says so is kept for the next in the same folder that says so too.
+
 Run by extract.warm in the target's interpreter. Reads one request a line from standard input,
 
-    {"program": FILE, "function": NAME, "arguments": {...}, "folder": FOLDER, "limit_s": SECONDS}
+    {"program": FILE, "function": NAME, "arguments": {...}, "folder": FOLDER, "limit_s": SECONDS, "keep": BOOLEAN}
 
 and answers each with one line: {"value": ...} as the function returned it, {"error": "Type: text"} as it raised it, or
 {"lost": "SIGSEGV"} where its process ended first or was killed at the limit with its whole group; each says the CPU
@@ -25,7 +27,7 @@ import sys
 import time
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 OWN = Path(__file__).parent
 BEFOREHAND = (
@@ -88,7 +90,8 @@ def load(program: str) -> ModuleType:
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """What the function of the program answers; runs in the fork."""
     os.chdir(request["folder"])
-    sys.path.insert(0, request["folder"])
+    if sys.path[0] != request["folder"]:
+        sys.path.insert(0, request["folder"])
     try:
         program = PROGRAMS.get(request["program"]) or load(request["program"])
         return {"value": getattr(program, request["function"])(**request["arguments"])}
@@ -97,51 +100,76 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {lines[0]}".removesuffix(": ")}
 
 
-def in_fork(request: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a fork that leads a session of its own and is dead, with all it started, when this returns."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        os.close(reader)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        limit = _mapped_bytes() + MEMORY_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        with os.fdopen(writer, "w") as stream:
-            stream.write(json.dumps(work(request)))
-        os._exit(0)
-    os.close(writer)
-    said, timed_out = _heard(reader, request["limit_s"])
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)  # it may not lead its group yet
-    _, status, usage = os.wait4(child, 0)
-    answer = {"lost": f"no answer within {request['limit_s']:g} s"} if timed_out else _understood(said, status)
-    return {**answer, "cpu_s": usage.ru_utime + usage.ru_stime}
+class Fork:
+    """A fork of this interpreter at work in one folder; it leads a session of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self._spent_s = folder, 0.0
+        theirs, self._requests = os.pipe()
+        self._answers, back = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._requests)
+            os.close(self._answers)
+            _serve(theirs, back)
+        os.close(theirs)
+        os.close(back)
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """What it answers, and whether it is still there to be asked again."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._requests, json.dumps(request).encode() + b"\n")
+        said, timed_out = _heard(self._answers, request["limit_s"])
+        if said.endswith(b"\n"):
+            answer = dict(json.loads(said))
+            answer["cpu_s"], self._spent_s = answer["cpu_s"] - self._spent_s, answer["cpu_s"]
+            return answer, True
+        status, usage = self.end()
+        if timed_out:
+            how = f"no answer within {request['limit_s']:g} s"
+        elif os.WIFSIGNALED(status):
+            how = f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
+        else:
+            how = f"ended with exit status {os.WEXITSTATUS(status)}"
+        return {"lost": how, "cpu_s": usage.ru_utime + usage.ru_stime - self._spent_s}, False
+
+    def end(self) -> tuple[int, resource.struct_rusage]:
+        """Kill it with all that it started; its exit status, which is its own where it had ended before."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child, signal.SIGKILL)  # it may not lead its group yet
+        _, status, usage = os.wait4(self._child, 0)
+        os.close(self._requests)
+        os.close(self._answers)
+        return status, usage
 
 
-def _understood(said: bytes, status: int) -> dict[str, Any]:
-    """What a fork said, or how it ended where that is nothing whole."""
-    with contextlib.suppress(ValueError):
-        return dict(json.loads(said))
-    if os.WIFSIGNALED(status):
-        return {"lost": f"ended by {signal.Signals(os.WTERMSIG(status)).name}"}
-    return {"lost": f"ended with exit status {os.WEXITSTATUS(status)}"}
+def _serve(requests: int, answers: int) -> NoReturn:
+    """The fork's side: a line for each line until there are no more."""
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    limit = _mapped_bytes() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    with os.fdopen(requests) as lines, os.fdopen(answers, "w") as stream:
+        for line in lines:
+            stream.write(json.dumps({**work(json.loads(line)), "cpu_s": time.process_time()}) + "\n")
+            stream.flush()
+    os._exit(0)
 
 
 def _heard(reader: int, limit_s: float) -> tuple[bytes, bool]:
-    """All that comes until the other end is closed, and whether that took too long."""
+    """All that comes until a line or the stream ends, and whether that took too long."""
     deadline, said = time.monotonic() + limit_s, b""
-    with os.fdopen(reader, "rb", buffering=0) as stream:
-        while True:
-            ready, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                return said, True
-            piece = os.read(stream.fileno(), 1 << 16)
-            if not piece:
-                return said, False
-            said += piece
+    while not said.endswith(b"\n"):
+        ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return said, True
+        piece = os.read(reader, 1 << 16)
+        if not piece:
+            return said, False
+        said += piece
+    return said, False
 
 
 def _mapped_bytes() -> int:
@@ -161,9 +189,23 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
+    gc.disable()  # and no fork lives long enough to need one
     answers.write(json.dumps({"ready": True}) + "\n")
+    kept: Fork | None = None
     for line in sys.stdin:
-        answers.write(json.dumps(in_fork(json.loads(line))) + "\n")
+        request = json.loads(line)
+        if kept is not None and not (request["keep"] and kept.folder == request["folder"]):
+            kept.end()
+            kept = None
+        fork, kept = kept or Fork(request["folder"]), None
+        answer, there = fork.ask(request)
+        if there and request["keep"]:
+            kept = fork
+        elif there:
+            fork.end()
+        answers.write(json.dumps(answer) + "\n")
+    if kept is not None:
+        kept.end()
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_a_row_wise_kernel(derive: Derive) -> None:
     ]
     assert contract.constraints == ("(in_hidden_dim) % (2) == 0",)
     assert contract.traffic == "(bs)*(in_hidden_dim)*itemsize(DT) + (bs)*(in_hidden_dim // 2)*itemsize(DT)"
-    assert {w.axes["in_hidden_dim"] for w in contract.workloads} == {2 * 14336, 2 * 12288}
+    assert {w.axes["in_hidden_dim"] for w in contract.timed} == {2 * 14336, 2 * 12288}
     assert {w.origin for w in contract.workloads} == {"derived"}
 
 

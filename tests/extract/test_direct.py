@@ -12,7 +12,7 @@ import pytest
 
 from extract.contract import Derived, NotDerivable, Subject, contract_for
 from extract.direct_entry import entry_name, entry_source
-from extract.direct_prober import QUICK
+from extract.direct_prober import Effort
 from extract.placing import copy_runtime
 from extract.warm import Zygote, warm_interpreter
 from kmaint import wire
@@ -68,7 +68,7 @@ def derive(warm: Zygote, tmp_path: Path) -> Derive:
         sites = (site,) if site else ()
         entry = entry_name(kernel)
         subject = Subject(source=source, kernel=kernel, entry=entry, framework="vllm", level="kernel", sites=sites)
-        return contract_for(subject, tmp_path, warm, effort=QUICK)
+        return contract_for(subject, tmp_path, warm, effort=Effort())
 
     return derived
 
