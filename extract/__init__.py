@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from extract.capture import calls_for_tree, framework_of, read_capture, read_record, run_captured, targets
-    from extract.contract import is_catalogued
     from extract.cuda import extract_cuda
-    from extract.everything import Sources, Wanted, extract_all, extract_kernel, launched
+    from extract.deriving.contract import is_catalogued
     from extract.fetch import fetch_release
     from extract.scan import find_kernel, scan_tree
     from extract.tree import open_tree
+    from extract.trying.everything import Sources, Wanted, extract_all, extract_kernel, launched
 
 __all__ = [
     "Sources",
@@ -36,9 +36,9 @@ __all__ = [
 
 _HOMES = {
     "extract.capture": ("calls_for_tree", "framework_of", "read_capture", "read_record", "run_captured", "targets"),
-    "extract.contract": ("is_catalogued",),
+    "extract.deriving.contract": ("is_catalogued",),
     "extract.cuda": ("extract_cuda",),
-    "extract.everything": ("Sources", "Wanted", "extract_all", "extract_kernel", "launched"),
+    "extract.trying.everything": ("Sources", "Wanted", "extract_all", "extract_kernel", "launched"),
     "extract.fetch": ("fetch_release",),
     "extract.scan": ("find_kernel", "scan_tree"),
     "extract.tree": ("open_tree",),

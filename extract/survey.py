@@ -21,7 +21,7 @@ def survey(
 
         scan = add_history(tree, scan, progress)
     if traces:
-        from extract.hot import add_heat
+        from extract.profiles.hot import add_heat
 
         progress(f"reading {', '.join(map(str, traces))}")
         scan = add_heat(scan, traces)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from extract.shims import SHIMS
+from extract.slicing.shims import SHIMS
 from extract.tree import locate
 from kmaint import wire
 from kmaint.child import clean_environment, conversing

@@ -8,15 +8,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from extract.closure import Closure, StoppedError, close
 from extract.cuda import binding
 from extract.cuda.includes import Includes, include_closure
 from extract.cuda.jit_ops import JitOp, export_namespace, jit_folder
 from extract.cuda.ops import CudaOp, Sources, ops_of, read_ops
 from extract.cuda.torch_ops import TorchOp, target_version
-from extract.modules import Library
-from extract.placing import copy_runtime, replacing
-from extract.render import kernel_source, regions_of, shims_source, touched
+from extract.slicing.closure import Closure, StoppedError, close
+from extract.slicing.modules import Library
+from extract.slicing.placing import copy_runtime, replacing
+from extract.slicing.render import kernel_source, regions_of, shims_source, touched
 from extract.tree import SourceTree, locate
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import UsageError

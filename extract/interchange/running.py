@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from extract.interchange.outputs import Outputs
 from extract.interchange.variants import Variant, dtype_of, inputs_of
-from extract.render import with_shims
+from extract.slicing.render import with_shims
 from kmaint.expression import evaluate
 from kmaint.folder import KERNEL, SHIMS
 from kmaint.records.harness import Harness

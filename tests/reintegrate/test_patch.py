@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from extract.direct_entry import entry_source
-from extract.modules import Library
 from extract.scan import scan_tree
-from extract.slicer import cut_alone, definition, write_code, write_description
+from extract.slicing.direct_entry import entry_source
+from extract.slicing.modules import Library
+from extract.slicing.slicer import cut_alone, definition, write_code, write_description
 from extract.tree import locate
 from kmaint.errors import HarnessError, UsageError
 from kmaint.folder import read_harness, sha256

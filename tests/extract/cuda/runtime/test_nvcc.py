@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.placing import copy_runtime
+from extract.slicing.placing import copy_runtime
 from kmaint.child import Finished, clean_environment, run_child
 
 pytestmark = pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc on PATH")

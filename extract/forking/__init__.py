@@ -1,0 +1,1 @@
+"""Runs measured code in forks of an interpreter that has torch and triton imported."""

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from extract.forking.warm import Zygote, warm_interpreter
+from kmaint.child import run_child
+
+PROGRAM = """
+import os, subprocess, sys, time
+
+def double(number):
+    return 2 * number
+
+def wrong():
+    raise ValueError("no such thing\\nmore")
+
+def ends():
+    os._exit(3)
+
+def segfaults():
+    os.kill(os.getpid(), 11)
+
+def hangs(file):
+    child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(3); open({file!r}, 'w')"])
+    time.sleep(60)
+
+def greedy():
+    import torch
+    return torch.zeros(1 << 34).sum().item()
+
+def here():
+    import beside
+    return [os.getcwd(), beside.NAME, "extract" in sys.modules, sys.stdin.read()]
+"""
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    with warm_interpreter(sys.executable) as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "beside.py").write_text("NAME = 'beside'")
+    return tmp_path
+
+
+def test_work_is_done_in_its_folder_and_answered(zygote: Zygote, folder: Path) -> None:
+    program = folder / "program.py"
+    assert zygote.ask(program, "double", folder, limit_s=10, number=4).value == 8
+    assert zygote.ask(program, "here", folder, limit_s=10).value == [str(folder), "beside", False, ""]
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "lost"),
+    [
+        ("wrong", "ValueError: no such thing", False),
+        ("ends", "ended with exit status 3", True),
+        ("segfaults", "ended by SIGSEGV", True),
+    ],
+)
+def test_what_goes_wrong_is_an_answer(zygote: Zygote, folder: Path, function: str, error: str, lost: bool) -> None:
+    answer = zygote.ask(folder / "program.py", function, folder, limit_s=10)
+    assert (answer.error, answer.lost) == (error, lost)
+
+
+def test_work_that_hangs_is_killed_with_all_it_started(zygote: Zygote, folder: Path) -> None:
+    mark = folder / "survived"
+    answer = zygote.ask(folder / "program.py", "hangs", folder, limit_s=1, file=str(mark))
+    assert (answer.error, answer.lost) == ("no answer within 1 s", True)
+    time.sleep(4)
+    assert not mark.exists()
+
+
+def test_work_may_not_take_the_memory_of_the_machine(zygote: Zygote, folder: Path) -> None:
+    answer = zygote.ask(folder / "program.py", "greedy", folder, limit_s=20)
+    assert answer.error.startswith("RuntimeError: ") and "memory" in answer.error
+
+
+def test_an_interpreter_without_torch_says_so(tmp_path: Path, folder: Path) -> None:
+    bare = tmp_path / "bare"
+    run_child([sys.executable, "-m", "venv", "--without-pip", bare], timeout_s=120)
+    with warm_interpreter(str(bare / "bin/python")) as found:
+        assert found.missing == "torch"
+        assert found.ask(folder / "program.py", "double", folder, limit_s=10, number=4).error == "no torch"
