@@ -29,7 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-OWN = Path(__file__).parent
+OWN = Path(__file__).parents[1]
 BEFOREHAND = (
     "triton",
     "triton.language",
@@ -69,7 +69,7 @@ def warm() -> None:
 
     with Passing():  # the first use of such a mode imports for 1.6 s
         torch.empty(1)
-    for name in ("trial.py", "direct_probe.py"):
+    for name in ("trying/trial.py", "deriving/direct_probe.py"):
         with contextlib.suppress(ModuleNotFoundError):
             PROGRAMS[str(OWN / name)] = load(str(OWN / name))
     with contextlib.suppress(ModuleNotFoundError):
