@@ -39,7 +39,7 @@ class Effort:
     """Seconds for the suite's smoke example, which runs at the size of the smallest workload."""
 
 
-QUICK = Effort(trials=60, guesses=2, seconds=0.8, guessing_s=0.4, trial_s=0.4, checks=1, smoke_s=4.0)
+QUICK = Effort(trials=60, guesses=2, seconds=0.6, guessing_s=0.3, trial_s=0.3, checks=1, smoke_s=4.0)
 """For every kernel of a tree in one go."""
 
 

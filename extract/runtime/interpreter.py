@@ -7,6 +7,7 @@ Copied unchanged into every harness. Does nothing where kernels are compiled.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -23,6 +24,7 @@ def mend() -> None:
         _mend_libdevice()
         _mend_patching()
         _mend_types()
+        _mend_overflow()
 
 
 def _mend_dot() -> None:
@@ -185,3 +187,13 @@ def _mend_types() -> None:
         return found
 
     interpreter._get_np_dtype = look_up  # noqa: SLF001 - no public hook
+
+
+def _mend_overflow() -> None:
+    """Leave out what would tell whether a whole number overflows: it costs six operations for each, and without debug
+    nobody asserts what it finds, here or on a GPU, where the compiler leaves it out too."""
+    from triton.runtime import interpreter
+
+    builder = interpreter.interpreter_builder
+    if not builder.options.debug:
+        builder.options = dataclasses.replace(builder.options, sanitize_overflow=False)
