@@ -34,7 +34,7 @@ FOLDERS = [path.parent.name for path in sorted(CATALOGUE.glob("*/contract.toml")
 def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
     """Largest error of each launcher by output dtype; all run in one child, since importing torch takes seconds."""
     folder = tmp_path_factory.mktemp("catalogue")
-    shutil.copytree(CATALOGUE.parent / "runtime", folder / "runtime")
+    shutil.copytree(CATALOGUE.parents[1] / "runtime", folder / "runtime")
     words = []
     for name in FOLDERS:
         entry = read_entry(CATALOGUE / name)
@@ -149,7 +149,7 @@ def warm() -> Iterator[Zygote]:
 def from_tests(warm: Zygote, folder: Path, name: str, shapes: list[tuple[int, int]], *, dtype: str = "float32") -> Told:
     """What becomes of a launcher that tests call with these shapes, and what is said of it."""
     (folder / "kernel.py").write_text(SCALE.replace("SIZE", name))
-    shutil.copytree(CATALOGUE.parent / "runtime", folder / "runtime")
+    shutil.copytree(CATALOGUE.parents[1] / "runtime", folder / "runtime")
     calls = tuple(
         Call(
             launcher="vllm/x.py::scale",
