@@ -47,6 +47,10 @@ def main() -> None:
         known = [one for one in known if one["tree"] != tree.name]
         known = sorted([*known, measured(tree)], key=lambda one: str(one["tree"]))
         given.output.write_text(json.dumps({"trees": known}, indent=1) + "\n")
+    write_table(known)
+
+
+def write_table(known: list[dict[str, Any]]) -> None:
     before, _, rest = README.read_text().partition(BEGIN)
     README.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{rest.partition(END)[2]}")
 
@@ -95,7 +99,7 @@ def table(trees: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {one['tree']} | {launched} | {imports} ({imports / launched:.0%}) | {ready} ({ready / launched:.0%}) "
             f"| {levels.get('launcher', 0)} | {levels.get('kernel', 0)} "
-            f"| {one['seconds']:.0f} | {one['processor_s']:.0f} |"
+            f"| {one['seconds']:.0f} | {'' if one['processor_s'] is None else format(one['processor_s'], '.0f')} |"
         )
     newest = max(trees, key=lambda one: str(one["date"]))
     lines.append(f"\n{newest['date']}, {newest['cores']} cores, Python {newest['python']}, no GPU; one run each.")
