@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from triton.runtime import interpreter
 
-cases = importlib.import_module("runtime.cases")
+building, outcomes, performing = (
+    importlib.import_module(f"runtime.{name}") for name in ("building", "outcomes", "performing")
+)
 
 GUARD_BYTES = 1 << 20
 """Red zone of a trial: wide, so that an access past a tensor's end still says whose end it is past."""
@@ -115,9 +117,9 @@ class Watch:
 
 def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]:
     """What one call did: its error with the line of kernel.py, extents in elements, what was written, and a digest."""
-    setattr(cases, "GUARD", GUARD_BYTES)  # noqa: B010 - a module that only the child can name
-    call = cases.build(contract, case, "cpu")
-    allocations = cases.Allocations()
+    setattr(building, "GUARD", GUARD_BYTES)  # noqa: B010 - a module that only the child can name
+    call = building.build(contract, case, "cpu")
+    allocations = performing.Allocations()
     watch, memory = Watch(call.buffers, allocations.buffers), interpreter._interpreter  # noqa: SLF001
     interpreter._interpreter = watch  # noqa: SLF001
     error, line, returned = "", 0, None
@@ -128,10 +130,10 @@ def trial(entry: Callable[..., Any], contract: Any, case: Any) -> dict[str, Any]
         error, line = described(raised)
     finally:
         interpreter._interpreter = memory  # noqa: SLF001
-    leaves = list(cases._returned_leaves("return", returned, call))  # noqa: SLF001
+    leaves = list(outcomes.returned_leaves("return", returned, call))
     written = [call.buffers[name].view for name in sorted(watch.stored)]
     seen = hashlib.sha256()
-    for tensor in [cases.tensor_of(leaf) for leaf in leaves if leaf.kind == "tensor"] + written:
+    for tensor in [outcomes.tensor_of(leaf) for leaf in leaves if leaf.kind == "tensor"] + written:
         seen.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
     outside = {
         name: extent

@@ -26,7 +26,7 @@ import torch
 import triton.language as tl
 from triton.runtime import interpreter
 
-cases = importlib.import_module("runtime.cases")
+building, cases = (importlib.import_module(f"runtime.{name}") for name in ("building", "cases"))
 subject = importlib.import_module("runtime.subject")
 
 
@@ -214,7 +214,7 @@ def sampled(grid: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 def virtual(entry: Callable[..., Any], request: Json) -> Json:
     """One launch on virtual memory: error, line, and for each tensor the furthest element along each dimension."""
     tensors = {name: Virtual(place, spec) for place, (name, spec) in enumerate(request["tensors"].items())}
-    values = {name: cases._value(value, {}) for name, value in request["values"].items()}  # noqa: SLF001 - our own
+    values = {name: building.value_of(value, {}) for name, value in request["values"].items()}
     values |= {name: Wide(value) for name, value in request["strides"].items()}
     memory = VirtualMemory(tensors)
     error, line = "", 0

@@ -40,7 +40,6 @@ BEFOREHAND = (
     "hypothesis.strategies",
     "hypothesis.database",
     "pytest",
-    "runtime.cases",
     "runtime.suite",
 )
 """The runtime is that of every harness: it is copied there unchanged."""

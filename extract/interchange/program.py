@@ -17,15 +17,15 @@ def main() -> None:
     """Answer {"error", "returned": [[shape, dtype]], "changed": [name]} for each case."""
     os.environ["TRITON_INTERPRET"] = "1"
     sys.path.insert(0, str(Path.cwd()))
-    cases = importlib.import_module("runtime.cases")
+    cases, performing = (importlib.import_module(f"runtime.{name}") for name in ("cases", "performing"))
     entry = getattr(importlib.import_module("kernel"), sys.argv[1])
     contract = cases.Contract.read(Path.cwd())
-    answers = [_answer(cases, entry, contract, axes) for axes in json.loads(sys.stdin.read())]
+    asked = [cases.Case(seed=1, **axes) for axes in json.loads(sys.stdin.read())]
+    answers = [_answer(performing.perform(entry, contract, case, "cpu")) for case in asked]
     sys.stdout.write("\n" + json.dumps(answers) + "\n")
 
 
-def _answer(cases: Any, entry: Any, contract: Any, axes: dict[str, Any]) -> dict[str, Any]:
-    outcome = cases.perform(entry, contract, cases.Case(seed=1, **axes), "cpu")
+def _answer(outcome: Any) -> dict[str, Any]:
     returned = [leaf for leaf in outcome.leaves if leaf.path.startswith("return")]
     changed = [leaf for leaf in outcome.leaves if leaf.path.startswith("argument ") and leaf.written]
     return {

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .cases import GUARD_BYTE, Leaf, Outcome, tensor_of
+from .building import GUARD_BYTE
+from .outcomes import Leaf, Outcome, tensor_of
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ from typing import Any, Protocol
 
 import torch
 
-from .cases import Case, Contract, Leaf, Outcome, perform
+from .cases import Case, Contract
 from .interpreter import mend
+from .outcomes import Leaf, Outcome
+from .performing import perform
 
 CALL_LIMIT_S = 60.0
 """One call's limit, the candidate's import and first compilation included."""

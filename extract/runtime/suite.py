@@ -20,8 +20,10 @@ import hypothesis
 import torch
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from .cases import Call, Case, Contract, Outcome, build, tensor_of
+from .building import Call, build
+from .cases import Case, Contract
 from .judge import INTERPRETER_CANNOT_JUDGE, TOLERANCES, WORSE, Difference, damaged, error_against
+from .outcomes import Outcome, tensor_of
 from .subject import CALL_LIMIT_S, Local, Remote, Subject, SubjectLost, load, remote
 
 RESTARTS = MappingProxyType({"people": 8, "ci": 2, "gate": 0})

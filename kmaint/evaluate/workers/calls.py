@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runtime import cases, judge, subject  # type: ignore[import-not-found]
+from runtime import building, cases, contents, judge, outcomes, subject  # type: ignore[import-not-found]
 
-__all__ = ["Cases", "cases", "entry_of", "interpreter_sized", "judge", "subject"]
+__all__ = ["Cases", "building", "cases", "contents", "entry_of", "interpreter_sized", "judge", "outcomes", "subject"]
 
 Cases = list[tuple[dict[str, Any], Any]]
 INTERPRETED_ROWS = 4

@@ -25,7 +25,7 @@ from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
 from . import sass
-from .calls import cases, elements, entry_of
+from .calls import building, cases, contents, elements, entry_of
 
 MOST_ELEMENTS = 1 << 30
 """A workload with more is not built in host memory, and is reported as not compiled."""
@@ -63,7 +63,7 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             if elements(contract, case) > MOST_ELEMENTS:
                 left_out.append(f"{workload['name']}: larger than host memory allows, not compiled")
                 continue
-            call = cases.build(contract, case, "cpu")
+            call = building.build(contract, case, "cpu")
             with recording(recorder, workload["name"]):
                 entry(**call.arguments)
     return {"launches": recorder.launches, "operators": sorted(recorder.operators), "left_out": left_out}
@@ -130,7 +130,7 @@ def lean_contents() -> Iterator[None]:
     def zeros(shape: tuple[int, ...], *_rest: object) -> torch.Tensor:
         return torch.zeros(()).expand(shape)
 
-    with mock.patch.dict(cases.CONTENTS, dict.fromkeys(("normal", "log_sum_exp", "scale", "probability"), zeros)):
+    with mock.patch.dict(contents.CONTENTS, dict.fromkeys(("normal", "log_sum_exp", "scale", "probability"), zeros)):
         yield
 
 

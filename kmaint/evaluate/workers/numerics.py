@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .calls import cases, entry_of, interpreter_sized, judge, subject
+from .calls import building, cases, entry_of, interpreter_sized, judge, outcomes, subject
 
 CONTENTS = ("normal", "outlier")
 """Profiles of values at which errors are compared: the usual, and rows whose scale one element sets."""
@@ -58,7 +58,7 @@ def _truth(reference: Any, contract: Any, case: Any, device: str) -> dict[str, t
     """What the float64 reference gives for the case, by leaf, on the CPU."""
     arguments = {
         name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
-        for name, value in cases.build(contract, case, device).arguments.items()
+        for name, value in building.build(contract, case, device).arguments.items()
     }
     return {path: value.double().cpu() for path, value in reference(**arguments).items()}
 
@@ -87,7 +87,7 @@ class Ledger:
             return
         if torch.equal(want.raw, got.raw):
             return
-        left, right = cases.tensor_of(want), cases.tensor_of(got)
+        left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
         if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
             self._not_judged.add(f"{want.path}: the interpreter's cast to {want.dtype} is wrong")
             return
@@ -100,7 +100,7 @@ class Ledger:
         for want, got in zip(expected.leaves, actual.leaves, strict=False):
             if want.path not in truth or want.kind != "tensor" or got.shape != want.shape:
                 continue
-            left, right = cases.tensor_of(want), cases.tensor_of(got)
+            left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
             if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
                 continue
             exact = truth[want.path]

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from .calls import cases, judge, synchronize
+from .calls import building, cases, judge, outcomes, synchronize
 
 ROTATED_BYTES = 256 << 20
 """Or three times the L2, where that is more; less where memory or the limit below does not allow it."""
@@ -43,10 +43,10 @@ class Inputs:
 
     @staticmethod
     def rotating(contract: Any, case: Any, device: str, *, most: int = MOST_CALLS) -> Inputs:
-        first = cases.build(contract, case, device)
+        first = building.build(contract, case, device)
         size = sum(buffer.raw.numel() for buffer in first.buffers.values())
         count = max(1, min(most, math.ceil(_rotated_bytes(device) / max(1, size))))
-        more = [cases.build(contract, _seeded(case, case.seed + n), device) for n in range(1, count)]
+        more = [building.build(contract, _seeded(case, case.seed + n), device) for n in range(1, count)]
         return Inputs(contract, case, device, [first, *more])
 
     @property
@@ -64,7 +64,7 @@ class Inputs:
     def refill(self, seed: int) -> None:
         """New data where the old stood: what was computed from the old is wrong from here on."""
         for n, call in enumerate(self.calls):
-            fresh = cases.build(self.contract, _seeded(self.case, seed + n), self.device)
+            fresh = building.build(self.contract, _seeded(self.case, seed + n), self.device)
             for name, buffer in call.buffers.items():
                 buffer.raw.copy_(fresh.buffers[name].raw)
         if self.pristine:
@@ -235,8 +235,10 @@ def disagreement(original: Leg, candidate: Leg, inputs: Inputs, device: str) -> 
 
 def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
     """Within the tolerance that the suite allows for the type."""
-    leaves = [cases.Leaf("timed", "tensor", "", str(t.dtype), tuple(t.shape), (), "", _bytes(t)) for t in (want, got)]
-    return not judge.differences(cases.Outcome(leaves[:1]), cases.Outcome(leaves[1:]))
+    leaves = [
+        outcomes.Leaf("timed", "tensor", "", str(t.dtype), tuple(t.shape), (), "", _bytes(t)) for t in (want, got)
+    ]
+    return not judge.differences(outcomes.Outcome(leaves[:1]), outcomes.Outcome(leaves[1:]))
 
 
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
-from runtime import cases, judge, subject
+from runtime import building, cases, contents, judge, outcomes, performing, subject
 
 SMOOTH = ("normal", "small", "constant")
 """Profiles under which an error against float64 means something for every dtype."""
@@ -21,26 +21,26 @@ def draw(contract, generator):
         for name, axis in contract.axes.items():
             small = [size for size in (1, 2, 3, 7, 17, 33, *axis["edges"]) if axis["low"] <= size]
             axes[name] = generator.choice(axis["choices"] or small)
-        layout, values = generator.choice(cases.LAYOUTS), generator.choice(cases.PROFILES)
+        layout, values = generator.choice(building.LAYOUTS), generator.choice(contents.PROFILES)
         case = cases.Case(seed=generator.randrange(10**6), values=values, layout=layout, **axes)
         if not contract.admits(case):
             continue
-        if sum(buffer.raw.numel() for buffer in cases.build(contract, case, "cpu").buffers.values()) < 1_000_000:
+        if sum(buffer.raw.numel() for buffer in building.build(contract, case, "cpu").buffers.values()) < 1_000_000:
             return case
 
 
 def compare(entry, reference, contract, case, worst):
-    given = cases.build(contract, case, "cpu").arguments
+    given = building.build(contract, case, "cpu").arguments
     floating = {name: isinstance(value, torch.Tensor) and value.is_floating_point() for name, value in given.items()}
     truth = reference(**{name: value.double() if floating[name] else value for name, value in given.items()})
-    outcome = cases.perform(entry, contract, case, "cpu")
+    outcome = performing.perform(entry, contract, case, "cpu")
     assert not outcome.error and not outcome.overrun, (case, outcome.error, outcome.overrun)
     leaves = {leaf.path: leaf for leaf in outcome.leaves}
     for path, leaf in leaves.items():
         assert not judge.damaged(leaf), (case, path)
         assert not leaf.written or leaf.kind == "scratch" or path in truth, (case, path)
     for path, expected in truth.items():
-        got = judge.tensor_of(leaves[path])
+        got = outcomes.tensor_of(leaves[path])
         assert got.shape == expected.shape, (case, path)
         judged = got.dtype not in judge.INTERPRETER_CANNOT_JUDGE and case.values in SMOOTH
         if judged and got.numel():

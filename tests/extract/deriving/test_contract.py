@@ -10,7 +10,7 @@ import pytest
 
 from extract.deriving.contract import CATALOGUE, Entry, Subject, catalogue, contract_for, read_entry, seen, written_down
 from extract.forking.warm import Zygote, warm_interpreter
-from extract.runtime import cases
+from extract.runtime import building, cases, contents
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
 from kmaint.records.call import Call, Seen, SeenObject, SeenTensor
@@ -65,9 +65,9 @@ def test_every_workload_is_a_call_that_the_contract_admits(entry: Entry) -> None
         assert workload.axes.keys() == bound
         assert all(cases.evaluate(constraint, workload.axes) for constraint in contract.constraints)
         assert cases.evaluate(contract.traffic, workload.axes) > 0
-        assert all(kind in cases.CONTENTS for kind in (argument.values for argument in contract.arguments))
+        assert all(kind in contents.CONTENTS for kind in (argument.values for argument in contract.arguments))
         for argument in contract.arguments:
-            assert set(argument.layouts) <= set(cases.LAYOUTS)
+            assert set(argument.layouts) <= set(building.LAYOUTS)
 
 
 def test_traffic_counts_each_byte_once() -> None:

@@ -24,7 +24,9 @@ if INTERPRETED:
 sys.path.insert(0, str(HERE))
 
 from reference import reference  # noqa: E402
-from runtime.cases import PROFILES, Case, Contract, build  # noqa: E402
+from runtime.building import build  # noqa: E402
+from runtime.cases import Case, Contract  # noqa: E402
+from runtime.contents import PROFILES  # noqa: E402
 from runtime.judge import differences  # noqa: E402
 from runtime.suite import (  # noqa: E402
     Pair,

@@ -23,7 +23,8 @@ if INTERPRETED:
     os.environ["TRITON_INTERPRET"] = "1"  # triton reads it when it is imported, so before kernel.py is
 sys.path.insert(0, str(HERE))
 
-from runtime.cases import PROFILES, Case, Contract  # noqa: E402
+from runtime.cases import Case, Contract  # noqa: E402
+from runtime.contents import PROFILES  # noqa: E402
 from runtime.judge import differences  # noqa: E402
 from runtime.suite import (  # noqa: E402
     Pair,
