@@ -121,7 +121,7 @@ def test_what_the_interpreter_cannot_do_is_named_at_once(derive: Derive) -> None
 
 
 def test_tensors_hold_whatever_their_indices_reach(derive: Derive, warm: Zygote, tmp_path: Path) -> None:
-    contract = derive(TWICE, "look_up_twice").contract
+    contract = derive(TWICE, "look_up_twice", "").contract
     prober = WarmProber(warm, tmp_path, entry_name("look_up_twice"))
     requests: list[Request] = [
         {"contract": wire.dump(contract), "case": {"seed": seed, **one.axes}, "limit_s": 8.0}
@@ -132,5 +132,5 @@ def test_tensors_hold_whatever_their_indices_reach(derive: Derive, warm: Zygote,
 
 
 def test_the_precision_of_a_product_is_a_word(derive: Derive) -> None:
-    arguments = {one.name: one for one in derive(PRODUCT, "product").contract.arguments}
+    arguments = {one.name: one for one in derive(PRODUCT, "product", "").contract.arguments}
     assert arguments["PRECISION"].value == "ieee"
