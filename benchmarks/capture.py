@@ -243,24 +243,24 @@ def write(options: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
 
 
 def slowdown(runs: list[dict[str, Any]], *, draws: int = 4000) -> dict[str, float] | None:
-    """Seconds with capture over seconds without, from the processes' medians, with a bootstrap's 95 % interval.
+    """Seconds with capture over seconds without: the geometric mean over pairs of neighbouring processes, each by the
+    medians of its batches, with a bootstrap's 95 % interval. None before a pair has run.
 
-    Processes are drawn again, and batches within each, since both vary. None before both sides ran.
+    A machine drifts over minutes, and neighbours drift alike; pairs are drawn again, and batches within each process.
     """
-    sides = {side: [run["seconds"] for run in runs if run["side"] == side] for side in ("with", "without")}
-    if not all(sides.values()):
+    pairs = [{run["side"]: run["seconds"] for run in runs[at : at + 2]} for at in range(0, len(runs) - 1, 2)]
+    if not pairs:
         return None
     draw = random.Random(0)
 
-    def middle(processes: list[list[float]]) -> float:
-        return statistics.median(statistics.median(seconds) for seconds in processes)
+    def mean(chosen: list[dict[str, list[float]]]) -> float:
+        return statistics.geometric_mean(statistics.median(p["with"]) / statistics.median(p["without"]) for p in chosen)
 
-    def again(processes: list[list[float]]) -> list[list[float]]:
-        return [draw.choices(seconds, k=len(seconds)) for seconds in draw.choices(processes, k=len(processes))]
+    def again(pair: dict[str, list[float]]) -> dict[str, list[float]]:
+        return {side: draw.choices(seconds, k=len(seconds)) for side, seconds in pair.items()}
 
-    ratios = sorted(middle(again(sides["with"])) / middle(again(sides["without"])) for _ in range(draws))
-    ratio = middle(sides["with"]) / middle(sides["without"])
-    return {"ratio": ratio, "low": ratios[round(0.025 * draws)], "high": ratios[round(0.975 * draws)]}
+    ratios = sorted(mean([again(pair) for pair in draw.choices(pairs, k=len(pairs))]) for _ in range(draws))
+    return {"ratio": mean(pairs), "low": ratios[round(0.025 * draws)], "high": ratios[round(0.975 * draws)]}
 
 
 def summary(run: dict[str, Any]) -> str:
