@@ -13,6 +13,7 @@ from extract.scan.facts import Named, PythonFacts
 from extract.scan.imports import Imports, read_imports
 from extract.scan.masking import Source, read_source
 from extract.scan.python import read_python
+from extract.scan.python_file import PythonFile
 from extract.scan.walk import Stamp, read_file
 from extract.scan.wholeness import why_no_syntax, why_no_text
 from kmaint.records.kernel import Problem
@@ -70,6 +71,7 @@ class Reader:
         self.place = place
         self._contents: dict[str, bytes | Problem] = {}
         self._sources: dict[str, Source] = {}
+        self._files: dict[str, PythonFile] = {}
 
     def first(self, path: str) -> Reading:
         """What can be said of a file by itself."""
@@ -97,8 +99,7 @@ class Reader:
         content = self._read(path)
         if isinstance(content, Problem):
             return None, content
-        source, place = self._source(path, content), self.place
-        facts = read_python(source, package=place.package(path), roots=place.roots, offered=offered)
+        facts = read_python(self._file(path, content), roots=self.place.roots, offered=offered)
         return facts, None if facts.is_whole else why_no_syntax(content, path)
 
     def callers(self, path: str, launchers: frozenset[str]) -> tuple[Named | None, Problem | None]:
@@ -117,3 +118,8 @@ class Reader:
         if path not in self._sources:
             self._sources[path] = read_source(content)
         return self._sources[path]
+
+    def _file(self, path: str, content: bytes) -> PythonFile:
+        if path not in self._files:
+            self._files[path] = PythonFile(self._source(path, content), self.place.package(path))
+        return self._files[path]
