@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from extract.evidence.chunks import Chunks
 from extract.scan.callers import read_callers
 from extract.scan.cuda import SUFFIXES, CudaFacts, prefix_macros, read_cuda
 from extract.scan.cuda_strings import read_cuda_strings
@@ -72,6 +73,7 @@ class Reader:
         self._contents: dict[str, bytes | Problem] = {}
         self._sources: dict[str, Source] = {}
         self._files: dict[str, PythonFile] = {}
+        self._chunks: dict[str, Chunks] = {}
 
     def first(self, path: str) -> Reading:
         """What can be said of a file by itself."""
@@ -108,6 +110,13 @@ class Reader:
         if isinstance(content, Problem):
             return None, content
         return read_callers(content, launchers, lambda: self._source(path, content)), None
+
+    def answer(self, path: str, question: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """What a file says to a question of evidence; one that cannot be read is empty to it."""
+        if path not in self._chunks:
+            content = self._read(path)
+            self._chunks[path] = Chunks(b"" if isinstance(content, Problem) else content)
+        return question(self._chunks[path], *arguments)
 
     def _read(self, path: str) -> bytes | Problem:
         if path not in self._contents:
