@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from sys import intern
 
 STATEMENT = re.compile(
     rb"\n[ \t]*+(?:from[ \t]+(?P<origin>\.*[ \t]*[\w.]*)[ \t]+import\b[ \t]*"
@@ -48,7 +49,7 @@ def read_imports(code: bytes, package: str, roots: frozenset[str] | None = None)
             if name == "*":
                 found.stars.append(module)
             else:
-                found.names.setdefault(bound or name, f"{module}.{name}")
+                found.names.setdefault(intern(bound or name), intern(f"{module}.{name}"))
     return found
 
 

@@ -17,7 +17,7 @@ from extract.scan.dialects import Dialect
 from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
 from extract.scan.hosts import HostReading, read_host
-from extract.scan.masking import mentions
+from extract.scan.masking import calls_of, ends_with, mentions
 from extract.scan.naming import OWN, decoded, of_class, owner_of, root_of
 from extract.scan.outline import Scope
 from extract.scan.python_file import DOTTED, NAME_BEFORE, PythonFile
@@ -26,7 +26,7 @@ BEFORE_ARGUMENT = (b"(", b",", b"=")
 GENERICS = frozenset({"list", "dict", "set", "tuple", "frozenset", "type", "defaultdict", "deque", "OrderedDict"})
 UNDECIDED = Dialect("triton", re.compile(""), is_entry=False)
 AFTER_ARGUMENT = re.compile(rb"\s*+[,)]")
-METHOD_CALL = re.compile(rb"(?<![\w.])([A-Za-z_]\w*+)\.(?:\w+\.)*+([A-Za-z_]\w*+)\(")
+METHOD_CALL = re.compile(rb"([A-Za-z_](?<![\w.].)\w*+)\.(?:\w+\.)*+([A-Za-z_]\w*+)\(")
 BASES = re.compile(rb"\s*+[\w\x80-\xff]+\s*+(?:\[[^\]]*\])?\s*+\(([^)]*)\)")
 LAUNCH_METHODS = (".run", ".warmup")
 WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
@@ -238,8 +238,8 @@ class _Reader:
         is_parsed = is_parsed or any(
             self._subscripted(scope, at) for at in self.file.subscripts if scope.start <= at < scope.end
         )
-        if is_parsed and (parsed := parse(self.file.alone(scope))):
-            found = self._of_interest(read_host(parsed))
+        if is_parsed and (reading := self.file.reading(scope)):
+            found = self._of_interest(reading)
         return found
 
     def _of_interest(self, found: HostReading) -> HostReading:
@@ -285,22 +285,13 @@ class _Reader:
         """Who calls the hosts that matter, as far as this file tells."""
         for qualname in sorted({*self.facts.launches, *self.facts.passed, *self.facts.calls} - {MODULE}):
             owner, _, name = qualname.rpartition(".")
-            wanted = (
-                [b"self." + name.encode(), b"cls." + name.encode(), qualname.encode()] if owner else [name.encode()]
-            )
-            for spelled in wanted:
-                for at in mentions(self.file.code, spelled):
-                    host = self.file.host_at(at)
-                    own = owner_of(host) if host else ""
-                    end = at + len(spelled)
-                    if (
-                        self.file.code[end : end + 1] != b"("
-                        or (host and host.qualname == qualname)
-                        or self._kernel_at(at)
-                    ):
-                        continue
-                    if owner and spelled != qualname.encode() and own != owner:
-                        continue
+            by_self = [f"{own}.{name}".encode() for own in OWN] if owner else []
+            for end in calls_of(self.file.code, name.encode()):
+                host = self.file.host_at(end)
+                if (host and host.qualname == qualname) or self._kernel_at(end):
+                    continue
+                is_own = host is not None and owner_of(host) == owner
+                if ends_with(self.file.code, end, [qualname.encode(), *(by_self if is_own else ())]):
                     _add(self.facts.calls, host.qualname if host else MODULE, [qualname])
 
     def _finished(self) -> PythonFacts:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from extract.scan.brackets import depth_of, statement_end
 from extract.scan.dialects import Dialect, dialect_of
+from extract.scan.expressions import parse
+from extract.scan.hosts import HostReading, read_host
 from extract.scan.imports import read_imports
 from extract.scan.masking import Source
 from extract.scan.naming import decoded
@@ -34,6 +36,7 @@ class PythonFile:
         self.starts = [scope.start for scope in self.hosts]
         self.bodies = {scope.qualname: scope for scope in self.scopes if scope.kind == "def"}
         self.subscripts = [match.start() for match in SUBSCRIPT_CALL.finditer(self.code)]
+        self._readings: dict[int, HostReading | None] = {}
         self.decorators = {decoded(name): decoded(meant) for name, meant in NAMED_DECORATOR.findall(self.code)}
 
     def compilations(self) -> Iterator[int]:
@@ -90,6 +93,13 @@ class PythonFile:
 
     def text(self, start: int, end: int) -> str:
         return self.source.text[start:end].decode(errors="replace")
+
+    def reading(self, scope: Scope) -> HostReading | None:
+        """What a host does, by its syntax tree: read once, however many names are looked for in it."""
+        if scope.head not in self._readings:
+            parsed = parse(self.alone(scope))
+            self._readings[scope.head] = read_host(parsed) if parsed else None
+        return self._readings[scope.head]
 
     def alone(self, scope: Scope) -> bytes:
         """The text of a definition as a file of its own would hold it."""
