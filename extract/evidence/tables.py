@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from extract.evidence.chunks import Chunks, words
 from extract.evidence.exercise import Imports
 from extract.evidence.files import TreeFiles
+from extract.evidence.surface import host_paths
 from kmaint.layout import use_of
 from kmaint.records.kernel import HostFunction, Kernel, TuningTables
 
@@ -45,13 +46,16 @@ class _Reader:
     names: frozenset[str]
 
 
-def tables_of(imports: Imports, kernels: Iterable[Kernel]) -> Iterator[tuple[int, TuningTables]]:
+def tables_of(imports: Imports, kernels: Sequence[Kernel]) -> Iterator[tuple[int, TuningTables]]:
     """The tables of each kernel, by its number; a kernel whose launch reads none is left out."""
     readers = list(_readers(imports.files))
     by_path: dict[str, dict[str, TuningTables]] = defaultdict(dict)
     for reader in readers:
         by_path[reader.path].update(dict.fromkeys(reader.names, reader.tables))
     by_name = {(reader.module, name): reader.tables for reader in readers for name in reader.names}
+    if not readers:
+        return
+    imports.of_all(sorted(host_paths(kernels) & imports.files.module_of.keys()))
     reading = _Reading(imports, by_path, by_name)
     for number, kernel in enumerate(kernels):
         for host in kernel.launchers:
@@ -71,6 +75,7 @@ class _Reading:
     ) -> None:
         self.imports, self.by_path, self.by_name = imports, by_path, by_name
         self._memory: dict[tuple[str, str], TuningTables | None] = {}
+        self._offers: dict[str, dict[str, TuningTables]] = {}
 
     def by(self, host: HostFunction) -> TuningTables | None:
         if host.path not in self.imports.files.module_of:
@@ -89,12 +94,18 @@ class _Reading:
         return self._memory[key]
 
     def _look(self, path: str, name: str) -> TuningTables | None:
-        offered = dict(self.by_path.get(path, {}))
-        for module, original, alias in self.imports.of(path):
-            if tables := self.by_name.get((module, original)):
-                offered[alias] = tables
+        offered = self._offered(path)
         used = self.imports.files.ask(first_used, path, name, tuple(offered)) if offered else None
         return offered[used] if used else None
+
+    def _offered(self, path: str) -> dict[str, TuningTables]:
+        """What a file may read tables through, by the name it has there."""
+        if path not in self._offers:
+            offers = self._offers[path] = dict(self.by_path.get(path, {}))
+            for module, original, alias in self.imports.of(path):
+                if tables := self.by_name.get((module, original)):
+                    offers[alias] = tables
+        return self._offers[path]
 
 
 def _texts(chunks: Chunks, name: str) -> list[bytes]:
