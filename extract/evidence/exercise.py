@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from extract.evidence.chunks import Chunk, Chunks
@@ -233,7 +232,7 @@ class _Index:
         self.by_module: dict[str, list[str]] = defaultdict(list)
         for module, name in surface.symbols:
             self.by_module[module].append(name)
-        self.resolve = lru_cache(maxsize=None)(self._resolve)
+        self._resolved: dict[Symbol, Symbol | None] = {}
 
     def uses(self, paths: Iterable[str]) -> dict[str, dict[bytes, dict[int, int]]]:
         """Kernels by the spelling under which each file uses something that leads to them."""
@@ -258,8 +257,13 @@ class _Index:
             found[path] |= {one.encode(): self.surface.symbols[members[path][one]] for one in spellings}
         return found
 
-    def _resolve(self, module: str, name: str, hops: int = 0) -> Symbol | None:
+    def resolve(self, module: str, name: str) -> Symbol | None:
         """Where a name that a module offers comes from, if that is part of the surface."""
+        if (module, name) not in self._resolved:
+            self._resolved[module, name] = self._resolve(module, name)
+        return self._resolved[module, name]
+
+    def _resolve(self, module: str, name: str, hops: int = 0) -> Symbol | None:
         if (module, name) in self.surface.symbols:
             return module, name
         path = self.files.modules.get(module)
