@@ -40,11 +40,13 @@ LAST_BYTES = tuple(map(str.encode, LAST_WORDS))
 
 OWNERS = (b"triton", b"gluon", b"cute", b"tilelang", b"prim_func", b"helion", b"fly", b"numba")
 IMPORTED_AS = re.compile(rb"(?:jit|kernel|prim_func)[ \t]+as[ \t]+(\w+)")
-GIVEN_NAME = re.compile(rb"\n(\w++)[ \t]*=[ \t]*(?:[\w.]*\(\s*)?[\w.]*\.(?:jit|kernel|prim_func)\b")
+GIVEN_NAME = re.compile(rb"\n(\w++)[ \t]*+=[ \t]*+(?:[\w.]*\(\s*)?[\w.]*\.(?:jit|kernel|prim_func)\b")
+TAKEN = re.compile(rb"\.(?:jit|kernel|prim_func)\b")
 DEFINED = re.compile(rb"(?:def|class)\s+([\w\x80-\xff]+)")
 ASSIGNED = re.compile(rb"([\w\x80-\xff]+)[^=\n]*=")
 DECORATES = re.compile(rb"@[ \t]*+[\w.]*(?:jit|kernel|prim_func)\b")
-CALLS = (b"jit(", b".kernel(")
+CALLS = {b"jit": b"jit(", b"kernel": b".kernel("}
+"""How compiling by call is spelled, by the word of LAST_BYTES in it."""
 
 
 def may_define(content: bytes) -> bool:
@@ -56,7 +58,9 @@ def may_define(content: bytes) -> bool:
     if not words:
         return False
     return (
-        DECORATES.search(content) is not None or any(call in content for call in CALLS) or any(_renamed(content, words))
+        DECORATES.search(content) is not None
+        or any(word in words and call in content for word, call in CALLS.items())
+        or any(_renamed(content, words))
     ) and any(owner in content for owner in OWNERS)
 
 
@@ -64,7 +68,7 @@ def _renamed(content: bytes, words: Iterable[bytes] = LAST_BYTES) -> Iterator[by
     """Names of its own that a file gives to a decorator which may compile."""
     if any(word + b" as " in content for word in words):
         yield from IMPORTED_AS.findall(content)
-    if any(b"." + word in content for word in words):
+    if TAKEN.search(content):
         yield from GIVEN_NAME.findall(content)
 
 
@@ -78,7 +82,7 @@ def glance(content: bytes) -> tuple[str, ...]:
         if head := DEFINED.search(content, end):
             found.add(head[1])
         found.update(_around(content, start))
-    for call in CALLS:
+    for call in CALLS.values():
         at = content.find(call)
         while at >= 0:
             found.update(ASSIGNED.findall(content, content.rfind(b"\n", 0, at) + 1, at))
