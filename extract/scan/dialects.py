@@ -41,7 +41,6 @@ LAST_BYTES = tuple(map(str.encode, LAST_WORDS))
 OWNERS = (b"triton", b"gluon", b"cute", b"tilelang", b"prim_func", b"helion", b"fly", b"numba")
 IMPORTED_AS = re.compile(rb"(?:jit|kernel|prim_func)[ \t]+as[ \t]+(\w+)")
 GIVEN_NAME = re.compile(rb"\n(\w++)[ \t]*+=[ \t]*+(?:[\w.]*\(\s*)?[\w.]*\.(?:jit|kernel|prim_func)\b")
-TAKEN = re.compile(rb"\.(?:jit|kernel|prim_func)\b")
 DEFINED = re.compile(rb"(?:def|class)\s+([\w\x80-\xff]+)")
 ASSIGNED = re.compile(rb"([\w\x80-\xff]+)[^=\n]*=")
 DECORATES = re.compile(rb"@[ \t]*+[\w.]*(?:jit|kernel|prim_func)\b")
@@ -68,7 +67,7 @@ def _renamed(content: bytes, words: Iterable[bytes] = LAST_BYTES) -> Iterator[by
     """Names of its own that a file gives to a decorator which may compile."""
     if any(word + b" as " in content for word in words):
         yield from IMPORTED_AS.findall(content)
-    if TAKEN.search(content):
+    if any(b"." + word in content for word in words):
         yield from GIVEN_NAME.findall(content)
 
 
