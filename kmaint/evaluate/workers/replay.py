@@ -68,9 +68,10 @@ class Inputs:
         self.calls, self.pristine = self.calls[:sets], self.pristine[:sets]
 
     def restore(self) -> None:
-        for call, kept in zip(self.calls, self.pristine, strict=False):
-            for name, raw in kept.items():
-                call.buffers[name].raw.copy_(raw)
+        pairs = zip(self.calls, self.pristine, strict=False)
+        copies = [(call.buffers[name].raw, raw) for call, kept in pairs for name, raw in kept.items()]
+        if copies:  # in one launch: hundreds of small ones keep the host busy for longer than the device
+            torch._foreach_copy_(*map(list, zip(*copies, strict=True)))
 
     def refill(self, seed: int) -> None:
         """New data where the old stood: what was computed from the old is wrong from here on."""
