@@ -135,7 +135,8 @@ class Kept:
         self.write()
         calls = [one["call"] for one in part.get("comparisons", ())]
         said = ", ".join(f"{calls.count(call)} {call}" for call in ("win", "none", "loss")) if calls else part["reason"]
-        print(f"{part['seconds']:6.1f} s  {part['name']}: {said}", flush=True)
+        refused = "".join(f"; refused: {reason}" for reason in part.get("refused", ()))
+        print(f"{part['seconds']:6.1f} s  {part['name']}: {said}{refused}", flush=True)
 
     def write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +199,7 @@ def parts(harnesses: dict[str, Any], bench: Any, options: argparse.Namespace) ->
 
 def compare_same(harness: Any, bench: Any, rounds: int, clock: Clock) -> dict[str, Any]:
     source = (harness.folder / "kernel.py").read_text()
-    return {"kind": "same", "comparisons": comparisons(harness, f"{source}\n# a copy\n", bench, rounds, clock)}
+    return {"kind": "same", **comparisons(harness, f"{source}\n# a copy\n", bench, rounds, clock)}
 
 
 def planted(at: tuple[Any, str], sign: str, bench: Any, options: argparse.Namespace) -> dict[str, Any]:
@@ -215,27 +216,30 @@ def planted(at: tuple[Any, str], sign: str, bench: Any, options: argparse.Namesp
         slow = slowed(source, known["cycles"])
     rounds = options.rounds or PLANTED_ROUNDS
     if sign == "slower":
-        return {"kind": sign, "known": known, "comparisons": comparisons(harness, slow, bench, rounds, options.clock)}
+        return {"kind": sign, "known": known, **comparisons(harness, slow, bench, rounds, options.clock)}
     with tempfile.TemporaryDirectory(prefix="kmaint-planted-") as scratch:
         folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name))
         (folder / "kernel.py").write_text(slow)
         slow_harness = dataclasses.replace(harness, folder=folder)
         found = comparisons(slow_harness, source, bench, rounds, options.clock)
-    return {"kind": sign, "known": known, "comparisons": found}
+    return {"kind": sign, "known": known, **found}
 
 
-def comparisons(harness: Any, source: str, bench: Any, rounds: int, clock: Clock) -> list[dict[str, Any]]:
+def comparisons(harness: Any, source: str, bench: Any, rounds: int, clock: Clock) -> dict[str, Any]:
+    """Every workload of every round that was not refused, and the reasons of those that were."""
     from kmaint.evaluate.bench import scratch_with
-    from kmaint.evaluate.measuring import Effort, measure_rounds
+    from kmaint.evaluate.measuring import Effort, Measured, measure_rounds
 
     effort = Effort(rounds=rounds, clock=clock)
     if clock == "wall":
         effort = dataclasses.replace(effort, most_blocks=4)
     with scratch_with(source) as (scratch, file):
         found = measure_rounds(harness, file, bench, scratch, effort)
-    if not isinstance(found, list):
-        raise Refused(f"{found.kind} {found.codes}: {found.reason}")
-    return [comparison(timing) for measured in found for timing in measured.timing.workloads]
+    refused = [f"{one.kind} {', '.join(one.codes)}: {one.reason}" for one in found if not isinstance(one, Measured)]
+    if len(refused) == len(found):
+        raise Refused(refused[0])
+    timings = [timing for one in found if isinstance(one, Measured) for timing in one.timing.workloads]
+    return {"comparisons": [comparison(timing) for timing in timings], "refused": refused}
 
 
 def comparison(found: Any) -> dict[str, Any]:
@@ -319,8 +323,9 @@ class Loops:
         case = next(case for workload, case in contract.cases() if workload["name"] == options.workload)
         one = building.build(contract, case, "cuda")
         size = sum(buffer.raw.numel() for buffer in one.buffers.values())
-        count = max(4, min(64, (256 << 20) // size))
+        count = max(8, min(64, (512 << 20) // size))
         self._calls = [building.build(contract, case.but(seed=n), "cuda") for n in range(count)]
+        self._busy = torch.empty(256 << 20, dtype=torch.uint8, device="cuda")
         self._plain = self._graph((options.folder / "kernel.py").read_text())
 
     def _graph(self, source: str) -> Any:
@@ -335,17 +340,19 @@ class Loops:
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            kept = [entry(**call.arguments) for call in self._calls for _ in range(2)]
+            kept = [entry(**call.arguments) for call in self._calls]
         return graph, kept
 
     def _us(self, graph: Any) -> float:
         torch = self._torch
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        self._busy.zero_()  # the replay is queued before the device is free for it
+        self._busy.zero_()
         start.record()
         graph[0].replay()
         end.record()
         end.synchronize()
-        return float(start.elapsed_time(end)) * 1000.0 / (2 * len(self._calls))
+        return float(start.elapsed_time(end)) * 1000.0 / len(self._calls)
 
     def plain_us(self) -> float:
         return statistics.median(self._us(self._plain) for _ in range(50))
@@ -443,12 +450,23 @@ def rows(content: dict[str, Any]) -> list[str]:
             counts = [f"{calls.count(call)} ({calls.count(call) / len(calls):.1%})" for call in ("win", "loss", right)]
             length = "over" if long else "under"
             lines.append(f"| {title}, {length} 10 us | {len(found)} | {' | '.join(counts)} | {said} |")
+    lines.extend(simulated(one) for one in content.get("simulated", ()) if one["effect"] in (1.0, 1.03, 1 / 1.03))
     failed = [part for part in content["parts"] if part["state"] != "measured"]
+    lines.extend(
+        f"| {part['name']} | refused: {why} | | | | |" for part in content["parts"] for why in part.get("refused", ())
+    )
     lines.extend(f"| {part['name']} | failed: {part['reason'][:120]} | | | | |" for part in failed)
     found = [one for part in content["parts"] for one in part.get("comparisons", ())]
     if found:
         lines += ["", beside(found)]
     return lines
+
+
+def simulated(one: dict[str, Any]) -> str:
+    noise = "1.5 times their noise, outliers" if one["harsh"] else "their noise"
+    right = {1.0: "none", 1.03: "win"}.get(one["effect"], "loss")
+    counts = " | ".join(f"{one[call]:.1%}" for call in ("win", "loss", right))
+    return f"| simulated from recorded blocks, {noise} | {one['times']} | {counts} | {one['effect']:.3f} |"
 
 
 def _long(one: dict[str, Any]) -> bool:

@@ -51,6 +51,10 @@ class Measured:
     clocks_mhz: tuple[int, ...]
 
 
+Value = dict[str, Any] | Rejection
+"""What was measured of one workload, or why it counts for nothing."""
+
+
 def confirmed(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measured | Rejection:
     """As `measure`; a win is measured again in a new process on new data, and only that is reported."""
     effort = Effort(most_blocks=BATCH) if bench.quick else Effort()
@@ -66,32 +70,20 @@ def measure(
     harness: Harness, file: Path, bench: Bench, scratch: Path, effort: Effort | None = None
 ) -> Measured | Rejection:
     """Time the file against the harness's kernel on every timed workload, in one process and one session."""
-    found = measure_rounds(harness, file, bench, scratch, effort or Effort())
-    return found[0] if isinstance(found, list) else found
+    return measure_rounds(harness, file, bench, scratch, effort or Effort())[0]
 
 
 def measure_rounds(
     harness: Harness, file: Path, bench: Bench, scratch: Path, effort: Effort
-) -> list[Measured] | Rejection:
-    """As `measure`, with one result for each round; a rejection in one of them ends all."""
+) -> list[Measured | Rejection]:
+    """As `measure`, with one result for each round."""
     session = Session(scratch=scratch, effort=effort)
     items = session.items(harness.contract.timed)
     answers = ask(bench, _request(harness, file, bench, session), scratch)
-    values: list[dict[str, Any]] = []
-    for item, answer in zip(items, answers, strict=True):
-        value = _value(item["workload"], answer)
-        if not isinstance(value, dict):
-            return value
-        values.append(value)
-    if refused := _verify(harness, items, values, session, bench):
-        return refused
-    found = []
-    for start in range(0, len(items), len(harness.contract.timed)):
-        measured = _combined(harness, values[start : start + len(harness.contract.timed)], bench)
-        if not isinstance(measured, Measured):
-            return measured
-        found.append(measured)
-    return found
+    claimed = [_value(item["workload"], answer) for item, answer in zip(items, answers, strict=True)]
+    judged = _verify(harness, items, claimed, session, bench)
+    each = len(harness.contract.timed)
+    return [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
 
 
 @dataclass(kw_only=True)
@@ -159,7 +151,7 @@ def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Re
     )
 
 
-def _value(workload: str, answer: Answer) -> dict[str, Any] | Rejection:
+def _value(workload: str, answer: Answer) -> Value:
     match answer:
         case Done(value={"failed": code, "text": text}):
             return verdict_of(code, f"{workload}: {text}", "")
@@ -175,39 +167,48 @@ def _value(workload: str, answer: Answer) -> dict[str, Any] | Rejection:
 
 
 def _verify(
-    harness: Harness, items: Sequence[dict[str, Any]], values: list[dict[str, Any]], session: Session, bench: Bench
-) -> Rejection | None:
-    """The verdict on what the timed calls left behind; adds to each value what the session knows of it."""
+    harness: Harness, items: Sequence[dict[str, Any]], claimed: Sequence[Value], session: Session, bench: Bench
+) -> list[Value]:
+    """What was claimed, with what the session knows of it; or the verdict on what the timed calls left behind."""
     folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
+    left = [item for item, value in zip(items, claimed, strict=True) if isinstance(value, dict)]
     request = Request(
         command="verify",
         shared={"folder": str(folder), "entry": harness.entry, "device": "cuda" if on_gpu else "cpu"},
-        items=tuple({"workload": item["workload"], **session.outputs[key(item)]} for item in items),
+        items=tuple({"workload": item["workload"], **session.outputs[key(item)]} for item in left),
         limit_s=bench.limits_s["time"],
         harness=folder,
         gpu=on_gpu,
         interpret=not on_gpu,
     )
-    for item, value, answer in zip(items, values, ask(bench, request, session.scratch), strict=True):
-        judged = _value(item["workload"], answer)
-        if not isinstance(judged, dict):
-            return judged
-        if judged["code"]:
-            return verdict_of(judged["code"], f"{item['workload']}: {judged['text']}", "")
-        watch = session.watches[key(item)]
-        value.update(compared=judged["compared"], wall_ratio=watch.ratio, wall=watch.disagreement())
-        Path(session.outputs[key(item)]["path"]).unlink()
-    return None
+    answers = dict(zip(map(key, left), ask(bench, request, session.scratch), strict=True))
+    return [
+        _judged(item, value, answers[key(item)], session) if isinstance(value, dict) else value
+        for item, value in zip(items, claimed, strict=True)
+    ]
 
 
-def _combined(harness: Harness, values: Sequence[dict[str, Any]], bench: Bench) -> Measured | Rejection:
+def _judged(item: dict[str, Any], value: dict[str, Any], answer: Answer, session: Session) -> Value:
+    Path(session.outputs[key(item)]["path"]).unlink(missing_ok=True)
+    found = _value(item["workload"], answer)
+    if not isinstance(found, dict):
+        return found
+    if found["code"]:
+        return verdict_of(found["code"], f"{item['workload']}: {found['text']}", "")
+    watch = session.watches[key(item)]
+    if disagreement := watch.disagreement():
+        return Dishonest(reason=f"{item['workload']}: {disagreement}", codes=("clock_disagrees",))
+    return {**value, "compared": found["compared"], "wall_ratio": watch.ratio}
+
+
+def _combined(harness: Harness, values: Sequence[Value], bench: Bench) -> Measured | Rejection:
     """One round's workloads as a comparison, unless one of their times cannot be true."""
     timings = []
     for workload, value in zip(harness.contract.timed, values, strict=True):
+        if not isinstance(value, dict):
+            return value
         floor = floor_us(harness.contract, workload, bench.environment)
         timings.append(workload_timing(workload.name, workload.weight, value, floor_us=floor))
-        if value["wall"]:
-            return Dishonest(reason=f"{workload.name}: {value['wall']}", codes=("clock_disagrees",))
         if refused := _refused(timings[-1], captured=not value["note"]):
             return refused
     ends = (timings[0].conditions[0], timings[-1].conditions[-1])

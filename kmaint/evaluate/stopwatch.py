@@ -12,7 +12,7 @@ ORIGINAL, CANDIDATE, AGAIN, IDLE = range(4)
 """The legs a worker knows; the last does nothing, and costs what each run costs beside its leg."""
 INTERVAL_US = 20_000.0
 """Claimed work in one interval: a message through a pipe and a wake-up on a busy host take well under 1 % of it."""
-PASSES = 3
+PASSES = 6
 """A pass has each leg twice, mirrored. One is enough where it agrees: what disturbs a clock only adds to it."""
 
 
@@ -21,7 +21,7 @@ class Stopwatch:
     """Gives orders to a worker and times each from the moment it is given to the moment its answer is here.
 
     `claimed_us` are the medians a call that the worker gave for original and candidate; `close` is how far the ratio of
-    both clocks may differ, beside twice what the original's two legs differ by on this one.
+    both clocks may differ, beside twice the noise of this one.
     """
 
     claimed_us: tuple[float, float]
@@ -57,8 +57,10 @@ class Stopwatch:
 
     def us(self, leg: int) -> float:
         """A call of the leg: the least that was seen, without what a run costs beside it."""
-        spent = min(self.found_us[leg]) - min(self.found_us[IDLE])
-        return max(0.0, spent) / self.runs / self.calls
+        return self._spent_us(leg) / self.runs / self.calls
+
+    def _spent_us(self, leg: int) -> float:
+        return max(0.0, min(self.found_us[leg]) - min(self.found_us[IDLE]))
 
     @property
     def ratio(self) -> float | None:
@@ -68,15 +70,21 @@ class Stopwatch:
         return self.us(ORIGINAL) / self.us(CANDIDATE)
 
     @property
-    def stray(self) -> float:
-        """How far the original's two legs are apart on this clock, as a fraction."""
-        return abs(self.us(AGAIN) / self.us(ORIGINAL) - 1.0)
+    def noise(self) -> float:
+        """What this clock may be off by, as a fraction: from the legs that run nothing of the candidate's.
+
+        How far apart the original's two legs are, and how far the least time of each leg is from the one after it.
+        """
+        apart = abs(self.us(AGAIN) / self.us(ORIGINAL) - 1.0)
+        steps = {leg: sorted(self.found_us[leg])[1] - min(self.found_us[leg]) for leg in (ORIGINAL, AGAIN, IDLE)}
+        unsure_us = steps[IDLE] + max(steps[ORIGINAL], steps[AGAIN])
+        return apart + unsure_us / min(self._spent_us(ORIGINAL), self._spent_us(CANDIDATE))
 
     def disagreement(self) -> str:
         """How the claimed ratio is not the one seen from outside; empty where it is, or where nothing was seen."""
         if self.ratio is None:
             return ""
         claimed = self.claimed_us[0] / self.claimed_us[1]
-        if abs(math.log(claimed / self.ratio)) <= math.log(1.0 + self.close + 2.0 * self.stray):
+        if abs(math.log(claimed / self.ratio)) <= math.log(1.0 + self.close + 2.0 * self.noise):
             return ""
         return f"claims {claimed:.2f}x, and takes as long as {self.ratio:.2f}x by the clock of the process outside"

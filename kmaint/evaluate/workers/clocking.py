@@ -16,6 +16,7 @@ import torch
 from . import tracing
 from .blocks import Blocks, mirrored
 from .calls import cases, entry_of
+from .outputs import sampled
 from .replay import (
     Clock,
     DeviceClock,
@@ -28,7 +29,6 @@ from .replay import (
     WallClock,
     mutated_by,
     repeats_for,
-    sampled,
     sets_for,
 )
 from .sensors import Sensors
@@ -90,7 +90,7 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
     after = state["sensors"].read()
     traces = {f"{side}_trace": _traced(leg, inputs) for side, leg in zip(("original", "candidate"), legs, strict=False)}
     yield from _runs(clock, legs, inputs, item)
-    yield from _outputs(legs[1], inputs, item)
+    yield from _outputs([legs[1], legs[3]], inputs, item)
     eager = eager_blocks(pair, inputs, device, draw)
     kept = {"dropped": blocks.dropped, "conditions": [before, after], "note": note, "calls": legs[0].calls}
     return {**blocks.found, **traces, **eager, **kept}
@@ -116,15 +116,13 @@ def _runs(clock: Clock, legs: list[Leg], inputs: Inputs, item: dict[str, Any]) -
             left -= some
 
 
-def _outputs(leg: Leg, inputs: Inputs, item: dict[str, Any]) -> Steps:
+def _outputs(legs: list[Leg], inputs: Inputs, item: dict[str, Any]) -> Steps:
     """Raw bytes of a random share of the candidate's timed calls, on data that it has not seen, for another process."""
     order = yield _question("outputs", item)
     inputs.refill(order["seed"])
-    picked = sampled(leg, inputs, random.Random(order["seed"]))  # noqa: S311 - the parent's seed is the secret
-    answers = [
-        {"leaves": [vars(leaf) for leaf in found.leaves], "error": found.error, "overrun": found.overrun}
-        for _, found in picked
-    ]
+    draw = random.Random(order["seed"])  # noqa: S311 - the parent's seed is the secret
+    picked = [found for leg in legs for found in sampled(leg, inputs, draw)]
+    answers = [{"leaves": [vars(leaf) for leaf in found.leaves], "error": found.error} for _, found in picked]
     torch.save({"calls": [n for n, _ in picked], "outcomes": answers}, order["path"])
 
 
@@ -155,13 +153,16 @@ def build_legs(
     inputs.keep(sets_for(per_call_us, len(inputs.calls)))
     # Where a call overwrites its input, a second round would work on the first one's results.
     repeats = 1 if inputs.in_place else repeats_for(per_call_us, len(inputs.calls))
+    del first
     made: dict[int, Leg] = {}
-    try:
-        for n in draw.sample(range(4), 4):
+    for n in draw.sample(range(4), 4):
+        try:
             made[n] = GraphLeg(entries[n], inputs, repeats)
-    except RuntimeError as error:
-        text = f"cannot be captured in a CUDA graph, and the original can: {str(error).splitlines()[0]}"
-        return [], clock, Failed("graph_capture", text)
+        except RuntimeError as error:
+            if entries[n] is pair[0]:
+                raise
+            text = f"cannot be captured in a CUDA graph, and the original can: {str(error).splitlines()[0]}"
+            return [], clock, Failed("graph_capture", text)
     return [made[n] for n in range(4)], clock, ""
 
 

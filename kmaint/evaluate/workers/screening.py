@@ -12,7 +12,8 @@ from typing import Any
 
 from .blocks import mirrored
 from .calls import cases, entry_of
-from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, disagreement, mutated_by, sets_for
+from .outputs import disagreement
+from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, mutated_by, sets_for
 
 ROUNDS = 3
 
