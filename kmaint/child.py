@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from kmaint.errors import MissingError
 
@@ -75,13 +77,13 @@ def run_child(
             timed_out = True
         finally:
             kill_group(process)
-        return Finished(
-            code=process.returncode,
-            stdout=_tail(out),
-            stderr=_tail(err),
-            seconds=time.monotonic() - started,
-            timed_out=timed_out,
-        )
+        seconds = time.monotonic() - started
+        return ended_with(process.returncode, out, err, seconds=seconds, timed_out=timed_out)
+
+
+def ended_with(code: int, out: IO[bytes], err: IO[bytes], *, seconds: float, timed_out: bool) -> Finished:
+    """The record of a child whose output went to these files."""
+    return Finished(code=code, stdout=_tail(out), stderr=_tail(err), seconds=seconds, timed_out=timed_out)
 
 
 def run_attached(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> int:
@@ -138,6 +140,21 @@ def conversing(
                     stream.close()
 
 
+@contextlib.contextmanager
+def connected(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Iterator[socket.socket]:
+    """A child whose standard input is the other end of this socket; its group is killed on the way out."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            process = _start(
+                argv, env=env, cwd=None, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        try:
+            yield ours
+        finally:
+            kill_group(process)
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the child's process group and reap the child."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -159,8 +176,7 @@ def _popen(argv: Sequence[str | Path], **options: object) -> subprocess.Popen[by
         raise MissingError(f"cannot start {words[0]!r}: no such program", "give its full path") from error
 
 
-def _tail(stream: object) -> str:
-    assert hasattr(stream, "seek") and hasattr(stream, "read")
+def _tail(stream: IO[bytes]) -> str:
     end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - MAX_OUTPUT))
-    return bytes(stream.read()).decode(errors="replace")
+    return stream.read().decode(errors="replace")

@@ -1,0 +1,111 @@
+"""Runs programs of the target's interpreter as forks of a warm one: server.py is the other side.
+
+A drop-in for kmaint.child.run_child where the interpreter's start is what takes the time; any thread may ask.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kmaint.child import Finished, clean_environment, connected, ended_with
+from kmaint.errors import InternalError, MissingError
+from kmaint.forking.warm import Beforehand
+
+SERVER = Path(__file__).parent / "server.py"
+START_S = 300.0
+"""To import torch on a cold disk."""
+KILLED_S = 30.0
+"""For the server to kill a program and to say so."""
+
+
+class ForkServer:
+    """A warm interpreter that runs programs, many at once, sharing nothing but what it has imported."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests, self._lock = requests, threading.Lock()
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        timeout_s: float,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: str = "",
+        threads: int = 1,
+    ) -> Finished:
+        """`argv` without the interpreter. As run_child: to the end or the limit, with its whole group dead at the end."""
+        started = time.monotonic()
+        request = {"argv": [os.fspath(word) for word in argv], "env": dict(env), "cwd": str(cwd), "threads": threads}
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
+            given.write(stdin.encode())
+            given.seek(0)
+            with self._started(request, [given.fileno(), out.fileno(), err.fileno()]) as ended:
+                status, timed_out = _ending(ended, timeout_s)
+            return ended_with(
+                os.waitstatus_to_exitcode(status), out, err, seconds=time.monotonic() - started, timed_out=timed_out
+            )
+
+    @contextlib.contextmanager
+    def _started(self, request: dict[str, object], streams: list[int]) -> Iterator[socket.socket]:
+        """The socket on which the program's end is told; on the way out it is closed, which kills what still runs."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, self._lock:
+                try:
+                    socket.send_fds(self._requests, [json.dumps(request).encode()], [*streams, theirs.fileno()])
+                except OSError as error:
+                    raise _lost() from error
+            yield ours
+
+
+def _ending(ended: socket.socket, timeout_s: float) -> tuple[int, bool]:
+    """The wait status of the program, killed at the limit, and whether it was."""
+    ended.settimeout(timeout_s)
+    timed_out = False
+    try:
+        said = ended.recv(1 << 12)
+    except TimeoutError:
+        timed_out = True
+        ended.shutdown(socket.SHUT_WR)  # the server sees the end of it, kills the group, and says how it ended
+        ended.settimeout(KILLED_S)
+        said = ended.recv(1 << 12)
+    if not said:
+        raise _lost()
+    return int(json.loads(said)["status"]), timed_out
+
+
+def _lost() -> InternalError:
+    return InternalError(
+        "the warm interpreter ended while it was needed", "run it again; it may have run out of memory"
+    )
+
+
+@contextlib.contextmanager
+def fork_server(
+    python: Path, beforehand: Beforehand, *, extra: Mapping[str, str] | None = None
+) -> Iterator[ForkServer]:
+    """A server for as long as the block lasts, with `extra` in its environment while it imports.
+
+    MissingError where torch is not there.
+    """
+    # One thread while it imports: a pool of them would not survive a fork.
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    what = json.dumps(vars(beforehand), default=str)
+    with connected([python, SERVER, what], env=clean_environment({**alone, **(extra or {})})) as requests:
+        requests.settimeout(START_S)
+        said = requests.recv(1 << 12)
+        if not said:
+            raise InternalError(f"{python}: {SERVER.name} ended before it was ready", "report it, with the interpreter")
+        if missing := json.loads(said)["missing"]:
+            raise MissingError(f"{python}: no {missing} in it", f"'{python} -m pip install {missing}' adds it")
+        requests.settimeout(None)
+        yield ForkServer(requests)
