@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,9 @@ from kmaint.errors import MissingError
 
 MAX_OUTPUT = 1 << 20
 """Bytes of each stream that are kept: the end of it, where a traceback stands."""
+
+POLL_S = 0.2
+"""How soon the end of a child is seen whose output a grandchild keeps open."""
 
 PASSED_ON = (
     "PATH",
@@ -86,6 +90,71 @@ def ended_with(code: int, out: IO[bytes], err: IO[bytes], *, seconds: float, tim
     return Finished(code=code, stdout=_tail(out), stderr=_tail(err), seconds=seconds, timed_out=timed_out)
 
 
+def talk(
+    argv: Sequence[str | Path],
+    hear: Callable[[str], str | None],
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Finished:
+    """As `run_child`, with live pipes: `hear` gets "" at the start and each line of output the moment it comes.
+
+    What it gives back, if anything, is the child's next line of input.
+    """
+    deadline = time.monotonic() + timeout_s
+    started, timed_out, heard = time.monotonic(), False, [""]
+    with tempfile.TemporaryFile() as err:
+        process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+        try:
+            _exchange(process, hear, heard, deadline)
+            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except (subprocess.TimeoutExpired, TimeoutError):
+            timed_out = True
+        finally:
+            kill_group(process)
+            _close_pipes(process)
+        return Finished(
+            code=process.returncode,
+            stdout="\n".join(heard[1:]),
+            stderr=_tail(err),
+            seconds=time.monotonic() - started,
+            timed_out=timed_out,
+        )
+
+
+def _exchange(
+    process: subprocess.Popen[bytes], hear: Callable[[str], str | None], heard: list[str], deadline: float
+) -> None:
+    """Until the child closes its output, or ends and leaves it to a grandchild; TimeoutError past the deadline."""
+    assert process.stdin is not None and process.stdout is not None
+    pending, ended = b"", False
+    answer = hear("")
+    while True:
+        if answer is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(answer.encode() + b"\n")
+                process.stdin.flush()
+            answer = None
+        if b"\n" not in pending:
+            ready, _, _ = select.select([process.stdout], [], [], POLL_S)
+            if not ready and ended:
+                return
+            if not ready:
+                ended = process.poll() is not None
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+                continue
+            piece = os.read(process.stdout.fileno(), 1 << 16)
+            if not piece:
+                return
+            pending += piece
+            continue
+        line, _, pending = pending.partition(b"\n")
+        heard.append(line.decode(errors="replace"))
+        answer = hear(heard[-1])
+
+
 def run_attached(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> int:
     """Run a user's own command with our streams and terminal, to its end; its exit status as a shell would say it.
 
@@ -134,10 +203,14 @@ def conversing(
         yield process
     finally:
         kill_group(process)
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        _close_pipes(process)
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.child import Finished, clean_environment, run_child
+from kmaint.child import Finished, clean_environment, run_child, talk
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.turns import turn
 from kmaint.records.evaluation import Code, Environment
@@ -32,7 +32,7 @@ LIMITS_S: Mapping[str, float] = {
 START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
 
-Command = Literal["survey", "compile", "numerics", "time", "screen"]
+Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
 TIMED: tuple[Command, ...] = ("survey", "time", "screen")
 """Commands that measure, and so need the GPU to themselves."""
 
@@ -128,7 +128,10 @@ def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto") ->
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports."""
+    """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports.
+
+    `reply` answers what the worker asks on its way through an item, the moment it asks.
+    """
 
     command: Command
     shared: dict[str, Any]
@@ -137,6 +140,7 @@ class Request:
     harness: Path | None = None
     gpu: bool = False
     interpret: bool = False
+    reply: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
@@ -164,15 +168,26 @@ def _ask_once(
         "items": request.items,
         "item_limit_s": request.limit_s,
     }
+    limit_s = START_S + request.limit_s * len(request.items)
+    argv, given = [python, WORKER], json.dumps(message)
     with turn(alone=request.command in TIMED) if request.gpu else contextlib.nullcontext():
-        finished = run_child(
-            [python, WORKER],
-            timeout_s=START_S + request.limit_s * len(request.items),
-            env=environment,
-            cwd=scratch,
-            stdin=json.dumps(message),
-        )
+        if request.reply is None:
+            finished = run_child(argv, timeout_s=limit_s, env=environment, cwd=scratch, stdin=given)
+        else:
+            finished = talk(argv, _hearing(given, request.reply), timeout_s=limit_s, env=environment, cwd=scratch)
     return _read(finished, request.limit_s), finished
+
+
+def _hearing(given: str, reply: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[str], str | None]:
+    """The request first; then an answer to each line that asks for one."""
+
+    def hear(line: str) -> str | None:
+        if not line:
+            return given
+        said = json.loads(line)
+        return json.dumps(reply(said["value"])) if said["event"] == "asks" else None
+
+    return hear
 
 
 def _read(finished: Finished, limit_s: float) -> list[Answer]:
@@ -182,6 +197,8 @@ def _read(finished: Finished, limit_s: float) -> list[Answer]:
         said: dict[str, Any] = json.loads(line)
         if said["event"] == "started":
             started = said["item"]
+        elif said["event"] == "asks":
+            continue
         elif said["event"] == "done":
             answers.append(Done(value=said["value"]))
         else:

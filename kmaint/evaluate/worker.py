@@ -2,8 +2,9 @@
 
     python worker.py < request.json
 
-The request names a command, what its items share, and the items. Each item is answered by one JSON line on standard
-output; what the measured code prints goes to standard error. An item that overruns ends the process: the parent sees
+The request is one line: it names a command, what its items share, and the items. Each item is answered by one JSON line
+on standard output; what the measured code prints goes to standard error. A command that has to ask on its way yields
+the question and gets the parent's next line. An item that overruns ends the process: the parent sees
 which one was started and never answered, and asks a new process for the rest.
 """
 
@@ -12,10 +13,12 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import sys
 import traceback
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +27,7 @@ COMMANDS = {
     "compile": "compiling",
     "numerics": "numerics",
     "time": "clocking",
+    "verify": "verifying",
     "screen": "screening",
 }
 STUCK = 70
@@ -31,15 +35,22 @@ STUCK = 70
 
 
 def main() -> int:
-    request = json.loads(sys.stdin.buffer.read())
+    given = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    request = json.loads(given.readline())
+
+    def ask(question: Any) -> Any:
+        _say(answers, {"event": "asks", "value": question})
+        return json.loads(given.readline())
+
     command = _command(request["command"])
     state = command.prepare(request["shared"])
     for index, item in enumerate(request["items"]):
         _say(answers, {"event": "started", "item": index})
         faulthandler.dump_traceback_later(request["item_limit_s"], exit=True)
-        _say(answers, {"item": index, **_answer(command, state, item)})
+        _say(answers, {"item": index, **_answer(command, state, item, ask)})
         faulthandler.cancel_dump_traceback_later()
         if not _context_is_well():
             return STUCK
@@ -57,9 +68,10 @@ def _command(name: str) -> Any:
     return importlib.import_module(f"workers.{COMMANDS[name]}")
 
 
-def _answer(command: Any, state: Any, item: Any) -> dict[str, Any]:
+def _answer(command: Any, state: Any, item: Any, ask: Callable[[Any], Any]) -> dict[str, Any]:
     try:
-        return {"event": "done", "value": command.handle(state, item)}
+        value = command.handle(state, item)
+        return {"event": "done", "value": _discuss(value, ask) if inspect.isgenerator(value) else value}
     except Exception as error:  # noqa: BLE001 - measured code may raise anything, and its failure is an answer
         return {
             "event": "failed",
@@ -67,6 +79,17 @@ def _answer(command: Any, state: Any, item: Any) -> dict[str, Any]:
             "text": str(error),
             "log": traceback.format_exc(),
         }
+
+
+def _discuss(steps: Generator[Any, Any, Any], ask: Callable[[Any], Any]) -> Any:
+    """What the generator returns in the end; each value that it yields is a question."""
+    said = None
+    while True:
+        try:
+            question = steps.send(said)
+        except StopIteration as done:
+            return done.value
+        said = ask(question)
 
 
 def _context_is_well() -> bool:

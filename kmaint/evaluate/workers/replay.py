@@ -6,13 +6,18 @@ A clock times a sequence of legs and gives microseconds a call for each. `Device
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
-import time
-from collections.abc import Callable, Sequence
+import random
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol
 
 import torch
+from torch.cuda import CUDAGraph, Event, Stream
 
 from .calls import building, cases, judge, outcomes, synchronize
 
@@ -25,7 +30,9 @@ LONGEST_REPLAY_US = 4000.0
 FLUSHES = 2
 """Some 130 us on an H200: longer than the host takes to queue a replay, so that its start event does not wait."""
 CHECKED = 3
-"""Calls of a timed replay whose outputs are compared with the original's."""
+"""Calls of a timed replay whose outputs are compared with the original's; a tenth of them, where that is more."""
+CHECKED_BYTES = 64 << 20
+"""Beyond this much, one call is enough."""
 
 Entry = Callable[..., Any]
 
@@ -46,7 +53,7 @@ class Inputs:
         first = building.build(contract, case, device)
         size = sum(buffer.raw.numel() for buffer in first.buffers.values())
         count = max(1, min(most, math.ceil(_rotated_bytes(device) / max(1, size))))
-        more = [building.build(contract, _seeded(case, case.seed + n), device) for n in range(1, count)]
+        more = [building.build(contract, nth(case, case.seed, n), device) for n in range(1, count)]
         return Inputs(contract, case, device, [first, *more])
 
     @property
@@ -56,6 +63,10 @@ class Inputs:
     def remember(self, mutated: set[str]) -> None:
         self.pristine = [{name: call.buffers[name].raw.clone() for name in mutated} for call in self.calls]
 
+    def keep(self, sets: int) -> None:
+        """So many of the argument sets."""
+        self.calls, self.pristine = self.calls[:sets], self.pristine[:sets]
+
     def restore(self) -> None:
         for call, kept in zip(self.calls, self.pristine, strict=False):
             for name, raw in kept.items():
@@ -64,15 +75,16 @@ class Inputs:
     def refill(self, seed: int) -> None:
         """New data where the old stood: what was computed from the old is wrong from here on."""
         for n, call in enumerate(self.calls):
-            fresh = building.build(self.contract, _seeded(self.case, seed + n), self.device)
+            fresh = building.build(self.contract, nth(self.case, seed, n), self.device)
             for name, buffer in call.buffers.items():
                 buffer.raw.copy_(fresh.buffers[name].raw)
         if self.pristine:
             self.remember(set(self.pristine[0]))
 
 
-def _seeded(case: Any, seed: int) -> Any:
-    return cases.Case(seed=seed % (1 << 31), values=case.values, layout=case.layout, **case.axes)
+def nth(case: Any, seed: int, n: int) -> Any:
+    """The case whose contents stand in the n-th argument set after a refill with the seed, in whatever process."""
+    return cases.Case(seed=(seed + n) % (1 << 31), values=case.values, layout=case.layout, **case.axes)
 
 
 def _rotated_bytes(device: str) -> int:
@@ -118,13 +130,13 @@ class GraphLeg:
     def __init__(self, entry: Entry, inputs: Inputs, repeats: int) -> None:
         sets = inputs.calls * repeats
         self.calls = len(sets)
-        side = torch.cuda.Stream()
+        side = Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):  # compiles and tunes outside the capture
             entry(**sets[0].arguments)
         torch.cuda.current_stream().wait_stream(side)
         torch.cuda.synchronize()
-        self._graph = torch.cuda.CUDAGraph()
+        self._graph = CUDAGraph()
         with torch.cuda.graph(self._graph):
             self.returned = [entry(**call.arguments) for call in sets]
         self._graph.replay()
@@ -132,6 +144,17 @@ class GraphLeg:
 
     def run(self) -> None:
         self._graph.replay()
+
+
+class IdleLeg:
+    """Does nothing as often as the leg does something: what a run costs beside the leg itself."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.returned: list[Any] = []
+
+    def run(self) -> None:
+        return
 
 
 class Clock(Protocol):
@@ -151,7 +174,7 @@ class DeviceClock:
         for leg in legs:
             for _ in range(FLUSHES):
                 self._flushed.zero_()
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            start, end = Event(enable_timing=True), Event(enable_timing=True)
             start.record()
             leg.run()
             end.record()
@@ -170,10 +193,10 @@ class WallClock:
         found = []
         for leg in legs:
             synchronize(self._device)
-            start = time.perf_counter()
+            start = perf_counter()
             leg.run()
             synchronize(self._device)
-            found.append((time.perf_counter() - start) * 1e6 / leg.calls)
+            found.append((perf_counter() - start) * 1e6 / leg.calls)
         return found
 
 
@@ -189,11 +212,25 @@ def sets_for(per_call_us: float, sets: int) -> int:
 
 
 def poison(leg: Leg, inputs: Inputs) -> None:
-    """Overwrite every output that is not also an argument: a replay that writes nothing leaves it so."""
-    for returned, call in zip(leg.returned, inputs.calls, strict=False):
+    """Overwrite every output that is not also an argument as torch does fresh memory where all must be deterministic.
+
+    A replay that writes nothing leaves it so, and what the original never writes is alike in a process of its own.
+    """
+    for returned, call in zip(leg.returned, itertools.cycle(inputs.calls), strict=False):
         for tensor in tensors(returned):
             if not any(_overlaps(buffer.raw, tensor) for buffer in call.buffers.values()) and tensor.is_contiguous():
-                tensor.view(-1).view(torch.uint8).fill_(0xFF)
+                _unwrite(tensor)
+
+
+def _unwrite(tensor: torch.Tensor) -> None:
+    if tensor.dtype == torch.bool:
+        tensor.fill_(True)
+    elif not tensor.is_floating_point() and not tensor.is_complex():
+        tensor.fill_(torch.iinfo(tensor.dtype).max)
+    elif tensor.element_size() == 1:
+        tensor.view(torch.uint8).fill_(0x7F)  # NaN in both kinds of fp8
+    else:
+        tensor.fill_(math.nan)
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
@@ -206,12 +243,31 @@ def _overlaps(raw: torch.Tensor, tensor: torch.Tensor) -> bool:
     return bool(tensor.numel()) and raw.data_ptr() <= tensor.data_ptr() < raw.data_ptr() + raw.numel()
 
 
-def left_behind(leg: Leg, inputs: Inputs, device: str) -> list[list[torch.Tensor]]:
-    """After a run over restored inputs and poisoned outputs: all that a few of its calls gave back or changed."""
+def run_over_poison(leg: Leg, inputs: Inputs) -> None:
+    """Once over restored inputs, with nothing of an earlier run left where outputs go."""
     inputs.restore()
     poison(leg, inputs)
-    leg.run()
-    synchronize(device)
+    with filled() if isinstance(leg, EagerLeg) else contextlib.nullcontext():
+        leg.run()
+    synchronize(inputs.device)
+
+
+@contextlib.contextmanager
+def filled() -> Iterator[None]:
+    """Torch fills what it allocates, as a call of the harness's own runtime has it."""
+    before = torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before)
+
+
+def left_behind(leg: Leg, inputs: Inputs) -> list[list[torch.Tensor]]:
+    """After such a run: all that a few of its calls gave back or changed."""
+    run_over_poison(leg, inputs)
     compared = [spec["name"] for spec in inputs.contract.arguments if spec["values"] != "scratch"]
     picked = range(0, len(inputs.calls), max(1, len(inputs.calls) // CHECKED))
     return [
@@ -221,9 +277,27 @@ def left_behind(leg: Leg, inputs: Inputs, device: str) -> list[list[torch.Tensor
     ]
 
 
-def disagreement(original: Leg, candidate: Leg, inputs: Inputs, device: str) -> str:
-    """How timed calls of both differ on data that neither has seen; empty where they agree."""
-    left, right = left_behind(original, inputs, device), left_behind(candidate, inputs, device)
+def sampled(leg: Leg, inputs: Inputs, draw: random.Random) -> list[tuple[int, Any]]:
+    """After such a run: of a random share of its calls, which argument set each took and all that it left."""
+    run_over_poison(leg, inputs)
+    sets = len(inputs.calls)
+    one = sum(buffer.raw.numel() for buffer in inputs.calls[0].buffers.values())
+    one += sum(tensor.numel() * tensor.element_size() for tensor in tensors(leg.returned[0]))
+    share = min(len(leg.returned), max(CHECKED, len(leg.returned) // 10), max(1, CHECKED_BYTES // max(1, one)))
+    return [(n % sets, _outcome(leg, inputs, n)) for n in draw.sample(range(len(leg.returned)), share)]
+
+
+def _outcome(leg: Leg, inputs: Inputs, n: int) -> Any:
+    call = inputs.calls[n % len(inputs.calls)]
+    # Whether an argument was written is for the original to say: here each is compared with itself.
+    given = {name: buffer.raw for name, buffer in call.buffers.items()}
+    returned = outcomes.returned_leaves("return", leg.returned[n], call)
+    return outcomes.Outcome([*returned, *outcomes.argument_leaves(inputs.contract, call, given)])
+
+
+def disagreement(original: Leg, candidate: Leg, inputs: Inputs) -> str:
+    """How timed calls of both differ on data that neither has seen; empty where they agree. For ranking only."""
+    left, right = left_behind(original, inputs), left_behind(candidate, inputs)
     for n, (wanted, got) in enumerate(zip(left, right, strict=True)):
         if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in got]:
             return f"timed call {n}: gives back other shapes or types than the original"

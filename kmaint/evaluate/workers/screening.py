@@ -51,8 +51,7 @@ def _stage(original: Entry, contract: Any, case: Any, clock: Clock) -> tuple[Inp
     inputs = Inputs.rotating(contract, case, "cuda")
     inputs.remember(mutated_by(original, inputs.calls[0], "cuda"))
     leg = _leg(original, inputs)
-    inputs.calls = inputs.calls[: sets_for(min(clock([leg, leg])), len(inputs.calls))]
-    inputs.pristine = inputs.pristine[: len(inputs.calls)]
+    inputs.keep(sets_for(min(clock([leg, leg])), len(inputs.calls)))
     return inputs, _leg(original, inputs)
 
 
@@ -70,7 +69,7 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     ratios: dict[str, float] = {}
     for stage in state.stages:
         variant = type(stage.original)(entry, stage.inputs, 1)  # type: ignore[call-arg]
-        if differs := disagreement(stage.original, variant, stage.inputs, "cuda"):
+        if differs := disagreement(stage.original, variant, stage.inputs):
             return {"differs": f"{stage.name}: {differs}"}
         ratios[stage.name] = _ratio(state, stage, variant)
     total = sum(stage.weight for stage in state.stages)

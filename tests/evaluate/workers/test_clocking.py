@@ -7,7 +7,7 @@ from typing import Any
 
 from kmaint.evaluate import Bench
 from kmaint.evaluate.bench import Answer, Done, Request, ask
-from kmaint.evaluate.gate import workload_timing
+from kmaint.evaluate.measuring import workload_timing
 from kmaint.records.harness import Harness
 
 
