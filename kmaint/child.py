@@ -107,7 +107,10 @@ def talk(
     with tempfile.TemporaryFile() as err:
         process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
         try:
-            _exchange(process, hear, heard, deadline)
+            assert process.stdin is not None and process.stdout is not None
+            exchange(
+                process.stdin, process.stdout, hear, heard, over=lambda: process.poll() is not None, until=deadline
+            )
             process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except (subprocess.TimeoutExpired, TimeoutError):
             timed_out = True
@@ -123,29 +126,34 @@ def talk(
         )
 
 
-def _exchange(
-    process: subprocess.Popen[bytes], hear: Callable[[str], str | None], heard: list[str], deadline: float
+def exchange(
+    stdin: IO[bytes],
+    stdout: IO[bytes],
+    hear: Callable[[str], str | None],
+    heard: list[str],
+    *,
+    over: Callable[[], bool],
+    until: float,
 ) -> None:
-    """Until the child closes its output, or ends and leaves it to a grandchild; TimeoutError past the deadline."""
-    assert process.stdin is not None and process.stdout is not None
+    """Until the child closes its output, or is `over` and leaves it to a grandchild; TimeoutError past the deadline."""
     pending, ended = b"", False
     answer = hear("")
     while True:
         if answer is not None:
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(answer.encode() + b"\n")
-                process.stdin.flush()
+                stdin.write(answer.encode() + b"\n")
+                stdin.flush()
             answer = None
         if b"\n" not in pending:
-            ready, _, _ = select.select([process.stdout], [], [], POLL_S)
+            ready, _, _ = select.select([stdout], [], [], POLL_S)
             if not ready and ended:
                 return
             if not ready:
-                ended = process.poll() is not None
-                if time.monotonic() > deadline:
+                ended = over()
+                if time.monotonic() > until:
                     raise TimeoutError
                 continue
-            piece = os.read(process.stdout.fileno(), 1 << 16)
+            piece = os.read(stdout.fileno(), 1 << 16)
             if not piece:
                 return
             pending += piece

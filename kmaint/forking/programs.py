@@ -8,14 +8,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kmaint.child import Finished, clean_environment, connected, ended_with
+from kmaint.child import Finished, clean_environment, connected, ended_with, exchange
 from kmaint.errors import InternalError, MissingError
 from kmaint.forking.warm import Beforehand
 
@@ -26,37 +28,57 @@ KILLED_S = 30.0
 """For the server to kill a program and to say so."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What to run, without the interpreter: a file or "-m" and a module, and its arguments. `threads` are torch's."""
+
+    argv: Sequence[str | Path]
+    env: Mapping[str, str]
+    cwd: Path
+    threads: int = 1
+
+
 class ForkServer:
     """A warm interpreter that runs programs, many at once, sharing nothing but what it has imported."""
 
     def __init__(self, requests: socket.socket) -> None:
         self._requests, self._lock = requests, threading.Lock()
 
-    def run(
-        self,
-        argv: Sequence[str | Path],
-        *,
-        timeout_s: float,
-        env: Mapping[str, str],
-        cwd: Path,
-        stdin: str = "",
-        threads: int = 1,
-    ) -> Finished:
-        """`argv` without the interpreter. As run_child: to the end or the limit, with its whole group dead at the end."""
+    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
+        """As run_child does: to the end or to the limit, and its whole group is dead."""
         started = time.monotonic()
-        request = {"argv": [os.fspath(word) for word in argv], "env": dict(env), "cwd": str(cwd), "threads": threads}
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
             given.write(stdin.encode())
             given.seek(0)
-            with self._started(request, [given.fileno(), out.fileno(), err.fileno()]) as ended:
+            with self._started(program, [given.fileno(), out.fileno(), err.fileno()]) as ended:
                 status, timed_out = _ending(ended, timeout_s)
-            return ended_with(
-                os.waitstatus_to_exitcode(status), out, err, seconds=time.monotonic() - started, timed_out=timed_out
-            )
+            code, seconds = os.waitstatus_to_exitcode(status), time.monotonic() - started
+            return ended_with(code, out, err, seconds=seconds, timed_out=timed_out)
+
+    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
+        """As kmaint.child.talk does: with live pipes, each line of output heard the moment it comes."""
+        started, heard, timed_out = time.monotonic(), [""], False
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, contextlib.ExitStack() as open_ends:
+            (theirs_in, ours_in), (ours_out, theirs_out) = os.pipe(), os.pipe()
+            stdin, stdout = (open_ends.enter_context(os.fdopen(*one)) for one in ((ours_in, "wb"), (ours_out, "rb")))
+            with self._started(program, [theirs_in, theirs_out, err.fileno()]) as ended:
+                os.close(theirs_in)
+                os.close(theirs_out)
+                try:
+                    exchange(stdin, stdout, hear, heard, over=lambda: _readable(ended), until=started + timeout_s)
+                except TimeoutError:
+                    timed_out = True
+                left_s = 0.0 if timed_out else max(0.0, started + timeout_s - time.monotonic())
+                status, late = _ending(ended, left_s)
+            code, seconds = os.waitstatus_to_exitcode(status), time.monotonic() - started
+            found = ended_with(code, out, err, seconds=seconds, timed_out=timed_out or late)
+            return replace(found, stdout="\n".join(heard[1:]))
 
     @contextlib.contextmanager
-    def _started(self, request: dict[str, object], streams: list[int]) -> Iterator[socket.socket]:
+    def _started(self, program: Program, streams: list[int]) -> Iterator[socket.socket]:
         """The socket on which the program's end is told; on the way out it is closed, which kills what still runs."""
+        argv = [os.fspath(word) for word in program.argv]
+        request = {"argv": argv, "env": dict(program.env), "cwd": str(program.cwd), "threads": program.threads}
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, self._lock:
@@ -67,9 +89,13 @@ class ForkServer:
             yield ours
 
 
+def _readable(source: socket.socket) -> bool:
+    return bool(select.select([source], [], [], 0.0)[0])
+
+
 def _ending(ended: socket.socket, timeout_s: float) -> tuple[int, bool]:
     """The wait status of the program, killed at the limit, and whether it was."""
-    ended.settimeout(timeout_s)
+    ended.settimeout(max(timeout_s, 1e-3))  # 0 would not wait at all, and raise another error
     timed_out = False
     try:
         said = ended.recv(1 << 12)

@@ -14,7 +14,7 @@ import pytest
 
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
-from kmaint.forking.programs import ForkServer, fork_server
+from kmaint.forking.programs import ForkServer, Program, fork_server
 from kmaint.forking.warm import Beforehand
 
 TELLS = """
@@ -33,6 +33,10 @@ time.sleep(60)
 """
 
 
+def alone(*argv: str | Path, cwd: Path) -> Program:
+    return Program(argv=argv, env=clean_environment(), cwd=cwd)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     own = tmp_path_factory.mktemp("own")
@@ -47,7 +51,7 @@ def test_a_program_is_told_what_a_new_interpreter_would_be(server: ForkServer, t
     env = clean_environment({"TOLD": "this"})
 
     def tell(word: str) -> tuple[int, str, str]:
-        ended = server.run([program, word], timeout_s=30, env=env, cwd=tmp_path, stdin="given")
+        ended = server.run(Program(argv=[program, word], env=env, cwd=tmp_path), timeout_s=30, stdin="given")
         return ended.code, ended.stdout, ended.stderr
 
     with ThreadPoolExecutor(4) as pool:
@@ -59,7 +63,7 @@ def test_a_program_is_told_what_a_new_interpreter_would_be(server: ForkServer, t
 
 
 def test_a_module_runs_by_its_name(server: ForkServer, tmp_path: Path) -> None:
-    ended = server.run(["-m", "pytest", "--version"], timeout_s=30, env=clean_environment(), cwd=tmp_path)
+    ended = server.run(alone("-m", "pytest", "--version", cwd=tmp_path), timeout_s=30)
     assert (ended.code, ended.stdout.split()[0]) == (0, "pytest")
 
 
@@ -75,15 +79,34 @@ def test_a_module_runs_by_its_name(server: ForkServer, tmp_path: Path) -> None:
 def test_it_ends_as_it_would_alone(server: ForkServer, tmp_path: Path, code: str, status: int, said: str) -> None:
     program = tmp_path / "ends.py"
     program.write_text(code)
-    ended = server.run([program], timeout_s=30, env=clean_environment(), cwd=tmp_path)
+    ended = server.run(alone(program, cwd=tmp_path), timeout_s=30)
     assert (ended.code, ended.timed_out) == (status, False)
     assert said in ended.stderr
+
+
+ECHOES = """
+import sys, time
+for line in iter(sys.stdin.readline, ""):
+    print(line.strip() * 2, flush=True)
+    if line.strip() == "hang":
+        time.sleep(60)
+"""
+
+
+def test_a_conversation(server: ForkServer, tmp_path: Path) -> None:
+    (tmp_path / "echoes.py").write_text(ECHOES)
+    answers = {"": "a", "aa": "b", "bb": "hang"}
+    ended = server.talk(alone(tmp_path / "echoes.py", cwd=tmp_path), answers.get, timeout_s=2)
+    assert (ended.stdout, ended.signal, ended.timed_out) == ("aa\nbb\nhanghang", "SIGKILL", True)
+    (tmp_path / "ends.py").write_text("print('bye'); import sys; print('err', file=sys.stderr); sys.exit(4)")
+    ended = server.talk(alone(tmp_path / "ends.py", cwd=tmp_path), lambda _line: None, timeout_s=30)
+    assert (ended.stdout, ended.stderr, ended.code, ended.timed_out) == ("bye", "err\n", 4, False)
 
 
 def test_what_overruns_is_killed_with_all_it_started(server: ForkServer, tmp_path: Path) -> None:
     program, late, began = tmp_path / "hangs.py", tmp_path / "late", tmp_path / "began"
     program.write_text(HANGS)
-    ended = server.run([program, late, began], timeout_s=1, env=clean_environment(), cwd=tmp_path)
+    ended = server.run(alone(program, late, began, cwd=tmp_path), timeout_s=1)
     assert (ended.signal, ended.timed_out) == ("SIGKILL", True)
     assert ended.seconds < 5
     assert began.exists()
@@ -95,12 +118,12 @@ ASKS = """
 import sys
 from pathlib import Path
 from kmaint.child import clean_environment
-from kmaint.forking.programs import fork_server
+from kmaint.forking.programs import Program, fork_server
 from kmaint.forking.warm import Beforehand
 folder = Path(sys.argv[1])
 with fork_server(Path(sys.executable), Beforehand(path=folder)) as server:
     argv = [folder / "hangs.py", folder / "late", folder / "began"]
-    server.run(argv, timeout_s=60, env=clean_environment(), cwd=folder)
+    server.run(Program(argv=argv, env=clean_environment(), cwd=folder), timeout_s=60)
 """
 
 
@@ -126,7 +149,7 @@ def test_a_server_that_is_gone_is_an_error_and_no_wait(tmp_path: Path) -> None:
     with fork_server(Path(sys.executable), Beforehand(path=tmp_path)) as server:
         for _ in range(2):
             with pytest.raises(InternalError, match="the warm interpreter ended while it was needed; "):
-                server.run([program], timeout_s=30, env=clean_environment(), cwd=tmp_path)
+                server.run(alone(program, cwd=tmp_path), timeout_s=30)
 
 
 def test_an_interpreter_without_torch_says_so(tmp_path: Path) -> None:
