@@ -4,5 +4,6 @@ from kmaint.evaluate.bench import Bench, open_bench, survey
 from kmaint.evaluate.gate import baseline, check
 from kmaint.evaluate.parity import hold
 from kmaint.evaluate.screen import Screened, screen
+from kmaint.evaluate.warm import warmed
 
-__all__ = ["Bench", "Screened", "baseline", "check", "hold", "open_bench", "screen", "survey"]
+__all__ = ["Bench", "Screened", "baseline", "check", "hold", "open_bench", "screen", "survey", "warmed"]

@@ -17,7 +17,7 @@ CONTENTS = ("normal", "outlier")
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s; and the turns on the GPU."""
     return {**shared, "contract": cases.Contract.read(Path(shared["folder"]))}
 
 
@@ -32,10 +32,12 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             folder, Path(item["path"]), state["entry"], device, limit_s=state["call_limit_s"]
         ) as candidate:
             for workload, case in _cases(state):
-                expected, actual = original(case), candidate(case)
+                with state["turns"].shared():
+                    expected, actual = original(case), candidate(case)
+                    judged = reference is not None and not expected.error
+                    truth = _truth(reference, state["contract"], case, device) if judged else {}
                 ledger.compare(workload["name"], case, expected, actual)
-                if reference is not None and not expected.error:
-                    truth = _truth(reference, state["contract"], case, device)
+                if judged:
                     ledger.measure(workload["name"], truth, expected, actual)
     except subject.SubjectLost as lost:
         return {"lost": lost.code, "text": str(lost)}
