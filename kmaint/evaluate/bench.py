@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -168,6 +169,32 @@ def open_bench(
         gpu=gpu,
         progress=progress,
     )
+
+
+def open_benches(
+    python: Path | None = None,
+    *,
+    device: Literal["auto", "cuda", "none"] = "auto",
+    progress: Callable[[str], None] = lambda _text: None,
+) -> list[Bench]:
+    """A bench for each GPU that is visible here, or one without a GPU; they share what is found out of a harness."""
+    gpus = [] if device == "none" else visible_gpus()
+    first = open_bench(python, device=device, gpu=gpus[0] if len(gpus) > 1 else None, progress=progress)
+    if first.device == "none" or len(gpus) < 2:
+        return [first]
+    others = [(gpu, open_bench(python, device="cuda", gpu=gpu, progress=progress)) for gpu in gpus[1:]]
+    return [first, *(replace(first, gpu=gpu, environment=found.environment) for gpu, found in others)]
+
+
+def visible_gpus() -> list[str]:
+    """As CUDA_VISIBLE_DEVICES names them, where it is set; else all that nvidia-smi knows, by UUID."""
+    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in named.split(",") if gpu.strip()]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    asked = run_child([program, "--query-gpu=uuid", "--format=csv,noheader"], timeout_s=60.0)
+    return asked.stdout.split() if asked.code == 0 else []
 
 
 def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gpu: str | None = None) -> Environment:

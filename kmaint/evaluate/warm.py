@@ -39,6 +39,7 @@ class Pool:
     def __init__(self, python: Path) -> None:
         self._python, self._open = python, contextlib.ExitStack()
         self._servers, self._lock = dict[tuple[Path, bool], Slot](), threading.Lock()
+        self._closed = False
 
     def run(self, harness: Path, program: Program, use: Use) -> Finished:
         """What `use` gives with a server that is warm for the program. One that was lost is started again, once."""
@@ -48,6 +49,8 @@ class Pool:
         try:
             return use(self._server(slot, harness, interpreted))
         except InternalError:
+            if self._closed:
+                raise
             slot.forget()
             return use(self._server(slot, harness, interpreted))
 
@@ -58,6 +61,7 @@ class Pool:
             return slot.server
 
     def close(self) -> None:
+        self._closed = True
         self._open.close()
 
 
