@@ -24,7 +24,9 @@ def open_executor(config: Config, progress: Progress) -> Iterator[Executor]:
     if config.executor == "ray":
         from kmaint.evaluate.executors.ray_cluster import open_cluster  # the extra `ray`, only where it is asked for
 
-        with open_cluster(config.python, address=config.ray, jobs=config.jobs, progress=progress) as cluster:
+        with open_cluster(
+            config.python, address=config.ray, device=config.device, jobs=config.jobs, progress=progress
+        ) as cluster:
             yield cluster
         return
     benches = evaluate.open_benches(config.python, device=config.device, progress=progress)
