@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from . import tracing
+from .blocks import Blocks, mirrored
 from .calls import cases, entry_of
 from .replay import (
     Clock,
@@ -34,11 +34,8 @@ from .replay import (
 from .sensors import Sensors
 from .watching import Watch
 
-WARM_UP_BLOCKS = 3
 EAGER_BLOCKS = 8
 EAGER_CALLS = 32
-STEADY = 0.03
-"""How far the SM clock may move within a block: beyond it the block is dropped."""
 RUNS_BETWEEN_RESTORES = 4
 """As often as in a block: what overwrites its own indices must not walk further than that."""
 
@@ -166,68 +163,6 @@ def build_legs(
         text = f"cannot be captured in a CUDA graph, and the original can: {str(error).splitlines()[0]}"
         return [], clock, Failed("graph_capture", text)
     return [made[n] for n in range(4)], clock, ""
-
-
-@dataclass
-class Blocks:
-    """Each block times both of a pair twice, in one of the two mirrored orders; pairs take turns at random."""
-
-    clock: Clock
-    legs: list[Leg]
-    inputs: Inputs
-    draw: random.Random
-    sensors: Sensors
-    found: dict[str, list[float]] = field(
-        default_factory=lambda: {"original_us": [], "candidate_us": [], "control_a_us": [], "control_b_us": []}
-    )
-    dropped: int = 0
-    """Blocks in which the SM clock moved; each was measured again, as long as few were."""
-
-    def warm_up(self) -> None:
-        for _ in range(WARM_UP_BLOCKS):
-            self.inputs.restore()
-            self.clock(self.legs)
-
-    def run(self, blocks: int) -> None:
-        """So many blocks of the pair and as many of the original against itself."""
-        turns = [True] * blocks + [False] * blocks
-        self.draw.shuffle(turns)
-        spare = blocks
-        while turns:
-            paired = turns.pop()
-            if not self._run_one(paired=paired, droppable=spare > 0):
-                spare -= 1
-                turns.insert(0, paired)
-
-    def _run_one(self, *, paired: bool, droppable: bool) -> bool:
-        original, candidate, again, candidate_again = self.legs
-        n = len(self.found["original_us"])
-        a, b = ((original, again)[n % 2], (candidate, candidate_again)[n // 2 % 2]) if paired else (original, again)
-        self.inputs.restore()
-        before = self.sensors.sm_mhz()
-        left, right = mirrored(self.clock, a, b, self.draw)
-        if not steady(before, self.sensors.sm_mhz()):
-            self.dropped += 1
-            if droppable:
-                return False
-        names = ("original_us", "candidate_us") if paired else ("control_a_us", "control_b_us")
-        self.found[names[0]].append(left)
-        self.found[names[1]].append(right)
-        return True
-
-
-def steady(before: int | None, after: int | None) -> bool:
-    """Whether the clock stayed; where it cannot be read, nothing is said against it."""
-    return not before or not after or abs(after - before) <= STEADY * max(before, after)
-
-
-def mirrored(clock: Clock, a: Leg, b: Leg, draw: random.Random) -> tuple[float, float]:
-    """Means of one block, A B B A or B A A B: what drifts linearly through it hits both alike."""
-    if draw.random() < 0.5:
-        one, two, three, four = clock([a, b, b, a])
-        return (one + four) / 2, (two + three) / 2
-    one, two, three, four = clock([b, a, a, b])
-    return (two + three) / 2, (one + four) / 2
 
 
 def eager_blocks(pair: tuple[Entry, Entry], inputs: Inputs, device: str, draw: random.Random) -> dict[str, Any]:

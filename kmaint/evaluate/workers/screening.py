@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .blocks import mirrored
 from .calls import cases, entry_of
-from .clocking import mirrored
 from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, disagreement, mutated_by, sets_for
 
 ROUNDS = 3

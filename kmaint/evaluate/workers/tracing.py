@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from .replay import Inputs, Leg
+if TYPE_CHECKING:
+    from .replay import Inputs, Leg
 
 NAMES = 12
 NAME_LENGTH = 120
