@@ -187,7 +187,9 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
         return found, ""
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
-    return None, f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
+    given_up = f"; given up early: {found.given_up}" if found.given_up else ""
+    said = f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
+    return None, said + given_up
 
 
 def _profile(climb: Climb) -> tuple[Rejection | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,6 +17,9 @@ from kmaint.records.harness import Harness
 
 MOST_PLACES = 16
 """Of one GPU: those that check share it, and the one that measures waits for each of them to end its example."""
+
+SWITCH_S = 2e-4
+"""How long a thread may keep the others from running."""
 
 Judge = Callable[[Harness, Candidate, Bench], Evaluation]
 
@@ -31,6 +35,8 @@ class Local:
 
     def judge(self, work: Work) -> Iterator[Evaluation]:
         """Each candidate climbs in a thread of its own; all that is slow in it runs in other processes."""
+        # Where a measurement is timed from here, other threads' arithmetic must not hold it up for 5 ms each.
+        sys.setswitchinterval(SWITCH_S)
         most = len({candidate.id for candidate in work.candidates})
         places = Threads(work.harness, self._judge)
         for n in range(min(most, self.jobs * len(self._benches))):
