@@ -65,13 +65,10 @@ sys.stderr.write("\\nFOUND " + json.dumps(found) + "\\n")
 @pytest.fixture(scope="module")
 def found(harness: Harness, source: str, propose: Callable[[str], Candidate], tmp_path_factory: Any) -> dict[str, Any]:
     """What came of four candidates on two nodes, when the process that judged the last one was killed."""
-    sources = [
-        "def (",
-        "import sglang\n",
-        source.replace("p_scale = ", "p_scale = 1.0 * "),
-        source + "\n\n# the same\n",
-    ]
-    candidates = [propose(one) for one in sources]
+    line = "out = p_out * p_scale + s_out * s_scale"
+    assert line in source
+    edited = [source.replace(line, f"{line}  # {word}") for word in ("one", "two")]
+    candidates = [propose(one) for one in ("def (", "import sglang\n", *edited)]
     program = tmp_path_factory.mktemp("ray") / "program.py"
     program.write_text(PROGRAM)
     ended = run_child(
