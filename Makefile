@@ -26,7 +26,7 @@ lint: .venv/.ready
 
 # Ray is 80 MB that only two tests need.
 test-slow: .venv/.ready
-	$(BIN)/python -m pip install --quiet '.[ray]'
+	$(BIN)/python -m pip install --quiet -e '.[ray]'
 	$(BIN)/python -m pytest -m slow --timeout 1200
 
 recordings: .venv/.ready
