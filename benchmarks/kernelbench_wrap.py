@@ -12,6 +12,7 @@ import ast
 import contextlib
 import importlib
 import json
+import math
 import sys
 import types
 from pathlib import Path
@@ -93,8 +94,12 @@ def precision(workload: Workload) -> str:
 
 
 def largest(harness: Harness) -> Workload:
-    """The workload of most weight: the evaluator knows one shape a problem."""
-    return max(harness.contract.timed, key=lambda workload: workload.weight)
+    """The largest of the workloads of most weight: the evaluator knows one shape a problem."""
+
+    def size(workload: Workload) -> int:
+        return math.prod(value for value in workload.axes.values() if isinstance(value, int) and value > 0)
+
+    return max(harness.contract.timed, key=lambda workload: (workload.weight, size(workload)))
 
 
 def evaluator(kernelbench: Path) -> Any:

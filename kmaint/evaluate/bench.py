@@ -18,7 +18,7 @@ from kmaint import wire
 from kmaint.child import Finished, clean_environment, run_child, talk
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.workers.turns import Turns, place_of
-from kmaint.forking.programs import ForkServer, Program
+from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -43,10 +43,33 @@ START_S = 120.0
 Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
 
 
+class Runner(Protocol):
+    """Runs programs of the target's interpreter, each with a process and state of its own."""
+
+    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished: ...
+
+    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished: ...
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Starts an interpreter for each program."""
+
+    python: Path
+
+    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
+        argv = [self.python, *program.argv]
+        return run_child(argv, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin)
+
+    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
+        argv = [self.python, *program.argv]
+        return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd)
+
+
 class Warm(Protocol):
     """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.warm."""
 
-    def run(self, harness: Path, program: Program, use: Callable[[ForkServer], Finished]) -> Finished: ...
+    def run(self, harness: Path, program: Program, use: Callable[[Runner], Finished]) -> Finished: ...
 
 
 class Once:
@@ -95,24 +118,19 @@ class Bench:
     def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
         program = replace(program, threads=self.threads)
-        if self.warm is None or harness is None:
-            return run_alone(self.python, program, timeout_s=timeout_s, stdin=stdin)
-        return self.warm.run(harness, program, lambda server: server.run(program, timeout_s=timeout_s, stdin=stdin))
+        return self._use(harness, program, lambda runner: runner.run(program, timeout_s=timeout_s, stdin=stdin))
 
     def talk(
         self, harness: Path | None, program: Program, hear: Callable[[str], str | None], *, timeout_s: float
     ) -> Finished:
         """As `run`, and hear each line of output the moment it comes."""
         program = replace(program, threads=self.threads)
+        return self._use(harness, program, lambda runner: runner.talk(program, hear, timeout_s=timeout_s))
+
+    def _use(self, harness: Path | None, program: Program, use: Callable[[Runner], Finished]) -> Finished:
         if self.warm is None or harness is None:
-            argv = [self.python, *program.argv]
-            return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd)
-        return self.warm.run(harness, program, lambda server: server.talk(program, hear, timeout_s=timeout_s))
-
-
-def run_alone(python: Path, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-    """In an interpreter of its own, started for it."""
-    return run_child([python, *program.argv], timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin)
+            return use(Alone(self.python))
+        return self.warm.run(harness, program, use)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +221,7 @@ def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gp
         request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
         environment = environment_of(None, Path(scratch), gpu=device != "none", only=gpu)
         program = Program(argv=[WORKER], env=environment, cwd=Path(scratch))
-        finished = run_alone(python, program, timeout_s=_limit_s(request), stdin=_message(request, None))
+        finished = Alone(python).run(program, timeout_s=_limit_s(request), stdin=_message(request, None))
         answers = _read(finished, request.limit_s)
     answer = answers[0] if answers else None
     if not isinstance(answer, Done):

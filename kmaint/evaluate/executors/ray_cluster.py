@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import queue
+import socket
 import tarfile
 import tempfile
 import threading
@@ -33,6 +34,7 @@ Device = Literal["auto", "cuda", "none"]
 
 READY_S = 300.0
 """For a process of the cluster to start, import torch and survey its GPU."""
+REACH_S = 10.0
 PLACES = 4
 """Of each process, where nothing else is said."""
 ATTEMPTS = 2
@@ -79,8 +81,9 @@ def open_cluster(
     except ImportError as error:
         raise MissingError("no ray in kmaint's environment", "'pip install kmaint[ray]' adds it") from error
     try:
+        _reach(address)
         ray.init(address=address, namespace="kmaint", log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise MissingError(
             f"no Ray cluster at {address!r}", "start one with 'ray start --head', or name it with KMAINT_RAY"
         ) from error
@@ -89,6 +92,13 @@ def open_cluster(
         yield cluster
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """OSError at once where nobody listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=REACH_S).close()
 
 
 class RayCluster:
