@@ -23,6 +23,7 @@ from typing import Literal
 from kmaint.agent.builtin import variants
 from kmaint.agent.transforms.base import Subject
 from kmaint.agent.transforms.catalogue import TRANSFORMS
+from kmaint.expression import number
 from kmaint.folder import KERNEL, read_harness, split_regions
 from kmaint.records.harness import Harness
 
@@ -40,7 +41,7 @@ class Labelled:
 
 BEHIND: tuple[tuple[Label, str, str], ...] = (
     ("right", "launches its kernel twice", "inner(**given)\nreturn inner(**given)"),
-    ("right", "copies its results once more", "return again(inner(**given), lambda t: t.clone())"),
+    ("right", "copies its results once more", "return again(inner(**given), lambda t: copied(t, given))"),
     ("wrong", "loses the last row", "return again(inner(**given), lambda t: zeroed(t, True))"),
     (
         "wrong",
@@ -88,6 +89,10 @@ def again(result, change):
         return type(result)(again(one, change) for one in result)
     wide = isinstance(result, _torch.Tensor) and result.is_floating_point() and result.element_size() > 1
     return change(result) if wide else result
+
+
+def copied(tensor, given):
+    return tensor if any(tensor is one for one in given.values()) else tensor.clone()
 
 
 def zeroed(tensor, when):
@@ -148,9 +153,22 @@ def candidates(harness: Harness) -> Iterator[Labelled]:
 
 def transformed(harness: Harness, source: str) -> Iterator[Labelled]:
     """What the builtin transforms make of it; they claim to keep what is computed."""
-    subject = Subject(source=source, kernel=harness.kernel, entry=harness.entry, contract=harness.contract)
+    subject = Subject(
+        source=source,
+        kernel=harness.kernel,
+        entry=harness.entry,
+        contract=harness.contract,
+        bytes_per_program=row_bytes(harness),
+    )
     for transform, edited in variants(subject, "memory", TRANSFORMS):
         yield Labelled("right", f"{transform.name}: {edited.note}", edited.source)
+
+
+def row_bytes(harness: Harness) -> float:
+    """About what a program moves where it takes one row: the longest last axis, four bytes in and four out."""
+    shapes = [spec.shape for spec in harness.contract.arguments if spec.kind == "tensor" and spec.shape]
+    last = [number(shape[-1], workload.axes) for shape in shapes for workload in harness.contract.timed]
+    return 8.0 * max(last, default=1.0)
 
 
 def behind(harness: Harness, source: str) -> Iterator[Labelled]:

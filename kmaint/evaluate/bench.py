@@ -17,11 +17,14 @@ from typing import Any, Literal, Protocol, Self
 from kmaint import wire
 from kmaint.child import Finished, clean_environment, run_child, talk
 from kmaint.errors import InternalError, MissingError
+from kmaint.evaluate.kernels import copy_kernels
 from kmaint.evaluate.workers.turns import Turns, place_of
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
 
 WORKER = Path(__file__).with_name("worker.py")
+CACHE = "triton"
+"""Triton's cache, in the scratch folder."""
 LIMITS_S: Mapping[str, float] = {
     "survey": 180.0,
     "compile": 120.0,
@@ -272,6 +275,8 @@ def _ask_once(
     bench: Bench, request: Request, environment: Mapping[str, str], scratch: Path
 ) -> tuple[list[Answer], Finished]:
     program, limit_s = Program(argv=[WORKER], env=environment, cwd=scratch), _limit_s(request)
+    if request.command == "time" and bench.originals:
+        copy_kernels(bench.originals, scratch / CACHE)
     given = _message(request, bench)
     if request.reply is None:
         finished = bench.run(request.harness, program, timeout_s=limit_s, stdin=given)
@@ -302,14 +307,16 @@ def _message(request: Request, bench: Bench | None) -> str:
 
 
 class Measuring:
-    """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared."""
+    """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
+
+    None before its first question: until then it imports, and makes its CUDA context.
+    """
 
     def __init__(self, turns: Turns, reply: Reply) -> None:
         self._turns, self._reply = turns, reply
         self._held, self._how = contextlib.ExitStack(), ""
 
     def __enter__(self) -> Self:
-        self._take("shared")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -374,7 +381,7 @@ def environment_of(
     harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False, only: str | None = None
 ) -> dict[str, str]:
     """No GPU unless asked for, and `only` the one named then; triton's cache is the scratch folder's own."""
-    extra = {"TRITON_CACHE_DIR": str(scratch / "triton"), "PYTHONPATH": str(harness) if harness else ""}
+    extra = {"TRITON_CACHE_DIR": str(scratch / CACHE), "PYTHONPATH": str(harness) if harness else ""}
     if only or not gpu:
         extra["CUDA_VISIBLE_DEVICES"] = only if only and gpu else ""
     if interpret:

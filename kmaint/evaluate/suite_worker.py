@@ -36,10 +36,17 @@ class TakingTurns:
     def _in_turn(self, test: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(test)
         def taken(*args: Any, **kwargs: Any) -> Any:
+            for value in kwargs.values():
+                # A candidate's process takes seconds to start, in which nobody need wait for the GPU.
+                getattr(getattr(value, "tested", None), "wait_until_ready", _nothing)()
             with self._turns.shared():
                 return test(*args, **kwargs)
 
         return taken
+
+
+def _nothing() -> None:
+    """For what has no process to wait for."""
 
 
 def _beside(name: str) -> Any:

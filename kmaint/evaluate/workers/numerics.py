@@ -31,6 +31,7 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         with subject.remote(
             folder, Path(item["path"]), state["entry"], device, limit_s=state["call_limit_s"]
         ) as candidate:
+            getattr(candidate, "wait_until_ready", list)()  # before a turn is taken; an older harness waits in it
             for workload, case in _cases(state):
                 with state["turns"].shared():
                     expected, actual = original(case), candidate(case)
