@@ -26,6 +26,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -134,6 +135,7 @@ def _set_up(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     sys.path[:0] = [folder for folder in request["env"].get("PYTHONPATH", "").split(os.pathsep) if folder]
     torch.set_num_threads(request["threads"])
+    tempfile.tempdir = None  # found once, and then kept: the environment may name another
     random.seed()  # every fork would draw the same numbers
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()

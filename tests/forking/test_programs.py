@@ -18,10 +18,10 @@ from kmaint.forking.programs import ForkServer, Program, fork_server
 from kmaint.forking.warm import Beforehand
 
 TELLS = """
-import os, random, sys
+import os, random, sys, tempfile
 import beside
 beside.COUNT.append(1)
-print(sys.argv[1:], sys.stdin.read(), os.getcwd(), beside.COUNT, os.environ.get("TOLD"), __name__)
+print(sys.argv[1:], sys.stdin.read(), os.getcwd(), beside.COUNT, os.environ.get("TOLD"), tempfile.gettempdir(), __name__)
 print(random.random(), file=sys.stderr)
 sys.exit(3)
 """
@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
 def test_a_program_is_told_what_a_new_interpreter_would_be(server: ForkServer, tmp_path: Path) -> None:
     program = tmp_path / "tells.py"
     program.write_text(TELLS)
-    env = clean_environment({"TOLD": "this"})
+    env = clean_environment({"TOLD": "this", "TMPDIR": str(tmp_path)})
 
     def tell(word: str) -> tuple[int, str, str]:
         ended = server.run(Program(argv=[program, word], env=env, cwd=tmp_path), timeout_s=30, stdin="given")
@@ -57,7 +57,7 @@ def test_a_program_is_told_what_a_new_interpreter_would_be(server: ForkServer, t
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(tell, "abcdefgh"))
     assert [(code, said) for code, said, _ in found] == [
-        (3, f"['{word}'] given {tmp_path} [1] this __main__\n") for word in "abcdefgh"
+        (3, f"['{word}'] given {tmp_path} [1] this {tmp_path} __main__\n") for word in "abcdefgh"
     ]
     assert len({drawn for _, _, drawn in found}) == 8  # each has a seed of its own
 
