@@ -67,11 +67,11 @@ def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace
     over = started + options.seconds
     with _visible(gpus), _benches(options) as benches:
         names = sorted({row["harness"] for row in rows})
-        slots = options.jobs or max(1, min(16, (os.cpu_count() or 1) // max(1, len(benches))))
+        slots = Local(benches, jobs=options.jobs).jobs  # on each GPU
         each = max(1, round(slots / len(names)))
 
         def judge(name: str) -> None:
-            executor = Local(benches, jobs=each)
+            executor = Local(benches, jobs=each, threads=1)
             own = [row for row in rows if row["harness"] == name]
             given = {row["file"]: _candidate(options.work / row["file"]) for row in own}
             by_id = {candidate.id: file for file, candidate in given.items()}

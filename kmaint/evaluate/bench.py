@@ -120,15 +120,20 @@ class Bench:
 
     def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
-        program = replace(program, threads=self.threads)
+        program = self._with_its_share(program)
         return self._use(harness, program, lambda runner: runner.run(program, timeout_s=timeout_s, stdin=stdin))
 
     def talk(
         self, harness: Path | None, program: Program, hear: Callable[[str], str | None], *, timeout_s: float
     ) -> Finished:
         """As `run`, and hear each line of output the moment it comes."""
-        program = replace(program, threads=self.threads)
+        program = self._with_its_share(program)
         return self._use(harness, program, lambda runner: runner.talk(program, hear, timeout_s=timeout_s))
+
+    def _with_its_share(self, program: Program) -> Program:
+        """Of the processor: what needs no GPU yields to what has one, for which others may be waiting."""
+        patient = self.device == "cuda" and program.env.get("CUDA_VISIBLE_DEVICES") == ""
+        return replace(program, threads=self.threads, patient=patient)
 
     def _use(self, harness: Path | None, program: Program, use: Callable[[Runner], Finished]) -> Finished:
         if self.warm is None or harness is None:

@@ -30,12 +30,16 @@ KILLED_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run, without the interpreter: a file or "-m" and a module, and its arguments. `threads` are torch's."""
+    """What to run, without the interpreter: a file or "-m" and a module, and its arguments.
+
+    `threads` are torch's; one that is `patient` leaves the processor to others that want it.
+    """
 
     argv: Sequence[str | Path]
     env: Mapping[str, str]
     cwd: Path
     threads: int = 1
+    patient: bool = False
 
 
 class ForkServer:
@@ -78,7 +82,13 @@ class ForkServer:
     def _started(self, program: Program, streams: list[int]) -> Iterator[socket.socket]:
         """The socket on which the program's end is told; on the way out it is closed, which kills what still runs."""
         argv = [os.fspath(word) for word in program.argv]
-        request = {"argv": argv, "env": dict(program.env), "cwd": str(program.cwd), "threads": program.threads}
+        request = {
+            "argv": argv,
+            "env": dict(program.env),
+            "cwd": str(program.cwd),
+            "threads": program.threads,
+            "patient": program.patient,
+        }
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, self._lock:

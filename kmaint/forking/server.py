@@ -3,7 +3,7 @@
 Run by kmaint.forking.programs in the target's interpreter. Its standard input is a socket. Every request is one
 message: a JSON object,
 
-    {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER}
+    {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN}
 
 with four file descriptors: standard input, output and error of the program, and the socket on which its end is told,
 as {"status": WAIT_STATUS, "cpu_s": SECONDS}. A program leads a session of its own. It is killed with its whole group
@@ -33,6 +33,8 @@ from typing import Any, NoReturn
 
 LONGEST_REQUEST = 1 << 20
 DESCRIPTORS = 4
+PATIENT = 10
+"""How much nicer than others a patient program is."""
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of <linux/prctl.h>."""
 
@@ -135,6 +137,8 @@ def _set_up(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     sys.path[:0] = [folder for folder in request["env"].get("PYTHONPATH", "").split(os.pathsep) if folder]
     torch.set_num_threads(request["threads"])
+    if request["patient"]:
+        os.nice(PATIENT)
     tempfile.tempdir = None  # found once, and then kept: the environment may name another
     random.seed()  # every fork would draw the same numbers
     if "numpy" in sys.modules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ TELLS = """
 import os, random, sys, tempfile
 import beside
 beside.COUNT.append(1)
-print(sys.argv[1:], sys.stdin.read(), os.getcwd(), beside.COUNT, os.environ.get("TOLD"), tempfile.gettempdir(), __name__)
+print(sys.argv[1:], sys.stdin.read(), os.getcwd(), beside.COUNT, os.environ["TOLD"], tempfile.gettempdir(), __name__)
 print(random.random(), file=sys.stderr)
 sys.exit(3)
 """
@@ -60,6 +61,16 @@ def test_a_program_is_told_what_a_new_interpreter_would_be(server: ForkServer, t
         (3, f"['{word}'] given {tmp_path} [1] this {tmp_path} __main__\n") for word in "abcdefgh"
     ]
     assert len({drawn for _, _, drawn in found}) == 8  # each has a seed of its own
+
+
+def test_a_patient_program_leaves_the_processor_to_others(server: ForkServer, tmp_path: Path) -> None:
+    program = tmp_path / "nice.py"
+    program.write_text("import os; print(os.nice(0))")
+    found = [
+        int(server.run(dataclasses.replace(alone(program, cwd=tmp_path), patient=one), timeout_s=30).stdout)
+        for one in (False, True)
+    ]
+    assert found[1] == min(19, found[0] + 10)
 
 
 def test_a_module_runs_by_its_name(server: ForkServer, tmp_path: Path) -> None:

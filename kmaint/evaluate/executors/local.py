@@ -18,6 +18,8 @@ from kmaint.records.harness import Harness
 MOST_PLACES = 16
 """Of one GPU: those that check share it, and the one that measures waits for each of them to end its example."""
 
+SHARE = {"cuda": 0.75, "none": 1.0}
+"""Of the cores, for candidates: on a GPU's host the rest is for what launches and watches its measurements."""
 SWITCH_S = 2e-4
 """How long a thread may keep the others from running."""
 
@@ -27,9 +29,11 @@ Judge = Callable[[Harness, Candidate, Bench], Evaluation]
 class Local:
     """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for."""
 
-    def __init__(self, benches: Sequence[Bench], *, jobs: int | None = None, judge: Judge = check) -> None:
-        self.jobs = jobs or max(1, min(MOST_PLACES, _cores() // len(benches)))
-        threads = max(1, _cores() // (self.jobs * len(benches)))
+    def __init__(
+        self, benches: Sequence[Bench], *, jobs: int | None = None, threads: int | None = None, judge: Judge = check
+    ) -> None:
+        self.jobs = jobs or max(1, min(MOST_PLACES, int(_cores() * SHARE[benches[0].device]) // len(benches)))
+        threads = threads or max(1, _cores() // (self.jobs * len(benches)))
         self._benches = [dataclasses.replace(bench, threads=threads) for bench in benches]
         self._judge = judge
 
