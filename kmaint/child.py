@@ -6,12 +6,14 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from kmaint.errors import MissingError
 
@@ -79,13 +81,13 @@ def run_child(
             timed_out = True
         finally:
             kill_group(process)
-        return Finished(
-            code=process.returncode,
-            stdout=_tail(out),
-            stderr=_tail(err),
-            seconds=time.monotonic() - started,
-            timed_out=timed_out,
-        )
+        seconds = time.monotonic() - started
+        return ended_with(process.returncode, out, err, seconds=seconds, timed_out=timed_out)
+
+
+def ended_with(code: int, out: IO[bytes], err: IO[bytes], *, seconds: float, timed_out: bool) -> Finished:
+    """The record of a child whose output went to these files."""
+    return Finished(code=code, stdout=_tail(out), stderr=_tail(err), seconds=seconds, timed_out=timed_out)
 
 
 def talk(
@@ -105,7 +107,10 @@ def talk(
     with tempfile.TemporaryFile() as err:
         process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
         try:
-            _exchange(process, hear, heard, deadline)
+            assert process.stdin is not None and process.stdout is not None
+            exchange(
+                process.stdin, process.stdout, hear, heard, over=lambda: process.poll() is not None, until=deadline
+            )
             process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except (subprocess.TimeoutExpired, TimeoutError):
             timed_out = True
@@ -121,29 +126,34 @@ def talk(
         )
 
 
-def _exchange(
-    process: subprocess.Popen[bytes], hear: Callable[[str], str | None], heard: list[str], deadline: float
+def exchange(
+    stdin: IO[bytes],
+    stdout: IO[bytes],
+    hear: Callable[[str], str | None],
+    heard: list[str],
+    *,
+    over: Callable[[], bool],
+    until: float,
 ) -> None:
-    """Until the child closes its output, or ends and leaves it to a grandchild; TimeoutError past the deadline."""
-    assert process.stdin is not None and process.stdout is not None
+    """Until the child closes its output, or is `over` and leaves it to a grandchild; TimeoutError past the deadline."""
     pending, ended = b"", False
     answer = hear("")
     while True:
         if answer is not None:
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(answer.encode() + b"\n")
-                process.stdin.flush()
+                stdin.write(answer.encode() + b"\n")
+                stdin.flush()
             answer = None
         if b"\n" not in pending:
-            ready, _, _ = select.select([process.stdout], [], [], POLL_S)
+            ready, _, _ = select.select([stdout], [], [], POLL_S)
             if not ready and ended:
                 return
             if not ready:
-                ended = process.poll() is not None
-                if time.monotonic() > deadline:
+                ended = over()
+                if time.monotonic() > until:
                     raise TimeoutError
                 continue
-            piece = os.read(process.stdout.fileno(), 1 << 16)
+            piece = os.read(stdout.fileno(), 1 << 16)
             if not piece:
                 return
             pending += piece
@@ -211,6 +221,21 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
                 stream.close()
 
 
+@contextlib.contextmanager
+def connected(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Iterator[socket.socket]:
+    """A child whose standard input is the other end of this socket; its group is killed on the way out."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            process = _start(
+                argv, env=env, cwd=None, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        try:
+            yield ours
+        finally:
+            kill_group(process)
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the child's process group and reap the child."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -232,8 +257,7 @@ def _popen(argv: Sequence[str | Path], **options: object) -> subprocess.Popen[by
         raise MissingError(f"cannot start {words[0]!r}: no such program", "give its full path") from error
 
 
-def _tail(stream: object) -> str:
-    assert hasattr(stream, "seek") and hasattr(stream, "read")
+def _tail(stream: IO[bytes]) -> str:
     end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - MAX_OUTPUT))
-    return bytes(stream.read()).decode(errors="replace")
+    return stream.read().decode(errors="replace")

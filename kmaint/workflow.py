@@ -18,6 +18,8 @@ import testgen
 from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
+from kmaint.evaluate.executors import Work
+from kmaint.judging import judge_of_run, open_executor
 from kmaint.records.call import Capture
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
@@ -164,24 +166,30 @@ def capture(
     return extract.run_captured(command, watched, scan.release, record)
 
 
-def check(harness: Harness, file: Path, config: Config, progress: Progress) -> Evaluation:
-    """What the gate says of a candidate file."""
+def check(harness: Harness, files: Sequence[Path], config: Config, progress: Progress) -> list[Evaluation]:
+    """What the gate says of candidate files, in their order."""
+    candidates = [_given(file) for file in files]
+    with open_executor(config, progress) as executor:
+        work = Work(harness=harness, candidates=tuple(candidates))
+        found = {evaluation.candidate.id: evaluation for evaluation in executor.judge(work)}
+    return [found[candidate.id] for candidate in candidates]
+
+
+def _given(file: Path) -> Candidate:
     try:
         source = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read: {error}", "name a candidate kernel.py") from error
     plan = Plan(bottleneck="unknown", edit="given", why=f"given as {file.name}")
-    candidate = Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="given")
-    bench = evaluate.open_bench(config.python, progress=progress)
-    return evaluate.check(harness, candidate, bench)
+    return Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="given")
 
 
 def hold(
     harness: Harness, config: Config, progress: Progress, *, paths: Sequence[Path] = (), tree: Path | None = None
 ) -> Parity:
     """What came of holding the harness against the shipped op; kept in its folder."""
-    bench = evaluate.open_bench(config.python, progress=progress)
-    found = evaluate.hold(harness, bench, paths=paths, tree=tree)
+    with evaluate.warmed(evaluate.open_bench(config.python, progress=progress)) as bench:
+        found = evaluate.hold(harness, bench, paths=paths, tree=tree)
     folder.write_parity(harness.folder, found)
     return found
 
@@ -198,8 +206,8 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
             f"{harness.folder}: not the shipped op, so not worth optimising: {parity.reason}",
             "extract it again, then 'kmaint parity'",
         )
-    bench = evaluate.open_bench(config.python, progress=progress)
-    with Store(config.state) as store:
+    cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
+    with Store(config.state) as store, evaluate.warmed(cold) as bench:
         run = store.begin(_new_run(harness, config, bench))
         if run.state != "running" and config.candidates <= (run.budget.candidates or 0):
             progress(f"run {run.id} is finished: {run.state}")
@@ -208,6 +216,7 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
         session = agent.open_session(
             harness, bench, config, note=partial(store.note, run.id), events=store.events(run.id)
         )
+        session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
         store.keep_baseline(run.id, session.baseline)
         for evaluation in agent.improve(session, run.evaluations):
             store.record(run.id, evaluation)

@@ -74,21 +74,31 @@ def import_command(
 
 def check(
     harness: HarnessArgument,
-    file: Annotated[Path, typer.Argument(help="A candidate: the harness's kernel.py, changed inside its regions.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Candidates: the harness's kernel.py, changed inside regions."),
+    ],
     python: PythonOption = None,
+    device: Annotated[str | None, typer.Option(help="auto, cuda or none  [default: auto]")] = None,
+    executor: Annotated[str | None, typer.Option(help="local, or ray for a Ray cluster  [default: local]")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Candidates judged at a time, on each GPU  [default: by the cores]")
+    ] = None,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Take a candidate through the gate; the first rung it fails is its verdict.
+    """Take candidates through the gate, several at a time; the first rung that one fails is its verdict.
 
     The rungs: lint, compile, suite under the interpreter, suite on the device, numerics, time, profile.
     """
     from kmaint import folder, show, workflow
     from kmaint.config import load_config
 
-    config = load_config(python=python)
-    evaluation = workflow.check(folder.read_harness(harness), file, config, console.Progress(quiet=quiet))
-    raise typer.Exit(show.evaluation(evaluation, output))
+    config = load_config(python=python, device=device, executor=executor, jobs=jobs)
+    found = workflow.check(folder.read_harness(harness), files, config, console.Progress(quiet=quiet))
+    if len(files) == 1:
+        raise typer.Exit(show.evaluation(found[0], output))
+    raise typer.Exit(show.evaluations(dict(zip(map(str, files), found, strict=True)), output))
 
 
 def parity(

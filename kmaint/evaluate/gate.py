@@ -114,7 +114,8 @@ def _compile(climb: Climb) -> tuple[Rejection | None, str]:
 
 
 def _controls(climb: Climb) -> tuple[Rejection | None, str]:
-    return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
+    with climb.bench.once(f"controls of {climb.harness.folder}"):
+        return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
 
 
 def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
@@ -132,9 +133,10 @@ def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
     """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once a harness."""
     original = climb.harness.folder.resolve() / KERNEL
     mark = f"fault of {wire.digest(original.read_text())} {on_gpu}"
-    if mark not in climb.bench.known:
-        rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
-        climb.bench.known[mark] = rejection.reason if rejection else ""
+    with climb.bench.once(mark):
+        if mark not in climb.bench.known:
+            rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
+            climb.bench.known[mark] = rejection.reason if rejection else ""
     return str(climb.bench.known[mark])
 
 
@@ -185,7 +187,9 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
         return found, ""
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
-    return None, f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
+    given_up = f"; given up early: {found.given_up}" if found.given_up else ""
+    said = f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
+    return None, said + given_up
 
 
 def _profile(climb: Climb) -> tuple[Rejection | None, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,11 @@ from kmaint.records.workload import Workload
 
 BATCH = 12
 """Blocks between two looks at the samples."""
+SCREENED = 4
+"""Blocks of the first look, after which a hopeless candidate is given up."""
+HOPELESS = 0.9
+"""Slower than this in the best of the screened blocks of one workload: a win keeps 0.98 of the original's speed in the
+median of each, so that half of all blocks to come would have to be 9 % faster than the best that was seen."""
 CLOSE = {"graph": 0.05, "wall": 0.5}
 """How far the ratio by our own clock may be from the claimed one; a dry run shares its processor with anyone."""
 
@@ -49,6 +54,8 @@ class Measured:
 
     timing: Timing
     clocks_mhz: tuple[int, ...]
+    given_up: str = ""
+    """Why it was timed no longer than a first look takes; empty where it was."""
 
 
 Value = dict[str, Any] | Rejection
@@ -83,7 +90,8 @@ def measure_rounds(
     claimed = [_value(item["workload"], answer) for item, answer in zip(items, answers, strict=True)]
     judged = _verify(harness, items, claimed, session, bench)
     each = len(harness.contract.timed)
-    return [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
+    found = [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
+    return [replace(one, given_up=session.given_up) if isinstance(one, Measured) else one for one in found]
 
 
 @dataclass(kw_only=True)
@@ -94,6 +102,7 @@ class Session:
     effort: Effort
     watches: dict[str, Stopwatch] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    given_up: str = ""
     _claimed_us: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def items(self, workloads: Sequence[Workload]) -> tuple[dict[str, Any], ...]:
@@ -117,14 +126,26 @@ class Session:
                 return {"seed": secrets.randbits(30)}
 
     def _more(self, name: str, found: dict[str, Any]) -> int:
-        """How many more blocks: none once the call is clear, or the most are there."""
+        """How many more blocks: none once the call is clear or cannot become a win, or the most are there."""
         left = self.effort.most_blocks - len(found["original_us"])
-        if found["original_us"]:
-            self._claimed_us[name] = (statistics.median(found["original_us"]), statistics.median(found["candidate_us"]))
-            noise = interval(found["control_a_us"], found["control_b_us"])
-            if left <= 0 or settled(found["original_us"], found["candidate_us"], noise):
-                return 0
-        return min(BATCH, left)
+        if not found["original_us"]:
+            return min(SCREENED, left)
+        self._claimed_us[name] = (statistics.median(found["original_us"]), statistics.median(found["candidate_us"]))
+        self.given_up = self.given_up or hopeless(name, found["original_us"], found["candidate_us"])
+        if self.given_up or left <= 0:
+            return 0
+        noise = interval(found["control_a_us"], found["control_b_us"])
+        if len(found["original_us"]) >= BATCH and settled(found["original_us"], found["candidate_us"], noise):
+            return 0
+        return min(BATCH - len(found["original_us"]) % BATCH, left)
+
+
+def hopeless(name: str, original_us: Sequence[float], candidate_us: Sequence[float]) -> str:
+    """Why no more blocks could make a win of it; empty where they might."""
+    best = max(a / b for a, b in zip(original_us, candidate_us, strict=True))
+    if best >= HOPELESS:
+        return ""
+    return f"{name.partition(' ')[2]} ran at {best:.2f}x in the best of {len(original_us)} blocks"
 
 
 def key(item: dict[str, Any]) -> str:

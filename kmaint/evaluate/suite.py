@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import cast, get_args
 
 from kmaint import wire
-from kmaint.child import Finished, run_child
+from kmaint.child import Finished
 from kmaint.errors import HarnessError, InternalError
 from kmaint.evaluate.bench import Bench, environment_of
-from kmaint.evaluate.turns import turn
 from kmaint.folder import KERNEL, SUITE
+from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
 from kmaint.records.harness import Harness
 
 CODED = re.compile(r"\[(?P<code>[a-z_]+)\] (?P<text>[^\n]*)")
-PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+WORKER = Path(__file__).with_name("suite_worker.py")
+PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
 REASON_LENGTH = 300
 TRUSTED = ".kmaint-controls"
 """In the harness folder: digests of the suites whose controls failed as they must, one a line."""
@@ -50,25 +51,23 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
         scratch = Path(name)
         (scratch / "pytest.ini").write_text("[pytest]\n")  # ours: a pyproject.toml above the harness says nothing here
         report = scratch / "report.xml"
-        with turn(alone=False) if on_gpu else contextlib.nullcontext():
-            finished = run_child(
-                [
-                    bench.python,
-                    *PYTEST,
-                    f"--rootdir={scratch}",
-                    "-c",
-                    scratch / "pytest.ini",
-                    f"--junitxml={report}",
-                    suite,
-                ],
-                timeout_s=bench.limits_s[rung],
-                env={
-                    **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
-                    **_settings(candidate, bench, scratch),
-                },
-                cwd=scratch,
-            )
+        program = Program(
+            argv=[WORKER, *PYTEST, f"--rootdir={scratch}", "-c", scratch / "pytest.ini", f"--junitxml={report}", suite],
+            env={
+                **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu, only=bench.gpu),
+                **_settings(candidate, bench, scratch),
+                **(_shared_gpu(bench) if on_gpu else {}),
+            },
+            cwd=scratch,
+        )
+        finished = bench.run(folder, program, timeout_s=bench.limits_s[rung])
         return _judge(finished, report, suite, bench.limits_s[rung])
+
+
+def _shared_gpu(bench: Bench) -> dict[str, str]:
+    """Where the suite takes its turns, and where the originals' kernels are kept; a candidate is told of neither."""
+    places = {"KMAINT_TURNS": bench.turns, "KMAINT_ORIGINALS": bench.originals}
+    return {name: str(place) for name, place in places.items() if place}
 
 
 def _settings(candidate: Path, bench: Bench, scratch: Path) -> dict[str, str]:

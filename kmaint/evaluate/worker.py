@@ -10,6 +10,7 @@ which one was started and never answered, and asks a new process for the rest.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import importlib.util
@@ -17,8 +18,9 @@ import inspect
 import json
 import os
 import sys
+import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +32,10 @@ COMMANDS = {
     "verify": "verifying",
     "screen": "screening",
 }
+TURNS = {"survey": "own", "numerics": "own", "time": "own", "screen": "alone"}
+"""How a command takes its turns on the GPU: it does so itself, or each of its items alone; else each shares it."""
+APART = ("numerics", "verify")
+"""Commands that run the original in their own process, and a candidate never."""
 STUCK = 70
 """Exit status of a process whose CUDA context a candidate broke: every later call in it would fail."""
 
@@ -41,20 +47,60 @@ def main() -> int:
     os.dup2(2, 1)
     request = json.loads(given.readline())
 
-    def ask(question: Any) -> Any:
-        _say(answers, {"event": "asks", "value": question})
-        return json.loads(given.readline())
+    limit = Limit()
 
-    command = _command(request["command"])
-    state = command.prepare(request["shared"])
+    def ask(question: Any) -> Any:
+        with limit.paused():  # the answer may have to wait for others to leave the GPU
+            _say(answers, {"event": "asks", "value": question})
+            return json.loads(given.readline())
+
+    name = request["command"]
+    command = _command(name)
+    turns = importlib.import_module("workers.turns").Turns(request.get("turns"))
+    if request.get("originals") and name in APART:
+        _keep_kernels_in(request["originals"])
+    take = {"alone": turns.alone, "shared": turns.shared, "own": contextlib.nullcontext}[TURNS.get(name, "shared")]
+    state = command.prepare({**request["shared"], "turns": turns})
     for index, item in enumerate(request["items"]):
-        _say(answers, {"event": "started", "item": index})
-        faulthandler.dump_traceback_later(request["item_limit_s"], exit=True)
-        _say(answers, {"item": index, **_answer(command, state, item, ask)})
-        faulthandler.cancel_dump_traceback_later()
+        with take():
+            _say(answers, {"event": "started", "item": index})
+            with limit.of(request["item_limit_s"]):
+                _say(answers, {"item": index, **_answer(command, state, item, ask)})
         if not _context_is_well():
             return STUCK
     return 0
+
+
+class Limit:
+    """Ends the process with a traceback when an item overruns; time in which it only waits does not count."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @contextlib.contextmanager
+    def of(self, seconds: float) -> Iterator[None]:
+        self._until = time.monotonic() + seconds
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        left = max(0.001, self._until - time.monotonic())
+        faulthandler.cancel_dump_traceback_later()
+        yield
+        self._until = time.monotonic() + left
+        faulthandler.dump_traceback_later(left, exit=True)
+
+
+def _keep_kernels_in(folder: str) -> None:
+    """Compiled kernels of this process go there, and come from there; a candidate's process is told of another place.
+
+    Written past triton's own setter, which would put it into the environment that a candidate's process inherits.
+    """
+    import triton
+
+    vars(triton.knobs.cache)["dir"] = folder
 
 
 def _command(name: str) -> Any:
