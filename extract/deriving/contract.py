@@ -15,9 +15,9 @@ from extract.derived import Derived, NotDerivable, Subject
 from extract.deriving.derive import derive
 from extract.deriving.direct import derive_direct
 from extract.deriving.direct_prober import Answer, Effort, Prober, Request, WarmProber
-from extract.forking.warm import Zygote
 from extract.models import COUNTS, counts, dimension_of, elements, model_workloads
 from kmaint import wire
+from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call
 from kmaint.records.kernel import Kernel
 from kmaint.records.workload import Contract, Workload

@@ -12,10 +12,11 @@ import pytest
 
 from extract.deriving.contract import Derived, NotDerivable, Subject, contract_for
 from extract.deriving.direct_prober import Effort
-from extract.forking.warm import Zygote, warm_interpreter
 from extract.slicing.direct_entry import entry_name, entry_source
 from extract.slicing.placing import copy_runtime
+from extract.warming import warm_for_trials
 from kmaint import wire
+from kmaint.forking.warm import Zygote
 
 Derive = Callable[[str, str, str], Derived]
 HEAD = "import torch\nimport triton\nimport triton.language as tl\nfrom triton.language.extra import libdevice\n\n\n"
@@ -52,7 +53,7 @@ def lost(x_ptr, out_ptr, N, BLOCK: tl.constexpr):
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Zygote]:
-    with warm_interpreter(sys.executable) as zygote:
+    with warm_for_trials(sys.executable) as zygote:
         yield zygote
 
 

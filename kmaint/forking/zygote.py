@@ -2,7 +2,8 @@
 
 A fork whose request says so is kept for the next in the same folder that says so too.
 
-Run by extract.forking.warm in the target's interpreter. Reads one request a line from standard input,
+Run by kmaint.forking.warm in the target's interpreter, with what to import beforehand as its argument. Reads one
+request a line from standard input,
 
     {"program": FILE, "function": NAME, "arguments": {...}, "folder": FOLDER, "limit_s": SECONDS, "keep": BOOLEAN}
 
@@ -25,11 +26,9 @@ import select
 import signal
 import sys
 import time
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-OWN = Path(__file__).parents[1]
 BEFOREHAND = (
     "triton",
     "triton.language",
@@ -40,9 +39,8 @@ BEFOREHAND = (
     "hypothesis.strategies",
     "hypothesis.database",
     "pytest",
-    "runtime.suite",
 )
-"""The runtime is that of every harness: it is copied there unchanged."""
+"""What every fork may need."""
 
 PROGRAMS: dict[str, ModuleType] = {}
 """Programs that are loaded beforehand, by their file."""
@@ -51,14 +49,17 @@ MEMORY_BYTES = 8 << 30
 """What a fork may map beyond what it starts with: a contract gone wrong must not take the machine along."""
 
 
-def warm() -> None:
-    """Import beforehand what each fork would; torch must be there, the rest may be missing."""
+def warm(path: str, modules: list[str], programs: list[str], calls: list[str]) -> None:
+    """Import beforehand what each fork would; torch must be there, the rest may be missing.
+
+    `modules` are looked for in the folder `path` too, and each of `calls` is MODULE:FUNCTION, called once.
+    """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     torch.set_num_threads(1)  # threads would not survive a fork
-    sys.path.insert(0, str(OWN))
-    for name in BEFOREHAND:
+    sys.path.insert(0, path)
+    for name in (*BEFOREHAND, *modules):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
 
@@ -68,12 +69,14 @@ def warm() -> None:
 
     with Passing():  # the first use of such a mode imports for 1.6 s
         torch.empty(1)
-    for name in ("trying/trial.py", "deriving/direct_probe.py"):
+    for program in programs:
         with contextlib.suppress(ModuleNotFoundError):
-            PROGRAMS[str(OWN / name)] = load(str(OWN / name))
-    with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module("runtime.interpreter").mend()
-    sys.path.remove(str(OWN))
+            PROGRAMS[program] = load(program)
+    for call in calls:
+        module, _, function = call.partition(":")
+        with contextlib.suppress(ModuleNotFoundError):
+            getattr(importlib.import_module(module), function)()
+    sys.path.remove(path)
 
 
 def load(program: str) -> ModuleType:
@@ -182,7 +185,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)
     try:
-        warm()
+        warm(**json.loads(sys.argv[1]))
     except ModuleNotFoundError as error:
         answers.write(json.dumps({"missing": error.name}) + "\n")
         return

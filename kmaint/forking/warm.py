@@ -16,6 +16,18 @@ PROGRAM = Path(__file__).parent / "zygote.py"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beforehand:
+    """What a warm interpreter has done before its first fork, beside importing torch, triton and pytest."""
+
+    path: Path
+    """Folder whose modules can be imported beforehand; a fork finds its own folder's there instead."""
+    modules: tuple[str, ...] = ()
+    programs: tuple[Path, ...] = ()
+    calls: tuple[str, ...] = ()
+    """MODULE:FUNCTION, each called once."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a piece of work came to: `error` is empty where it returned `value`."""
 
@@ -67,8 +79,9 @@ class Zygote:
 
 
 @contextlib.contextmanager
-def warm_interpreter(python: str) -> Iterator[Zygote]:
+def warm_interpreter(python: str, beforehand: Beforehand) -> Iterator[Zygote]:
     """A warm interpreter for as long as the block lasts; it takes seconds to start, and a fork of it milliseconds."""
     environment = clean_environment({"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"})
-    with conversing([python, PROGRAM], env=environment) as process:
+    what = json.dumps(vars(beforehand), default=str)
+    with conversing([python, PROGRAM, what], env=environment) as process:
         yield Zygote(process)

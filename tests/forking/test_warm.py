@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from extract.forking.warm import Zygote, warm_interpreter
 from kmaint.child import run_child
+from kmaint.forking.warm import Beforehand, Zygote, warm_interpreter
 
 PROGRAM = """
 import os, subprocess, sys, time
@@ -29,6 +29,10 @@ def hangs(file):
     child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(3); open({file!r}, 'w')"])
     time.sleep(60)
 
+def known():
+    import known
+    return [known.COUNT, known.__file__.split("/")[-1] in os.listdir(".")]
+
 def greedy():
     import torch
     return torch.zeros(1 << 34).sum().item()
@@ -40,8 +44,10 @@ def here():
 
 
 @pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with warm_interpreter(sys.executable) as found:
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    own = tmp_path_factory.mktemp("own")
+    (own / "known.py").write_text("COUNT = []\n\ndef note():\n    COUNT.append(1)\n")
+    with warm_interpreter(sys.executable, Beforehand(path=own, modules=("known",), calls=("known:note",))) as found:
         yield found
 
 
@@ -56,6 +62,11 @@ def test_work_is_done_in_its_folder_and_answered(zygote: Zygote, folder: Path) -
     program = folder / "program.py"
     assert zygote.ask(program, "double", folder, limit_s=10, number=4).value == 8
     assert zygote.ask(program, "here", folder, limit_s=10).value == [str(folder), "beside", False, ""]
+
+
+def test_what_was_imported_beforehand_is_there_in_every_fork(zygote: Zygote, folder: Path) -> None:
+    for _ in range(2):
+        assert zygote.ask(folder / "program.py", "known", folder, limit_s=10).value == [[1], False]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +98,6 @@ def test_work_may_not_take_the_memory_of_the_machine(zygote: Zygote, folder: Pat
 def test_an_interpreter_without_torch_says_so(tmp_path: Path, folder: Path) -> None:
     bare = tmp_path / "bare"
     run_child([sys.executable, "-m", "venv", "--without-pip", bare], timeout_s=120)
-    with warm_interpreter(str(bare / "bin/python")) as found:
+    with warm_interpreter(str(bare / "bin/python"), Beforehand(path=tmp_path)) as found:
         assert found.missing == "torch"
         assert found.ask(folder / "program.py", "double", folder, limit_s=10, number=4).error == "no torch"
