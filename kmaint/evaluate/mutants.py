@@ -47,10 +47,13 @@ class Draw:
 
 
 class Bed:
-    """A warm interpreter in which mutants of one harness are tried one after another."""
+    """A warm interpreter in which mutants of one harness are tried, one after another.
 
-    def __init__(self, harness: Harness, zygote: Zygote) -> None:
-        self._harness, self._zygote = harness, zygote
+    What is asked of it raises MissingError where the interpreter lacks torch.
+    """
+
+    def __init__(self, harness: Harness, zygote: Zygote, python: Path) -> None:
+        self._harness, self._zygote, self._python = harness, zygote, python
         self._folder = harness.folder.resolve()
 
     def run_suite(self, candidate: Path, seed: int) -> Outcome:
@@ -113,16 +116,18 @@ class Bed:
         return {"entry": self._harness.entry}
 
     def _ask(self, function: str, limit_s: float, **arguments: Any) -> Answer:
+        if self._zygote.missing:
+            raise MissingError(
+                f"{self._python}: no {self._zygote.missing} in it", "give another interpreter with --python"
+            )
         return self._zygote.ask(PROGRAM, function, self._folder, limit_s=limit_s, **arguments)
 
 
 @contextlib.contextmanager
 def open_bed(harness: Harness, python: Path) -> Iterator[Bed]:
-    """A bed for as long as the block lasts. MissingError where the interpreter lacks a package."""
+    """A bed for as long as the block lasts; its interpreter starts meanwhile."""
     with warm_interpreter(str(python), BEFOREHAND) as zygote:
-        if zygote.missing:
-            raise MissingError(f"{python}: no {zygote.missing} in it", "give another interpreter with --python")
-        yield Bed(harness, zygote)
+        yield Bed(harness, zygote, python)
 
 
 def judge_mutants(
@@ -136,7 +141,7 @@ def judge_mutants(
             idle.put(beds[-1])
         if not beds:
             return
-        _pass_the_original(harness, beds[0])
+        pass_the_original(harness, beds[0])
         draw = beds[0].draw(cases)
 
         def judge(mutant: Mutant) -> Judged:
@@ -155,7 +160,8 @@ def judge_mutants(
                 future.cancel()
 
 
-def _pass_the_original(harness: Harness, bed: Bed) -> None:
+def pass_the_original(harness: Harness, bed: Bed) -> None:
+    """HarnessError where the suite fails on the original itself: what it says of mutants would be worth nothing."""
     rejection = bed.run_suite(harness.folder / KERNEL, 0).rejection
     if rejection is not None:
         raise HarnessError(
