@@ -214,7 +214,7 @@ def _mutating(judged: Sequence[Judged], total: int, reused: int, seconds: float)
     left = f"; {(total - len(judged)) / rate:.0f} s left" if rate else ""
     return (
         f"{len(judged)} of {total} mutants: {states['killed']} killed, {states['survived']} survived, "
-        f"{states['unchanged']} unchanged, {states['not_built']} not built{left}"
+        f"{states['rounding']} rounding, {states['unchanged']} unchanged, {states['not_built']} not built{left}"
     )
 
 

@@ -30,6 +30,7 @@ FOUND = Mutation(
         judged(4, "lost_scale", "killed", "z differs", "test_smoke"),
         judged(5, "lost_scale", "unchanged", "the same bits"),
         judged(6, "wrong_axis", "not_built", "raises"),
+        judged(7, "wrong_axis", "rounding", "a last bit"),
     ),
     planted=7,
     reused=2,
@@ -42,14 +43,17 @@ def test_the_score_is_of_those_that_change_behaviour(capsys: pytest.CaptureFixtu
     assert said["schema"] == "kmaint.mutate/1"
     assert said["counts"] == {
         "planted": 7,
-        "tried": 5,
+        "tried": 6,
         "reused": 2,
         "killed": 2,
         "survived": 1,
+        "rounding": 1,
         "unchanged": 1,
         "not_built": 1,
     }
-    assert (said["changing"], said["score"], said["killed_by"]) == (3, 2 / 3, {"test_smoke": 2})
+    assert (said["changing"], said["score"], said["strict_score"]) == (3, 2 / 3, 1 / 2)
+    assert said["killed_by"] == {"test_smoke": 2}
+    assert [one["reason"] for one in said["rounding"]] == ["a last bit"]
     assert [one["reason"] for one in said["survivors"]] == ["x differs"]
     assert [one["reason"] for one in said["unchanged"]] == ["the same bits"]
     assert [one["line"] for one in said["mutants"]] == [3, 4, 6]
@@ -59,13 +63,15 @@ def test_a_person_reads_a_row_for_each_kind_and_every_survivor(capsys: pytest.Ca
     assert show_mutation.mutation(FOUND, 97.0, Format.TABLE) == 1
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        "defect killed survived unchanged not built",
-        "boundary 1 1 0 0",
-        "lost_scale 1 0 1 0",
-        "wrong_axis 0 0 0 1",
+        "defect killed survived rounding unchanged not built",
+        "boundary 1 1 0 0 0",
+        "lost_scale 1 0 0 1 0",
+        "wrong_axis 0 0 1 0 1",
         "survived: boundary in kernel, line 9: it slips; x differs",
+        "rounding: wrong_axis in kernel, line 7: it slips; a last bit",
         "unchanged: lost_scale in kernel, line 5: it slips; the same bits",
-        "2 of 3 mutants that change behaviour are killed: 66.7%, at least 97 % wanted; 5 of 7 were tried",
+        "2 of 3 mutants that change behaviour are killed: 66.7% (50.0% with those within the tolerance), at "
+        "least 97 % wanted; 6 of 7 were tried",
     ]
 
 

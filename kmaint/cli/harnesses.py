@@ -56,7 +56,8 @@ def mutate(
 
     \b
       killed      a test failed: the table says which kinds, --format json which test and why
-      survived    the suite passed, and a larger draw of cases shows other bits: the suite has a hole
+      survived    the suite passed, and a larger draw of cases shows what it should not: the suite has a hole
+      rounding    other bits there, all within the tolerance that a candidate has too: counted in strict_score only
       unchanged   the same bits there too: no change of behaviour was seen, so it does not count
       not_built   it raises on the smallest case, so it does not count either
 

@@ -11,6 +11,8 @@ from kmaint.folder import KERNEL, REFERENCE, SHIMS, SUITE, WORKLOADS
 from kmaint.records.mutation import Judged, Mutant
 
 KEPT = "mutation.jsonl"
+RULES = 2
+"""Raised when it is decided otherwise what became of a mutant: what was kept before counts no more."""
 JUDGES = (KERNEL, SHIMS, WORKLOADS, REFERENCE, SUITE)
 
 
@@ -51,4 +53,4 @@ class Kept:
 def _key(folder: Path) -> str:
     """Digest of all that decides what becomes of a mutant, beside its source."""
     files = [*(folder / name for name in JUDGES), *sorted((folder / "runtime").glob("*.py"))]
-    return wire.digest([file.read_text() if file.is_file() else "" for file in files])
+    return wire.digest([RULES, *(file.read_text() if file.is_file() else "" for file in files)])

@@ -20,7 +20,7 @@ from kmaint.folder import KERNEL, SUITE
 from kmaint.forking.warm import Answer, Beforehand, Zygote, warm_interpreter
 from kmaint.records.evaluation import Crashed, TimedOut
 from kmaint.records.harness import Harness
-from kmaint.records.mutation import Judged, Mutant
+from kmaint.records.mutation import Judged, Mutant, State
 
 PROGRAM = Path(__file__).parent / "workers" / "mutating.py"
 BEFOREHAND = Beforehand(path=PROGRAM.parent, programs=(PROGRAM,))
@@ -92,8 +92,8 @@ class Bed:
         assert isinstance(answer.value, list)
         return Draw(cases=cases, digests=answer.value)
 
-    def change(self, candidate: Path, draw: Draw) -> str:
-        """How the mutant differs from the original on the draw, in words; empty where not one bit does."""
+    def change(self, candidate: Path, draw: Draw) -> tuple[State, str]:
+        """What a mutant that the suite passes is, by what it does on the draw."""
         answer = self._ask(
             "first_change",
             8 * DRAW_BUDGET_S,
@@ -103,13 +103,15 @@ class Bed:
             **self._entry,
         )
         if answer.error:
-            return f"on a larger draw: {answer.error}"
+            return "survived", f"on a larger draw: {answer.error}"
         if answer.value is None:
-            return ""
+            return "unchanged", f"the same bits as the original in {draw.calls} calls of a larger draw"
         assert isinstance(answer.value, dict)
         found = answer.value
-        within = "within what the suite allows: " if found["rounding"] else ""
-        return f"{within}{found['text']}, on {found['case']}"
+        if found["rounding"]:
+            told = f"within what the suite allows in all {draw.calls} calls of a larger draw"
+            return "rounding", f"{told}; {found['text']}, on {found['case']}"
+        return "survived", f"{found['text']}, on {found['case']}"
 
     @property
     def _entry(self) -> dict[str, str]:
@@ -178,7 +180,8 @@ def judged(bed: Bed, mutant: Mutant, draw: Draw) -> Judged:
         outcome = bed.run_suite(candidate, int(mutant.id[:7], 16))
         found: dict[str, Any]
         if outcome.rejection is None:
-            found = _survivor(bed.change(candidate, draw), draw)
+            state, reason = bed.change(candidate, draw)
+            found = {"state": state, "reason": reason}
         else:
             rejection = outcome.rejection
             codes = getattr(rejection, "codes", None) or (rejection.kind,)
@@ -188,12 +191,6 @@ def judged(bed: Bed, mutant: Mutant, draw: Draw) -> Judged:
                 found = {"state": "not_built", "reason": f"raises {raises['what']} on the smallest case"}
     what = {key: value for key, value in vars(mutant).items() if key != "source"}
     return Judged(**what, **found, seconds=round(time.monotonic() - started, 2))
-
-
-def _survivor(change: str, draw: Draw) -> dict[str, Any]:
-    if change:
-        return {"state": "survived", "reason": change}
-    return {"state": "unchanged", "reason": f"the same bits as the original in {draw.calls} calls of a larger draw"}
 
 
 def cores() -> int:

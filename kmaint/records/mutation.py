@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["killed", "survived", "unchanged", "not_built"]
-"""What became of a mutant: the suite failed on it; it passed though the mutant does something else; it passed and no
-change of behaviour was seen in a larger draw of cases either; it does not run at all, so that nothing can be said."""
+State = Literal["killed", "survived", "rounding", "unchanged", "not_built"]
+"""What became of a mutant: the suite failed on it; it passed though the mutant does something else on a larger draw of
+cases; it passed, and other bits were seen but none beyond the tolerance that the suite states; it passed, and not one
+bit was seen to change; it does not run at all, so that nothing can be said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +57,14 @@ class Mutation:
 
     @property
     def changing(self) -> int:
-        """Mutants that change behaviour: what the score is of."""
+        """Mutants that change behaviour beyond a stated tolerance: what the score is of."""
         return self.counted("killed", "survived")
+
+    @property
+    def strict_score(self) -> float | None:
+        """The share killed of all that change one bit: no suite that lets a candidate round otherwise reaches 1."""
+        every = self.counted("killed", "survived", "rounding")
+        return self.counted("killed") / every if every else None
 
     @property
     def score(self) -> float | None:
