@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -44,6 +45,20 @@ class Draw:
     @property
     def calls(self) -> int:
         return len(self.digests)
+
+
+class Draws:
+    """The draw of a harness, made by the first bed that has a survivor to look at: for many suites there is none."""
+
+    def __init__(self, cases: list[dict[str, Any]]) -> None:
+        self._cases, self._lock = cases, threading.Lock()
+        self._draw: Draw | None = None
+
+    def by(self, bed: Bed) -> Draw:
+        """The draw; others wait while it is made."""
+        with self._lock:
+            self._draw = self._draw or bed.draw(self._cases)
+            return self._draw
 
 
 class Bed:
@@ -144,12 +159,12 @@ def judge_mutants(
         if not beds:
             return
         pass_the_original(harness, beds[0])
-        draw = beds[0].draw(cases)
+        draws = Draws(cases)
 
         def judge(mutant: Mutant) -> Judged:
             bed = idle.get()
             try:
-                return judged(bed, mutant, draw)
+                return judged(bed, mutant, draws)
             finally:
                 idle.put(bed)
 
@@ -171,7 +186,7 @@ def pass_the_original(harness: Harness, bed: Bed) -> None:
         )
 
 
-def judged(bed: Bed, mutant: Mutant, draw: Draw) -> Judged:
+def judged(bed: Bed, mutant: Mutant, draws: Draws) -> Judged:
     """Put one mutant through the suite, and through the draw where it passes."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kmaint-mutant-") as name:
@@ -180,7 +195,7 @@ def judged(bed: Bed, mutant: Mutant, draw: Draw) -> Judged:
         outcome = bed.run_suite(candidate, int(mutant.id[:7], 16))
         found: dict[str, Any]
         if outcome.rejection is None:
-            state, reason = bed.change(candidate, draw)
+            state, reason = bed.change(candidate, draws.by(bed))
             found = {"state": state, "reason": reason}
         else:
             rejection = outcome.rejection

@@ -15,7 +15,7 @@ from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
 from kmaint.evaluate import mutants as module
 from kmaint.evaluate.kept_mutants import KEPT, Kept
-from kmaint.evaluate.mutants import Bed, Draw, judge_mutants, judged, open_bed, pass_the_original
+from kmaint.evaluate.mutants import Bed, Draws, judge_mutants, judged, open_bed, pass_the_original
 from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
 from kmaint.records.mutation import Judged, Mutant
@@ -59,9 +59,9 @@ def bed(holed: Harness) -> Iterator[Bed]:
 
 
 @pytest.fixture(scope="module")
-def draw(holed: Harness, bed: Bed) -> Draw:
-    found = bed.draw(drawn(holed.contract, 18, 1))
-    assert found.calls == 18
+def draws(holed: Harness, bed: Bed) -> Draws:
+    found = Draws(drawn(holed.contract, 18, 1))
+    assert found.by(bed).calls == 18 and found.by(bed) is found.by(bed)
     return found
 
 
@@ -77,30 +77,32 @@ def draw(holed: Harness, bed: Bed) -> Draw:
     ],
 )
 def test_a_mutant_is_killed_or_held_against_a_larger_draw(
-    holed: Harness, bed: Bed, draw: Draw, before: str, after: str, state: str, by: str, codes: tuple[str], reason: str
+    holed: Harness, bed: Bed, draws: Draws, before: str, after: str, state: str, by: str, codes: tuple[str], reason: str
 ) -> None:
-    found = judged(bed, edit(holed, before, after), draw)
+    found = judged(bed, edit(holed, before, after), draws)
     assert (found.state, found.by, found.codes) == (state, by, codes)
     assert found.reason.startswith(reason) and found.reason
 
 
-def test_a_survivor_says_on_which_case_it_differs(holed: Harness, bed: Bed, draw: Draw) -> None:
-    found = judged(bed, edit(holed, GRID, TWO_ROWS), draw)
+def test_a_survivor_says_on_which_case_it_differs(holed: Harness, bed: Bed, draws: Draws) -> None:
+    found = judged(bed, edit(holed, GRID, TWO_ROWS), draws)
     assert re.fullmatch(r"return\[0\]: \d+ of \d+ elements were never written, on Case\(T=[34], .*\)", found.reason)
 
 
-def test_a_difference_within_the_tolerance_is_one_and_says_so(holed: Harness, bed: Bed, draw: Draw) -> None:
-    found = judged(bed, edit(holed, "p_scale = tl.exp(p_lse) / out_se", "p_scale = tl.exp(p_lse) * (1 / out_se)"), draw)
+def test_a_difference_within_the_tolerance_is_one_and_says_so(holed: Harness, bed: Bed, draws: Draws) -> None:
+    found = judged(
+        bed, edit(holed, "p_scale = tl.exp(p_lse) / out_se", "p_scale = tl.exp(p_lse) * (1 / out_se)"), draws
+    )
     assert found.state == "rounding"
     assert found.reason.startswith("within what the suite allows in all 18 calls of a larger draw; return[0][")
 
 
 def test_a_mutant_that_loops_for_ever_is_killed(
-    holed: Harness, bed: Bed, draw: Draw, monkeypatch: pytest.MonkeyPatch
+    holed: Harness, bed: Bed, draws: Draws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CALL_LIMIT_S", 1.0)
     endless = edit(holed, "num_tokens = output.shape[0]", "while True: pass")
-    found = judged(bed, endless, draw)
+    found = judged(bed, endless, draws)
     assert (found.state, found.codes) == ("killed", ("timeout",))
     assert found.reason.startswith("no answer within 1 s for Case(T=1")
 
