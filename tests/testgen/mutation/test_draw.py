@@ -33,6 +33,14 @@ def test_sizes_go_beyond_those_of_the_suite_but_stay_bounded() -> None:
     assert max(case["T"] * case["H"] for case in found) == MOST_ROWS
     assert 128 < max(case["D"] for case in found) <= MOST
     assert {case["T"] for case in found} >= {0, 1, 2}
+    sizes = [max(1, case["T"]) * case["H"] * case["D"] for case in found]
+    assert sizes == sorted(sizes)
+
+
+def test_of_choices_only_the_largest_are_left_out() -> None:
+    axes = (Axis(name="T", choices=(250_000, 2, 2048)), Axis(name="V", choices=(128_256, 256_000)))
+    found = drawn(Contract(axes=axes, arguments=()), 40, 1)
+    assert ({case["T"] for case in found}, {case["V"] for case in found}) == ({2, 2048}, {128_256})
 
 
 def test_a_contract_that_admits_nothing_gives_nothing() -> None:
