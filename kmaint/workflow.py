@@ -15,6 +15,7 @@ import extract
 import reintegrate
 import reports
 import testgen
+import testgen.mutation
 from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
@@ -25,6 +26,7 @@ from kmaint.records.change import Landing
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
 from kmaint.records.harness import Extraction, Harness
 from kmaint.records.kernel import Kernel, Scan
+from kmaint.records.mutation import Judged, Mutation
 from kmaint.records.parity import Parity
 from kmaint.records.run import Budget, Run, RunState
 from kmaint.store import Store
@@ -35,6 +37,9 @@ MOST_WORTH_IT = 3
 """How many kernels `maintain` takes up when none is named."""
 
 LANDING = "landing.json"
+
+DRAWN, DRAW_SEED = 120, 20_261_129
+"""Cases of the larger draw that a surviving mutant is held against: the same for every mutant and every run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +187,43 @@ def _given(file: Path) -> Candidate:
         raise UsageError(f"{file}: cannot be read: {error}", "name a candidate kernel.py") from error
     plan = Plan(bottleneck="unknown", edit="given", why=f"given as {file.name}")
     return Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="given")
+
+
+def mutate(
+    harness: Harness, config: Config, status: Progress, *, most: int | None = None, jobs: int | None = None
+) -> Mutation:
+    """Plant small defects into the kernel and its launcher, and see which of them the suite notices. Resumable."""
+    if not (harness.folder / folder.SUITE).is_file():
+        raise UsageError(
+            f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"
+        )
+    started, kept = time.monotonic(), evaluate.Kept(harness.folder)
+    mutants, planted = testgen.mutation.mutants((harness.folder / folder.KERNEL).read_text(), harness.entry, most=most)
+    judged = [found for mutant in mutants if (found := kept.find(mutant))]
+    reused, known = len(judged), {one.id for one in judged}
+    new = [mutant for mutant in mutants if mutant.id not in known]
+    cases = testgen.mutation.drawn(harness.contract, DRAWN, DRAW_SEED)
+    for one in evaluate.judge_mutants(harness, new, cases, config.python, jobs=jobs or evaluate.cores()):
+        kept.add(one)
+        judged.append(one)
+        status(_mutating(judged, len(mutants), reused, time.monotonic() - started))
+    return Mutation(
+        harness=harness.id,
+        judged=tuple(judged),
+        planted=planted,
+        reused=reused,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def _mutating(judged: Sequence[Judged], total: int, reused: int, seconds: float) -> str:
+    states = Counter(one.state for one in judged)
+    rate = (len(judged) - reused) / seconds if seconds else 0.0
+    left = f"; {(total - len(judged)) / rate:.0f} s left" if rate else ""
+    return (
+        f"{len(judged)} of {total} mutants: {states['killed']} killed, {states['survived']} survived, "
+        f"{states['rounding']} rounding, {states['unchanged']} unchanged, {states['not_built']} not built{left}"
+    )
 
 
 def hold(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,11 +40,15 @@ class Answer:
 
 
 class Zygote:
-    """A warm interpreter. `missing` names the package without which it can do nothing (torch), if so."""
+    """A warm interpreter. It may still be starting: what is asked first waits for that."""
 
     def __init__(self, process: Popen[bytes]) -> None:
         self._process = process
-        self.missing = str(self._hear().get("missing", ""))
+
+    @functools.cached_property
+    def missing(self) -> str:
+        """The package without which it can do nothing (torch), if that is not there."""
+        return str(self._hear().get("missing", ""))
 
     def ask(
         self, program: Path, function: str, folder: Path, *, limit_s: float, keep: bool = False, **arguments: object

@@ -16,6 +16,7 @@ numpy, hypothesis and pytest are imported if there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -147,8 +148,15 @@ class Fork:
         return status, usage
 
 
+def _die_with_parent() -> None:
+    """Whoever is killed, be it so that it can clean nothing up, takes along what works for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG of <linux/prctl.h>
+
+
 def _serve(requests: int, answers: int) -> NoReturn:
     """The fork's side: a line for each line until there are no more."""
+    _die_with_parent()
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     limit = _mapped_bytes() + MEMORY_BYTES
@@ -181,6 +189,7 @@ def _mapped_bytes() -> int:
 
 def main() -> None:
     """Serve requests until standard input ends."""
+    _die_with_parent()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)

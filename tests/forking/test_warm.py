@@ -29,6 +29,9 @@ def hangs(file):
     child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(3); open({file!r}, 'w')"])
     time.sleep(60)
 
+def sleeps():
+    time.sleep(60)
+
 def known():
     import known
     return [known.COUNT, known.__file__.split("/")[-1] in os.listdir(".")]
@@ -88,6 +91,39 @@ def test_work_that_hangs_is_killed_with_all_it_started(zygote: Zygote, folder: P
     assert (answer.error, answer.lost) == ("no answer within 1 s", True)
     time.sleep(4)
     assert not mark.exists()
+
+
+KILLED = """
+import os, sys, threading
+from pathlib import Path
+from kmaint.forking.warm import Beforehand, warm_interpreter
+folder = Path(sys.argv[1])
+with warm_interpreter(sys.executable, Beforehand(path=folder)) as zygote:
+    threading.Timer(0.5, os.abort).start() if zygote.missing == "" else None
+    zygote.ask(folder / "program.py", "sleeps", folder, limit_s=60)
+"""
+
+
+def test_work_dies_with_whoever_asked_for_it(folder: Path) -> None:
+    (folder / "killed.py").write_text(KILLED)
+    finished = run_child([sys.executable, folder / "killed.py", folder], timeout_s=60)
+    assert finished.signal == "SIGABRT"
+    deadline = time.monotonic() + 5
+    while _at_work_in(folder):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _at_work_in(folder: Path) -> list[Path]:
+    """Processes whose working folder it is."""
+    return [path for path in Path("/proc").glob("[0-9]*/cwd") if _folder_of(path) == folder]
+
+
+def _folder_of(path: Path) -> Path | None:
+    try:
+        return path.readlink()
+    except OSError:  # it ended meanwhile
+        return None
 
 
 def test_work_may_not_take_the_memory_of_the_machine(zygote: Zygote, folder: Path) -> None:
