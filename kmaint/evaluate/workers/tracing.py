@@ -33,10 +33,12 @@ def trace(leg: Leg, inputs: Inputs) -> dict[str, Any] | None:
     leg.run()
     inputs.restore()
     torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
-        leg.run()
-        torch.cuda.synchronize()
-    events = [event for event in profiler.events() if event.device_type == DeviceType.CUDA]
+    events = []
+    with contextlib.suppress(RuntimeError):  # where the profiler does not start; a broken device says so again later
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            leg.run()
+            torch.cuda.synchronize()
+        events = [event for event in profiler.events() if event.device_type == DeviceType.CUDA]
     records = [(e.time_range.start, e.time_range.end, e.device_resource_id, e.name) for e in events]
     return summary(records, leg.calls) if records else None
 
