@@ -45,16 +45,18 @@ KERNELS = {
     "vllm": ("vllm/v1/attention/ops/triton_merge_attn_states.py::merge_attn_states_kernel",),
 }
 PLANTED = (
-    ("sglang-fused-rmsnorm-kernel", "T4096xD4096"),
     ("vllm-merge-attn-states-kernel", "T768"),
     ("vllm-merge-attn-states-kernel", "T4096"),
     ("sglang-triton-mrope-forward-fused", "T4096"),
 )
-"""Workloads of 17 to 90 us on an H200; the last one works in place."""
+"""Workloads of 17 to 90 us on an H200; the last one works in place. In fused_rmsnorm_kernel the wait alone, however
+short, costs 4.4 %, so nothing of 3 % can be planted there."""
 COMPARISONS = 300
-PLANTED_ROUNDS = 26
-"""Of each workload and sign: 104 comparisons of each sign."""
+PLANTED_ROUNDS = 20
+"""Of each workload and sign: 60 comparisons of each sign."""
 EFFECT = 0.03
+MISSED = 0.006
+"""How far from EFFECT what was planted may be by the long run, to be called by its name."""
 REPLAYS = 400
 SHORTEST_US = 10.0
 BEGIN, END = "<!-- timing: written by benchmarks/timing.py -->", "<!-- end of timing -->"
@@ -276,6 +278,8 @@ def calibrated(folder: Path, entry: str, workload: str, kept_in: Path) -> dict[s
         if done.returncode:
             raise Refused(f"not calibrated: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
     found: dict[str, Any] = json.loads(kept.read_text())
+    if abs(found["ratio"] - 1.0 - EFFECT) > MISSED:
+        raise Refused(f"the least wait makes it {found['ratio']:.3f} times as slow, so {EFFECT:.0%} cannot be planted")
     return found
 
 
