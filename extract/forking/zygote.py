@@ -41,6 +41,7 @@ BEFOREHAND = (
     "hypothesis.database",
     "pytest",
     "runtime.suite",
+    "runtime.properties",
 )
 """The runtime is that of every harness: it is copied there unchanged."""
 

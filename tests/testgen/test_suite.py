@@ -61,14 +61,20 @@ def test_the_text_says_what_it_holds(merge_state: Path) -> None:
     assert suite.properties == (
         SMOKE,
         EQUALS,
+        "test_takes_every_kind_of_values",
+        "test_takes_every_size",
+        "test_takes_every_layout",
+        "test_reads_nothing_around_its_arguments",
         ACCURATE,
         TWICE,
         UNTOUCHED,
         WRITTEN,
         OUTLIVE,
         BATCH,
+        "test_a_row_does_not_depend_on_its_place",
         "test_runs_on_the_current_stream",
         "test_can_be_captured_in_a_graph",
+        "test_runs_where_its_arguments_are",
         "test_takes_more_rows_than_a_grid_is_wide",
     )
 
@@ -84,7 +90,7 @@ def pytest_in(folder: Path, *words: str, **environment: str) -> Finished:
 
 
 @pytest.mark.parametrize(
-    ("name", "summary"), [("merge_state", "8 passed, 5 skipped in"), ("reshape_and_cache", "7 passed, 2 skipped in")]
+    ("name", "summary"), [("merge_state", "13 passed, 6 skipped in"), ("reshape_and_cache", "12 passed, 3 skipped in")]
 )
 def test_the_original_passes_its_own_suite(name: str, summary: str, request: pytest.FixtureRequest) -> None:
     finished = pytest_in(request.getfixturevalue(name))
