@@ -83,7 +83,7 @@ def render(harness: Harness) -> str:
         base=case_text(found) if found else None,
         races=tried.races,
         float_axes=axes.float_axes(contract),
-        settled=settled(tried),
+        settled=settled(contract, tried),
         refused=[refusal_text(contract, case) for case in tried.refused],
         wide=dict(tried.wide),
         tried_comment=comment(tried_text(tried)),
@@ -141,14 +141,17 @@ def poked(contract: Contract) -> list[str]:
     return [a.name for a in given if a.values in ("normal", "log_sum_exp", "scale", "probability")]
 
 
-def settled(tried: Tried) -> str:
-    """The source of whether the original itself has one answer on a case; empty where it always has."""
-    return " and ".join(
-        [
-            *(["pair.in_any_order(case)"] if tried.races else []),
-            *(["pair.wherever_it_lies(case)"] if tried.layouts else []),
-        ]
-    )
+def settled(contract: Contract, tried: Tried) -> str:
+    """The source of whether the original itself has one answer on a case; empty where it always has.
+
+    A contract that nobody worked out may leave a relation unsaid, without which the kernel reads past a tensor.
+    """
+    asked = {
+        "pair.in_any_order(case)": tried.races,
+        "pair.wherever_it_lies(case)": bool(layouts(contract, tried)[2:]),
+        "pair.reads_only_inside(case)": not contract.flops,
+    }
+    return " and ".join(source for source, needed in asked.items() if needed)
 
 
 def refusal_text(contract: Contract, case: Mapping[str, object]) -> str:

@@ -17,7 +17,7 @@ from .layouts import LAYOUTS, is_far, of, place
 
 __all__ = ["GUARD", "GUARD_BYTE", "LAYOUTS", "Buffer", "Call", "build", "value_of"]
 
-GUARD = 256
+GUARD = 4096
 """Bytes of red zone on each side of a tensor argument: a multiple of every alignment a kernel may rely on."""
 
 GUARD_BYTE = 0xA5

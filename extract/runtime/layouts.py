@@ -63,7 +63,7 @@ def place(shape: tuple[int, ...], layout: str, strides: tuple[int, ...] | None =
             strides = (strides[0] + GAP, *strides[1:])
         elif layout == "expanded" and shape:
             strides = (0, *strides[1:])
-        elif layout == "far" and shape and shape[0] > 1:
+        elif is_far(shape, layout):
             strides = (-(-FAR // (shape[0] - 1)) // GAP * GAP + GAP, *strides[1:])
     last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     return Place(strides, start, 0 if 0 in shape else start + last + 1)

@@ -24,8 +24,9 @@ from .cases import Case
 FAILURES = "failures.json"
 """In the harness folder: the last case that failed each property, as a person reads it. Case by "property [code]"."""
 
-PATIENCE_S = MappingProxyType({"people": 60.0, "ci": 60.0, "gate": 10.0})
-"""After how long a property has seen enough generated cases; the gate runs a dozen of them for each candidate."""
+PATIENCE_S = MappingProxyType({"people": 30.0, "ci": 30.0, "gate": 5.0})
+"""After how much time of this process, which is the original's mostly, a property has seen enough cases: processor
+seconds, so that a busy machine asks no less of a candidate. The gate runs a dozen properties for each of them."""
 
 LEAST = 3
 """Cases that a property gets however long they take."""
@@ -101,16 +102,18 @@ def few() -> hypothesis.settings:
 def paced(test: Callable[..., None]) -> Callable[..., None]:
     """Let later cases pass unseen once the test has used up its time; write down the case on which it fails.
 
-    From the first failure on each case is run: Hypothesis must see the same case fail again.
+    From the first failure on each case is run: Hypothesis must see the same case fail again. Each pair begins anew.
     """
-    spent_s, seen, failed = 0.0, 0, False
+    spent_s, seen, failed, of = 0.0, 0, False, None
 
     @functools.wraps(test)
     def run(*positional: Any, **given: Any) -> None:
-        nonlocal spent_s, seen, failed
+        nonlocal spent_s, seen, failed, of
+        if given.get("pair") is not of:
+            spent_s, seen, failed, of = 0.0, 0, False, given.get("pair")
         if spent_s > PATIENCE_S[profile()] and seen >= LEAST and not failed:
             return
-        started = time.monotonic()
+        started = time.process_time()
         try:
             test(*positional, **given)
         except AssertionError as error:
@@ -119,17 +122,17 @@ def paced(test: Callable[..., None]) -> Callable[..., None]:
                 note(test.__code__, error, given["case"])
             raise
         finally:
-            spent_s, seen = spent_s + time.monotonic() - started, seen + 1
+            spent_s, seen = spent_s + time.process_time() - started, seen + 1
 
     return run
 
 
 def in_time(cases: Iterable[Case]) -> Iterator[Case]:
     """The cases in an order of their own for each seed, as long as the profile's patience lasts."""
-    started, shuffled = time.monotonic(), list(cases)
+    started, shuffled = time.process_time(), list(cases)
     random.Random(os.environ.get("KMAINT_SEED", "")).shuffle(shuffled)  # noqa: S311 - an order, no secret
     for index, case in enumerate(shuffled):
-        if index >= LEAST and time.monotonic() - started > PATIENCE_S[profile()]:
+        if index >= LEAST and time.process_time() - started > PATIENCE_S[profile()]:
             return
         yield case
 

@@ -75,6 +75,13 @@ class Pair:
         """Whether the original gives the same on contiguous copies: if not, it does not honour strides here."""
         return case.layout in ("contiguous", "offset") or self._asked("layout", case, self._contiguous)
 
+    def reads_only_inside(self, case: Case) -> bool:
+        """Whether the original gives the same with other bytes around its arguments."""
+        return self._asked("around", case, self._surrounded)
+
+    def _surrounded(self, case: Case) -> bool:
+        return not other_values(self.original(case), self.original(case.but(around=0xFF)), exact=True)
+
     def _asked(self, what: str, case: Case, ask: Callable[[Case], bool]) -> bool:
         key = f"{what} {case}"
         if key not in self._settled:

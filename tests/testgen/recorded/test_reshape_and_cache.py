@@ -164,6 +164,8 @@ def test_does_what_the_original_does(pair: Pair, case: Case) -> None:
 
     Arguments that it writes count as results. The red zones around every tensor stay as they were.
     """
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED, overflows=case.overflows))
 
 
@@ -172,6 +174,8 @@ def test_takes_every_kind_of_values(pair: Pair) -> None:
     each = [SMALL.but(values=values, seed=seed) for seed, values in enumerate(VALUES)]
     each += [case.but(DT=DT_AT[case.seed % len(DT_AT)]) for case in each]
     for case in in_time(each):
+        if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+            continue  # the original has no one answer here
         found = differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED, overflows=case.overflows)
         check(found, on=case)
 
@@ -189,14 +193,14 @@ def test_takes_every_size(pair: Pair) -> None:
         "SWA": SWA_AT,
     }
     for case in in_time(reachable(SMALL.but(**{name: size})) for name, sizes in edges.items() for size in sizes):
-        if CONTRACT.admits(case):
+        if CONTRACT.admits(case) and pair.wherever_it_lies(case) and pair.reads_only_inside(case):
             check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
 
 
 def test_takes_every_layout(pair: Pair) -> None:
     """Its tensors wherever they may lie: the original was tried on each, and gives the same as on contiguous ones."""
     for case in in_time(SMALL.but(layout=layout, seed=1) for layout in LAYOUTS):
-        if pair.wherever_it_lies(case):
+        if pair.wherever_it_lies(case) and pair.reads_only_inside(case):
             check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
 
 
@@ -215,6 +219,8 @@ def test_reads_nothing_around_its_arguments(pair: Pair) -> None:
 @paced
 def test_gives_the_same_bits_twice(pair: Pair, case: Case) -> None:
     """Equal arguments give equal bits, as they do from the original."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     if differences(pair.original(case), pair.original.anew(case), exact=True):
         pytest.skip(f"the original itself does not on {case}")
     first = pair.tested(case)
@@ -228,6 +234,8 @@ def test_gives_the_same_bits_twice(pair: Pair, case: Case) -> None:
 @paced
 def test_leaves_alone_what_the_original_leaves_alone(pair: Pair, case: Case) -> None:
     """Arguments that the original only reads keep their bytes, and so does the memory around every tensor."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     check(untouched(pair, case, pair.original(case), pair.tested(case)))
 
 
@@ -237,6 +245,8 @@ def test_leaves_alone_what_the_original_leaves_alone(pair: Pair, case: Case) -> 
 @paced
 def test_writes_every_element_of_its_outputs(pair: Pair, case: Case) -> None:
     """New memory holds NaN before the call; none is left where the original has a number."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     check(unwritten(pair.original(case), pair.tested(case)))
 
 
@@ -246,6 +256,8 @@ def test_writes_every_element_of_its_outputs(pair: Pair, case: Case) -> None:
 @paced
 def test_results_outlive_the_next_call(pair: Pair, case: Case) -> None:
     """A second call on other values, made before the results of the first are read, does not change these."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     expected, found = pair.original(case, how="again"), pair.tested(case, how="again")
     check(recoded("aliased_output", differences(expected, found, interpreted=INTERPRETED, overflows=case.overflows)))
 
@@ -255,6 +267,8 @@ def test_results_outlive_the_next_call(pair: Pair, case: Case) -> None:
 @paced
 def test_a_row_does_not_depend_on_its_batch(pair: Pair, case: Case, more: int) -> None:
     """The first T rows of a larger batch come out to the bit as they do alone, where the original's do."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     rows = case.axes["T"]
     batch = rows + more
     larger = case.but(T=batch)
@@ -271,6 +285,8 @@ def test_a_row_does_not_depend_on_its_batch(pair: Pair, case: Case, more: int) -
 @paced
 def test_a_row_does_not_depend_on_its_place(pair: Pair, case: Case, by: int) -> None:
     """The same rows in another order come out to the bit as they do in this one, where the original's do."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
     rows = case.axes["T"]
     rolled = case.but(rolled={"T": by})
     if rolled_back(pair.original(case), pair.original(rolled), rows, by):
