@@ -160,7 +160,8 @@ def _is_on_purpose(error: BaseException) -> bool:
     if frame is None or Path(frame.tb_frame.f_code.co_filename).name != "kernel.py":
         return False
     tree = ast.parse(Path(frame.tb_frame.f_code.co_filename).read_text())
-    statements = (node for node in ast.walk(tree) if isinstance(node, (ast.Raise, ast.Assert)))
+    checks = (ast.Raise, ast.Assert) if isinstance(error, AssertionError) else (ast.Raise,)
+    statements = (node for node in ast.walk(tree) if isinstance(node, checks))
     return any(node.lineno <= frame.tb_lineno <= (node.end_lineno or node.lineno) for node in statements)
 
 
@@ -208,10 +209,10 @@ def _can_lie(argument: dict[str, Any], case: Any, layout: str) -> bool:
     return bool(layouts.place(shape, layout) != layouts.place(shape, "contiguous"))
 
 
-def admitted_dtypes(trials: Trials, base: Any) -> list[dict[str, str]]:
-    """Other types of number for arguments whose contract has one type only, each alone, and all that work together."""
+def admitted_dtypes(trials: Trials, base: Any, unread: list[str]) -> list[dict[str, str]]:
+    """Other types of number for arguments whose contract has one type only, one at a time."""
     found = []
-    for argument in tensors(trials.contract, base):
+    for argument in (a for a in tensors(trials.contract, base) if a["name"] not in unread):
         for dtype in FLOATS if argument["dtype"] in FLOATS else ():
             chosen = {argument["name"]: dtype}
             if dtype != argument["dtype"] and trials.holds(trials.near, base.but(dtypes=chosen), base):
@@ -289,16 +290,17 @@ def find_out(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
     if base is None:
         return {"base": None}
     trials.plain(base)  # here, so that no fork has to get the interpreter going
+    values = [p for p in asked["profiles"] if trials.holds(trials.sound, base.but(values=p))]
+    values = list(asked["profiles"]) if trials.cut_short else values
     unread = inert(trials, base)
     admitted = admitted_layouts(trials, base, unread)
-    values = [p for p in asked["profiles"] if trials.holds(trials.sound, base.but(values=p))]
     drawn = [base.but(seed=seed, values=p) for seed in range(2) for p in ("normal", "ragged") if p in values]
     return {
         "base": base.axes,
         "layouts": admitted,
         "values": values,
         "races": racing(trials, drawn),
-        "dtypes": admitted_dtypes(trials, base),
+        "dtypes": admitted_dtypes(trials, base, unread),
         "wide": wide_dtypes(trials, base),
         "refused": refused(trials, base, asked["bent"]),
         "inert": unread,

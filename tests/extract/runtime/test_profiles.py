@@ -75,7 +75,10 @@ def test_a_failing_case_is_written_down_and_met_first_by_the_next(
 ) -> None:
     monkeypatch.setenv("KMAINT_PROFILE", "gate")
     before = hypothesis.settings.get_current_profile_name()
-    source = "def holds(pair, case):\n    tried.append(case.axes['T'])\n    assert case.axes['T'] < limit, '[mismatch] large'\n"
+    source = """def holds(pair, case):
+    tried.append(case.axes["T"])
+    assert case.axes["T"] < limit, "[mismatch] large"
+"""
     tried: list[int] = []
     given_names = {"tried": tried, "limit": 40}
     exec(compile(source, str(tmp_path / "test_kernel.py"), "exec"), given_names)
