@@ -86,7 +86,7 @@ def build(contract: Contract, case: Case, device: str) -> Call:
             leading = tuple(slice(size) for size in buffer.view.shape)
             once(buffer.view).copy_(once(larger.buffers[name].view[leading]))
     for spec in contract.arguments:
-        if by := case.rolled.get((spec.get("shape") or [""])[0]):
+        if by := case.rolled.get("".join(spec["shape"][:1])):
             part = once(buffers[spec["name"]].view) if spec["name"] in buffers else torch.empty(0)
             part.copy_(part.clone().roll(by, 0))
     for name, at, special in case.pokes:
