@@ -24,7 +24,9 @@ lint: .venv/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Ray is 80 MB that only two tests need.
 test-slow: .venv/.ready
+	$(BIN)/python -m pip install --quiet -e '.[ray]'
 	$(BIN)/python -m pytest -m slow --timeout 1200
 
 recordings: .venv/.ready

@@ -1,17 +1,21 @@
-"""What `kmaint capture` costs an eager engine, and what it sees there: the same program with it and without, in turns.
+"""What `kmaint capture` costs an eager engine, and what it sees there: batches with it and without, in turns.
 
     python benchmarks/capture.py OUT                        vLLM, offline, on a synthetic Llama with dummy weights
     python benchmarks/capture.py OUT --engine loop          a loop of small torch operations; needs no GPU
 
-Sides alternate as processes (without, with, with, without), each of which times several batches after warming up. OUT
-gets capture.json with every sample, calls.jsonl (the record of the last captured process) and, for vLLM, trace.json.gz:
-the GPU events of a few steps, for `kmaint scan --hot`. Called again with the same settings it adds to what is there.
-vLLM is imported from where this interpreter finds it.
+Each process runs under capture, and times blocks of four batches in mirrored order: in two of them the watched
+functions have their own code and the watched kernels their own `run` again, so both sides share one process, one engine
+and one minute. OUT gets capture.json with every sample, calls.jsonl (the record of the last process) and, for vLLM,
+trace.json.gz: the GPU events of a few steps, for `kmaint scan --hot`. Called again with the same settings it adds to
+what is there. vLLM is imported from where this interpreter finds it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import gc
 import gzip
 import json
 import os
@@ -21,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = ROOT / "tests" / "extract" / "capture" / "cases" / "tree"
 """A package of vLLM's shape whose launcher is plain torch without a GPU."""
 
-ORDER = ("without", "with", "with", "without")
+ORDERS = (("without", "with", "with", "without"), ("with", "without", "without", "with"))
 TRACE = "trace.json.gz"
 MAX_TRACE_BYTES = 1 << 20
 GPU_EVENTS = ("kernel", "gpu_memcpy", "gpu_memset")
@@ -42,8 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--engine", choices=("vllm", "loop"), default="vllm")
-    parser.add_argument("--rounds", type=int, default=2, help="each is four processes")
-    parser.add_argument("--batches", type=int, default=8, help="timed in each process")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--blocks", type=int, default=6, help="of four batches, timed in each process")
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--requests", type=int, default=32, help="in a batch")
     parser.add_argument("--prompt", type=int, default=512, help="tokens")
@@ -56,21 +61,15 @@ def main() -> None:
         return
     options.out.mkdir(parents=True, exist_ok=True)
     runs = earlier(options)
-    for _ in range(options.rounds):
-        for side in ORDER:
-            runs.append({"side": side, **measure(options, side)})
-            print(f"{side:8} {summary(runs[-1])}", flush=True)
-            write(options, runs)
+    for _ in range(options.processes):
+        record = options.out / "calls.jsonl"
+        capture = [sys.executable, "-m", "kmaint", "capture", "--quiet", "-o", str(record), "--"]
+        runs.append(run(options, "time", capture))
+        print(summary(runs[-1]), flush=True)
+        write(options, runs)
     if options.engine == "vllm" and not (options.out / TRACE).is_file():
         run(options, "trace", [])
     print(json.dumps(json.loads((options.out / "capture.json").read_text())["slowdown"]))
-
-
-def measure(options: argparse.Namespace, side: str) -> dict[str, Any]:
-    """One process, its batches and its start-up."""
-    record = options.out / "calls.jsonl"
-    capture = [sys.executable, "-m", "kmaint", "capture", "--quiet", "-o", str(record), "--"]
-    return run(options, "time", capture if side == "with" else [])
 
 
 def run(options: argparse.Namespace, task: str, before: list[str]) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def run(options: argparse.Namespace, task: str, before: list[str]) -> dict[str, 
     with tempfile.TemporaryDirectory() as name:
         result = Path(name) / "result.json"
         words = [sys.executable, __file__, str(options.out), "--child", task, "--engine", options.engine]
-        for setting in ("batches", "layers", "requests", "prompt", "output"):
+        for setting in ("blocks", "layers", "requests", "prompt", "output"):
             words += [f"--{setting}", str(getattr(options, setting))]
         paths = [str(ROOT), *([str(STAND_IN)] if options.engine == "loop" else []), os.environ.get("PYTHONPATH", "")]
         fixed = {
@@ -115,13 +114,71 @@ def child(options: argparse.Namespace) -> None:
     if options.child == "trace":
         found: dict[str, object] = {"trace": trace(batch, options.out / TRACE)}
     else:
-        seconds = []
-        for _ in range(options.batches):
-            before = time.perf_counter()
-            batch()
-            seconds.append(time.perf_counter() - before)
-        found = {"start_s": start_s, "tokens": tokens, "seconds": seconds, "machine": machine()}
+        draw = random.Random(0)
+        blocks = [
+            {"order": order, "seconds": [timed(batch, side == "without") for side in order]}
+            for order in (draw.choice(ORDERS) for _ in range(options.blocks))
+        ]
+        found = {"start_s": start_s, "tokens": tokens, "blocks": blocks, "machine": machine()}
     Path(os.environ["RESULT"]).write_text(json.dumps(found))
+
+
+def timed(batch: Batch, plain: bool) -> float:
+    """Seconds of one batch; if `plain`, with everything that capture put into the program taken out for that long."""
+    with taken_out() if plain else contextlib.nullcontext():
+        before = time.perf_counter()
+        batch()
+        return time.perf_counter() - before
+
+
+@contextlib.contextmanager
+def taken_out() -> Iterator[None]:
+    """Every watched function with the code of its file, every watched kernel with its class's `run`."""
+    edited = [(function, function.__code__) for function in watched_functions()]
+    runs = [(kernel, kernel.__dict__.pop("run")) for kernel in watched_kernels()]
+    for function, _ in edited:
+        function.__code__ = plain_code(function)
+    try:
+        yield
+    finally:
+        for function, code in edited:
+            function.__code__ = code
+        for kernel, watched in runs:
+            kernel.run = watched
+
+
+def watched_functions() -> list[types.FunctionType]:
+    """Functions whose code asks for the recorder."""
+    found = {id(one): one for one in gc.get_objects() if type(one) is types.FunctionType and asks(one.__code__)}
+    return list(found.values())
+
+
+def asks(code: types.CodeType) -> bool:
+    return any(name.startswith("__kmaint_due_") for name in code.co_names)
+
+
+def watched_kernels() -> list[Any]:
+    """Kernels of Triton that have a `run` of their own, which the recorder gave them."""
+    from triton.runtime import KernelInterface
+
+    return [one for one in gc.get_objects() if isinstance(one, KernelInterface) and "run" in vars(one)]
+
+
+def plain_code(function: types.FunctionType) -> types.CodeType:
+    """What the function's file says, as Python compiles it, found by name and first line."""
+    edited = function.__code__
+    pending: list[types.CodeType] = [compiled(edited.co_filename)]
+    while pending:
+        code = pending.pop()
+        if (code.co_qualname, code.co_firstlineno) == (edited.co_qualname, edited.co_firstlineno):
+            return code
+        pending += [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    raise LookupError(f"{edited.co_filename}: no {edited.co_qualname} at line {edited.co_firstlineno}")
+
+
+@functools.cache
+def compiled(filename: str) -> types.CodeType:
+    return compile(Path(filename).read_bytes(), filename, "exec", dont_inherit=True)
 
 
 def vllm_batch(options: argparse.Namespace) -> Batch:
@@ -242,30 +299,30 @@ def write(options: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     (options.out / "capture.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
-def slowdown(runs: list[dict[str, Any]], *, draws: int = 4000) -> dict[str, float] | None:
-    """Seconds with capture over seconds without, from the processes' medians, with a bootstrap's 95 % interval.
-
-    Processes are drawn again, and batches within each, since both vary. None before both sides ran.
-    """
-    sides = {side: [run["seconds"] for run in runs if run["side"] == side] for side in ("with", "without")}
-    if not all(sides.values()):
-        return None
+def slowdown(runs: list[dict[str, Any]], *, draws: int = 4000) -> dict[str, float]:
+    """Seconds with capture over seconds without: the median over all blocks, with a bootstrap's 95 % interval."""
+    ratios = [ratio(block) for run in runs for block in run["blocks"]]
     draw = random.Random(0)
+    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(draws))
+    return {
+        "ratio": statistics.median(ratios),
+        "low": medians[round(0.025 * draws)],
+        "high": medians[round(0.975 * draws)],
+    }
 
-    def middle(processes: list[list[float]]) -> float:
-        return statistics.median(statistics.median(seconds) for seconds in processes)
 
-    def again(processes: list[list[float]]) -> list[list[float]]:
-        return [draw.choices(seconds, k=len(seconds)) for seconds in draw.choices(processes, k=len(processes))]
-
-    ratios = sorted(middle(again(sides["with"])) / middle(again(sides["without"])) for _ in range(draws))
-    ratio = middle(sides["with"]) / middle(sides["without"])
-    return {"ratio": ratio, "low": ratios[round(0.025 * draws)], "high": ratios[round(0.975 * draws)]}
+def ratio(block: dict[str, Any]) -> float:
+    """Of one block; what drifts linearly through it hits both sides alike."""
+    spent = dict.fromkeys(("with", "without"), 0.0)
+    for side, seconds in zip(block["order"], block["seconds"], strict=True):
+        spent[side] += seconds
+    return spent["with"] / spent["without"]
 
 
 def summary(run: dict[str, Any]) -> str:
-    median = statistics.median(run["seconds"])
-    return f"start {run['start_s']:.1f} s, batch {median:.3f} s, {run['tokens'] / median:,.0f} tokens/s"
+    batch = statistics.median(seconds for block in run["blocks"] for seconds in block["seconds"])
+    of_run = statistics.median(map(ratio, run["blocks"]))
+    return f"start {run['start_s']:.1f} s, batch {batch:.3f} s, with capture {of_run:.4f} times that without"
 
 
 if __name__ == "__main__":

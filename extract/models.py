@@ -5,10 +5,9 @@ Numbers are those of each model's published config.json; `None` stands where a m
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kmaint.errors import HarnessError
@@ -21,7 +20,6 @@ MOST_BYTES = 4 << 30
 
 MOST_WORKLOADS = 8
 PAGE = 16
-MOST_COMBINATIONS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,8 +178,7 @@ COUNTS = frozenset({"tokens", "batch", "slots", "page"})
 
 
 def model_workloads(contract: Contract) -> Iterator[Workload]:
-    """The contract's cases at the sizes of models, decode before prefill; where its axes are no sizes of a model, one
-    case of each axis's first choice, which counts as derived."""
+    """The contract's cases at the sizes of models, decode before prefill; none where its axes are no model's."""
     kinds = {axis.name: dimension_of(axis.name) for axis in contract.axes}
     free = [axis for axis in contract.axes if len(axis.choices) != 1]
     sized = {axis.name for axis in free if kinds[axis.name] is not None}
@@ -196,13 +193,17 @@ def model_workloads(contract: Contract) -> Iterator[Workload]:
             found.setdefault(
                 key, Workload(name=_name(bound, free), axes=bound, weight=1.0, origin="model config", source=source)
             )
-    if found:
-        yield from found.values()
-        return
-    for bound in _smallest(contract):
-        yield Workload(
-            name=_name(bound, free), axes=bound, weight=1.0, origin="derived", source="sizes on which it was tried"
-        )
+    yield from found.values()
+
+
+def tried_workloads(contract: Contract, tried: Iterable[dict[str, Binding]]) -> tuple[Workload, ...]:
+    """The cases on which a contract was found to hold, each once."""
+    free = [axis for axis in contract.axes if len(axis.choices) != 1]
+    named = {_name(bound, free): bound for bound in tried}
+    return tuple(
+        Workload(name=name, axes=bound, weight=1.0, origin="derived", source="sizes on which it was tried")
+        for name, bound in named.items()
+    )
 
 
 def dimension_of(axis: str) -> str | None:
@@ -268,15 +269,6 @@ def counts(contract: Contract, bound: dict[str, Binding]) -> list[float]:
     """How many elements each tensor of a binding has."""
     tensors = [one for one in contract.arguments if one.kind == "tensor" and evaluate(one.when, bound)]
     return [math.prod(number(size, bound) for size in one.shape) for one in tensors]
-
-
-def _smallest(contract: Contract) -> Iterator[dict[str, Binding]]:
-    options = [axis.choices or (axis.low, axis.high) for axis in contract.axes]
-    every = itertools.islice(itertools.product(*options), MOST_COMBINATIONS)
-    cases = [dict(zip((axis.name for axis in contract.axes), one, strict=True)) for one in every]
-    kept = [bound for bound in cases if admitted(contract, bound)]
-    yield from kept[:1]
-    yield from kept[-1:] if len(kept) > 1 else ()
 
 
 def _listed(kinds: dict[str, str | None], sized: set[str]) -> str:

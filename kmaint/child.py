@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from kmaint.errors import MissingError
 
 MAX_OUTPUT = 1 << 20
 """Bytes of each stream that are kept: the end of it, where a traceback stands."""
+
+POLL_S = 0.2
+"""How soon the end of a child is seen whose output a grandchild keeps open."""
 
 PASSED_ON = (
     "PATH",
@@ -75,13 +81,86 @@ def run_child(
             timed_out = True
         finally:
             kill_group(process)
+        seconds = time.monotonic() - started
+        return ended_with(process.returncode, out, err, seconds=seconds, timed_out=timed_out)
+
+
+def ended_with(code: int, out: IO[bytes], err: IO[bytes], *, seconds: float, timed_out: bool) -> Finished:
+    """The record of a child whose output went to these files."""
+    return Finished(code=code, stdout=_tail(out), stderr=_tail(err), seconds=seconds, timed_out=timed_out)
+
+
+def talk(
+    argv: Sequence[str | Path],
+    hear: Callable[[str], str | None],
+    *,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Finished:
+    """As `run_child`, with live pipes: `hear` gets "" at the start and each line of output the moment it comes.
+
+    What it gives back, if anything, is the child's next line of input.
+    """
+    deadline = time.monotonic() + timeout_s
+    started, timed_out, heard = time.monotonic(), False, [""]
+    with tempfile.TemporaryFile() as err:
+        process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            exchange(
+                process.stdin, process.stdout, hear, heard, over=lambda: process.poll() is not None, until=deadline
+            )
+            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except (subprocess.TimeoutExpired, TimeoutError):
+            timed_out = True
+        finally:
+            kill_group(process)
+            _close_pipes(process)
         return Finished(
             code=process.returncode,
-            stdout=_tail(out),
+            stdout="\n".join(heard[1:]),
             stderr=_tail(err),
             seconds=time.monotonic() - started,
             timed_out=timed_out,
         )
+
+
+def exchange(
+    stdin: IO[bytes],
+    stdout: IO[bytes],
+    hear: Callable[[str], str | None],
+    heard: list[str],
+    *,
+    over: Callable[[], bool],
+    until: float,
+) -> None:
+    """Until the child closes its output, or is `over` and leaves it to a grandchild; TimeoutError past the deadline."""
+    pending, ended = b"", False
+    answer = hear("")
+    while True:
+        if answer is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stdin.write(answer.encode() + b"\n")
+                stdin.flush()
+            answer = None
+        if b"\n" not in pending:
+            ready, _, _ = select.select([stdout], [], [], POLL_S)
+            if not ready and ended:
+                return
+            if not ready:
+                ended = over()
+                if time.monotonic() > until:
+                    raise TimeoutError
+                continue
+            piece = os.read(stdout.fileno(), 1 << 16)
+            if not piece:
+                return
+            pending += piece
+            continue
+        line, _, pending = pending.partition(b"\n")
+        heard.append(line.decode(errors="replace"))
+        answer = hear(heard[-1])
 
 
 def run_attached(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> int:
@@ -132,10 +211,29 @@ def conversing(
         yield process
     finally:
         kill_group(process)
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        _close_pipes(process)
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+
+
+@contextlib.contextmanager
+def connected(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Iterator[socket.socket]:
+    """A child whose standard input is the other end of this socket; its group is killed on the way out."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            process = _start(
+                argv, env=env, cwd=None, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        try:
+            yield ours
+        finally:
+            kill_group(process)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -159,8 +257,7 @@ def _popen(argv: Sequence[str | Path], **options: object) -> subprocess.Popen[by
         raise MissingError(f"cannot start {words[0]!r}: no such program", "give its full path") from error
 
 
-def _tail(stream: object) -> str:
-    assert hasattr(stream, "seek") and hasattr(stream, "read")
+def _tail(stream: IO[bytes]) -> str:
     end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - MAX_OUTPUT))
-    return bytes(stream.read()).decode(errors="replace")
+    return stream.read().decode(errors="replace")

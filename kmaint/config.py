@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -37,6 +37,10 @@ class Config(BaseSettings):
     strategy: str = Field("lines", description="how the search moves")
     candidates: int = Field(12, ge=1, description="budget: candidates that go through the whole gate")
     minutes: float = Field(30.0, gt=0, description="budget: wall minutes per kernel")
+    device: Literal["auto", "cuda", "none"] = Field("auto", description="where candidates run: auto, cuda or none")
+    executor: Literal["local", "ray"] = Field("local", description="who judges many candidates: local or ray")
+    jobs: int | None = Field(None, ge=1, description="candidates judged at a time, on each GPU")
+    ray: str = Field("auto", description="address of the Ray cluster")
 
     @classmethod
     def settings_customise_sources(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,10 +121,7 @@ def evaluation(found: Evaluation, output: Format) -> int:
     verdict = found.verdict
     passed = isinstance(verdict, Passed)
     if output is Format.JSON:
-        print_object(
-            "kmaint.check/1",
-            {**_verdict_fields(found), "rungs": dump(found.rungs), "environment": dump(found.environment)},
-        )
+        print_object("kmaint.check/1", _checked(found))
     else:
         print_table(
             ("rung", "", "s", "detail"),
@@ -132,6 +129,26 @@ def evaluation(found: Evaluation, output: Format) -> int:
         )
         print_lines([_verdict_line(found)])
     return DONE if passed else NO
+
+
+def evaluations(found: Mapping[str, Evaluation], output: Format) -> int:
+    """One line for each file; the answer is no where any did not pass."""
+    if output is Format.JSON:
+        print_object("kmaint.check/1", {"evaluations": [{"file": name, **_checked(e)} for name, e in found.items()]})
+    else:
+        print_table(
+            ("file", "candidate", "verdict", "s"),
+            ((name, e.candidate.id, _verdict_line(e), f"{_seconds(e):.1f}") for name, e in found.items()),
+        )
+    return DONE if all(isinstance(e.verdict, Passed) for e in found.values()) else NO
+
+
+def _checked(found: Evaluation) -> dict[str, object]:
+    return {**_verdict_fields(found), "rungs": dump(found.rungs), "environment": dump(found.environment)}
+
+
+def _seconds(found: Evaluation) -> float:
+    return sum(rung.seconds for rung in found.rungs)
 
 
 def _verdict_fields(found: Evaluation) -> dict[str, object]:

@@ -9,22 +9,24 @@ import difflib
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from kmaint import wire
+from kmaint.alive import Worker, is_alive
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
 from kmaint.records.evaluation import Evaluation, Profile
 from kmaint.records.run import Run, RunState
 from kmaint.records.workload import Json
 
-DATABASE, BLOBS = "state.db", "blobs"
+DATABASE, BLOBS, WORKERS = "state.db", "blobs", "workers"
 
 WAIT_S = 30.0
 """How long a writer waits for another: each holds the lock for one row, so this is never reached on a live disk."""
@@ -38,8 +40,16 @@ MIGRATIONS = (
         "CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL REFERENCES runs (id),"
         " at TEXT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL)",
     ),
+    (
+        "CREATE TABLE claims (run TEXT NOT NULL REFERENCES runs (id), candidate TEXT NOT NULL, worker TEXT NOT NULL,"
+        " at TEXT NOT NULL, PRIMARY KEY (run, candidate))",
+    ),
 )
 """Statements that bring a file from schema N to N + 1. Only ever appended to: files in the field are at any of them."""
+
+
+Claimed = Literal["ours", "theirs", "judged"]
+"""theirs: another process that still runs is judging it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,7 @@ class Store:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._database = _open(state)
+        self._worker: Worker | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +77,8 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
+        if self._worker is not None:
+            self._worker.leave()
 
     def begin(self, run: Run) -> Run:
         """Add the run, or give back what an earlier run of the same id left, so that it can go on from there."""
@@ -76,8 +89,38 @@ class Store:
             self.record(run.id, evaluation)
         return self._read(run.id)
 
+    def claim(self, run_id: str, candidate: str) -> Claimed:
+        """Whether this process may judge the candidate now; what a process claimed that has ended is free at once."""
+        known, worker = self._known(run_id), self._as_worker().name
+        with self._writing() as database:
+            if self._rows("SELECT 1 FROM evaluations WHERE run = ? AND candidate = ?", known, candidate):
+                return "judged"
+            for (holder,) in self._rows("SELECT worker FROM claims WHERE run = ? AND candidate = ?", known, candidate):
+                if holder != worker and is_alive(self._state / WORKERS, holder):
+                    return "theirs"
+            database.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", (known, candidate, worker, _now()))
+        return "ours"
+
+    def release(self, run_id: str, candidate: str) -> None:
+        """Let go of a claim of this process, without a verdict."""
+        with self._writing() as database:
+            row = (run_id, candidate, self._as_worker().name)
+            database.execute("DELETE FROM claims WHERE run = ? AND candidate = ? AND worker = ?", row)
+
+    def evaluation(self, run_id: str, candidate: str) -> Evaluation | None:
+        """The candidate's verdict in the run, if it has one."""
+        query = "SELECT record, source, log FROM evaluations WHERE run = ? AND candidate = ?"
+        return next((self._evaluation(*row) for row in self._rows(query, run_id, candidate)), None)
+
+    def _as_worker(self) -> Worker:
+        self._worker = self._worker or Worker(self._state / WORKERS)
+        return self._worker
+
     def record(self, run_id: str, evaluation: Evaluation) -> None:
-        """Keep a verdict. A candidate has one verdict in a run: recording it again changes nothing."""
+        """Keep a verdict, and end the claim on its candidate with it.
+
+        A candidate has one verdict in a run: recording it again changes nothing.
+        """
         data = wire.dump(evaluation)
         source = self._keep(data["candidate"].pop("source"))
         log = self._keep(data["verdict"].pop("log")) if data["verdict"].get("log") else ""
@@ -86,6 +129,7 @@ class Store:
             database.execute(
                 "INSERT OR IGNORE INTO evaluations (run, candidate, record, source, log) VALUES (?, ?, ?, ?, ?)", row
             )
+            database.execute("DELETE FROM claims WHERE run = ? AND candidate = ?", row[:2])
 
     def keep_baseline(self, run_id: str, baseline: Profile) -> Run:
         """Keep the original's own profile with the run."""
@@ -113,7 +157,7 @@ class Store:
 
     def note(self, run_id: str, kind: str, payload: Json) -> None:
         """Keep an event of the run; `payload` may hold records."""
-        row = (self._known(run_id), datetime.now(UTC).isoformat(timespec="milliseconds"), kind, wire.text(payload))
+        row = (self._known(run_id), _now(), kind, wire.text(payload))
         with self._writing() as database:
             database.execute("INSERT INTO events (run, at, kind, payload) VALUES (?, ?, ?, ?)", row)
 
@@ -148,11 +192,11 @@ class Store:
 
     def _known(self, run_id: str) -> str:
         """The id, once it is certain that it names a run: a verdict of no run could never be found again."""
-        if not list(self._rows("SELECT 1 FROM runs WHERE id = ?", run_id)):
+        if not self._rows("SELECT 1 FROM runs WHERE id = ?", run_id):
             raise UsageError(f"no run {run_id!r} in {self._state}", "begin it first")
         return run_id
 
-    def _rows(self, query: str, *values: str) -> Iterable[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         return self._database.execute(query, values).fetchall()
 
     @contextmanager
@@ -181,12 +225,16 @@ class Store:
         return digest
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def _open(state: Path) -> sqlite3.Connection:
     try:
         state.mkdir(parents=True, exist_ok=True)
         # isolation_level=None: transactions are ours to begin, so that a writer waits instead of failing half-way.
         database = sqlite3.connect(state / DATABASE, timeout=WAIT_S, isolation_level=None)
-        database.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(database)
         # In WAL mode NORMAL loses nothing to a killed process; a power cut may lose the last verdicts, never the file.
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA foreign_keys = ON")
@@ -194,6 +242,19 @@ def _open(state: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.DatabaseError) as error:
         raise UsageError(f"{state}: cannot keep runs there: {error}", "name a folder of your own") from error
     return database
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Change to WAL mode. SQLite does not wait for others with that, whatever the time-out, so we do."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.005)
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

@@ -15,14 +15,18 @@ import extract
 import reintegrate
 import reports
 import testgen
+import testgen.mutation
 from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
+from kmaint.evaluate.executors import Work
+from kmaint.judging import judge_of_run, open_executor
 from kmaint.records.call import Capture
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
 from kmaint.records.harness import Extraction, Harness, Suite
 from kmaint.records.kernel import Kernel, Scan
+from kmaint.records.mutation import Judged, Mutation
 from kmaint.records.parity import Parity
 from kmaint.records.run import Budget, Run, RunState
 from kmaint.store import Store
@@ -33,6 +37,9 @@ MOST_WORTH_IT = 3
 """How many kernels `maintain` takes up when none is named."""
 
 LANDING = "landing.json"
+
+DRAWN, DRAW_SEED = 120, 20_261_129
+"""Cases of the larger draw that a surviving mutant is held against: the same for every mutant and every run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,24 +179,67 @@ def capture(
     return extract.run_captured(command, watched, scan.release, record)
 
 
-def check(harness: Harness, file: Path, config: Config, progress: Progress) -> Evaluation:
-    """What the gate says of a candidate file."""
+def check(harness: Harness, files: Sequence[Path], config: Config, progress: Progress) -> list[Evaluation]:
+    """What the gate says of candidate files, in their order."""
+    candidates = [_given(file) for file in files]
+    with open_executor(config, progress) as executor:
+        work = Work(harness=harness, candidates=tuple(candidates))
+        found = {evaluation.candidate.id: evaluation for evaluation in executor.judge(work)}
+    return [found[candidate.id] for candidate in candidates]
+
+
+def _given(file: Path) -> Candidate:
     try:
         source = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read: {error}", "name a candidate kernel.py") from error
     plan = Plan(bottleneck="unknown", edit="given", why=f"given as {file.name}")
-    candidate = Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="given")
-    bench = evaluate.open_bench(config.python, progress=progress)
-    return evaluate.check(harness, candidate, bench)
+    return Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="given")
+
+
+def mutate(
+    harness: Harness, config: Config, status: Progress, *, most: int | None = None, jobs: int | None = None
+) -> Mutation:
+    """Plant small defects into the kernel and its launcher, and see which of them the suite notices. Resumable."""
+    if not (harness.folder / folder.SUITE).is_file():
+        raise UsageError(
+            f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"
+        )
+    started, kept = time.monotonic(), evaluate.Kept(harness.folder)
+    mutants, planted = testgen.mutation.mutants((harness.folder / folder.KERNEL).read_text(), harness.entry, most=most)
+    judged = [found for mutant in mutants if (found := kept.find(mutant))]
+    reused, known = len(judged), {one.id for one in judged}
+    new = [mutant for mutant in mutants if mutant.id not in known]
+    cases = testgen.mutation.drawn(harness.contract, DRAWN, DRAW_SEED)
+    for one in evaluate.judge_mutants(harness, new, cases, config.python, jobs=jobs or evaluate.cores()):
+        kept.add(one)
+        judged.append(one)
+        status(_mutating(judged, len(mutants), reused, time.monotonic() - started))
+    return Mutation(
+        harness=harness.id,
+        judged=tuple(judged),
+        planted=planted,
+        reused=reused,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def _mutating(judged: Sequence[Judged], total: int, reused: int, seconds: float) -> str:
+    states = Counter(one.state for one in judged)
+    rate = (len(judged) - reused) / seconds if seconds else 0.0
+    left = f"; {(total - len(judged)) / rate:.0f} s left" if rate else ""
+    return (
+        f"{len(judged)} of {total} mutants: {states['killed']} killed, {states['survived']} survived, "
+        f"{states['rounding']} rounding, {states['unchanged']} unchanged, {states['not_built']} not built{left}"
+    )
 
 
 def hold(
     harness: Harness, config: Config, progress: Progress, *, paths: Sequence[Path] = (), tree: Path | None = None
 ) -> Parity:
     """What came of holding the harness against the shipped op; kept in its folder."""
-    bench = evaluate.open_bench(config.python, progress=progress)
-    found = evaluate.hold(harness, bench, paths=paths, tree=tree)
+    with evaluate.warmed(evaluate.open_bench(config.python, progress=progress)) as bench:
+        found = evaluate.hold(harness, bench, paths=paths, tree=tree)
     folder.write_parity(harness.folder, found)
     return found
 
@@ -206,8 +256,8 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
             f"{harness.folder}: not the shipped op, so not worth optimising: {parity.reason}",
             "extract it again, then 'kmaint parity'",
         )
-    bench = evaluate.open_bench(config.python, progress=progress)
-    with Store(config.state) as store:
+    cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
+    with Store(config.state) as store, evaluate.warmed(cold) as bench:
         run = store.begin(_new_run(harness, config, bench))
         if run.state != "running" and config.candidates <= (run.budget.candidates or 0):
             progress(f"run {run.id} is finished: {run.state}")
@@ -216,6 +266,7 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
         session = agent.open_session(
             harness, bench, config, note=partial(store.note, run.id), events=store.events(run.id)
         )
+        session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
         store.keep_baseline(run.id, session.baseline)
         for evaluation in agent.improve(session, run.evaluations):
             store.record(run.id, evaluation)

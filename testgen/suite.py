@@ -18,7 +18,7 @@ from kmaint.records.harness import Harness, Suite
 from kmaint.records.workload import Axis, Binding, Contract, Workload
 from testgen import axes
 from testgen.reading import boundaries
-from testgen.tried import Tried, read_tried
+from testgen.tried import NOTHING, Tried, read_tried
 
 MANY = 65_536
 """One more program than the second and third dimension of a grid may have."""
@@ -197,7 +197,7 @@ def case_text(bound: dict[str, Binding]) -> str:
     return f"Case({', '.join(f'{name}={value!r}' for name, value in bound.items())})"
 
 
-def layouts(contract: Contract, tried: Tried) -> list[str]:
+def layouts(contract: Contract, tried: Tried = NOTHING) -> list[str]:
     """Layouts that some argument admits: those of the contract, and those found, with the arguments they are for."""
     known = dict.fromkeys(layout for a in contract.arguments if a.kind == "tensor" for layout in a.layouts)
     return [*known, *(" ".join([layout, *names]) for layout, names in tried.layouts.items() if layout != "far")]

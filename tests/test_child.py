@@ -1,5 +1,6 @@
 """A child that overruns, crashes or leaves children of its own behind is gone when run_child returns."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kmaint.child import clean_environment, conversing, run_attached, run_child
+from kmaint.child import clean_environment, conversing, run_attached, run_child, talk
 from kmaint.errors import MissingError
 
 
@@ -142,3 +143,31 @@ def test_control_c_at_a_terminal_reaches_the_attached_command_and_the_terminal_c
         process.stdin.flush()
         assert b"back 7 again" in process.stdout.read()
     assert process.returncode == 0
+
+
+def test_talk_hears_each_line_when_it_comes_and_answers_it() -> None:
+    """The child says when it got each answer only after a pause: heard at the end, all would come at once."""
+    code = "import sys, time\nfor line in sys.stdin:\n    time.sleep(0.3); print('got', line.strip(), flush=True)"
+    heard: list[tuple[str, float]] = []
+
+    def hear(line: str) -> str | None:
+        heard.append((line, time.monotonic()))
+        return str(len(heard)) if len(heard) < 4 else None
+
+    ended = talk(python(code), hear, timeout_s=3.0)
+    assert [line for line, _ in heard] == ["", "got 1", "got 2", "got 3"]
+    assert all(later - sooner > 0.25 for (_, sooner), (_, later) in itertools.pairwise(heard[1:]))
+    assert (ended.stdout, ended.timed_out) == ("got 1\ngot 2\ngot 3", True)  # it waits for a fourth
+
+
+def test_talk_ends_with_the_child_though_a_grandchild_keeps_the_pipe() -> None:
+    start = "import subprocess, sys; subprocess.Popen(['sleep', '30'])"
+    parent = f"{start}; print(input()); sys.stderr.write('err'); sys.exit(3)"
+    ended = talk(python(parent), lambda line: None if line else "in", timeout_s=20)
+    assert (ended.code, ended.stdout, ended.stderr, ended.timed_out) == (3, "in", "err", False)
+    assert ended.seconds < 10
+
+
+def test_talk_survives_a_child_that_ends_without_listening() -> None:
+    ended = talk(python("print('bye')"), lambda _line: "x" * (1 << 20), timeout_s=20)
+    assert (ended.code, ended.stdout) == (0, "bye")

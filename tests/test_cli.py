@@ -115,6 +115,34 @@ def test_bad_input_is_one_line(words: tuple[str, ...], code: int, said: str | No
     assert said is None or ended.stderr == f"{said}\n"
 
 
+HARNESS = Path(__file__).parent / "evaluate" / "cases" / "merge_state"
+
+
+def test_several_candidates_are_one_object_in_the_order_given(tmp_path: Path) -> None:
+    for name, source in (("a.py", "def ("), ("b.py", "import sglang\n")):
+        (tmp_path / name).write_text(source)
+    check = ("check", HARNESS, "b.py", "a.py", "--device", "none", "--format", "json", "-q")
+    ended = kmaint(*check, cwd=tmp_path)
+    assert ended.returncode == 1, ended.stderr
+    said = json.loads(ended.stdout)
+    assert said["schema"] == "kmaint.check/1"
+    found = [(one["file"], one["verdict"], one["codes"], len(one["rungs"])) for one in said["evaluations"]]
+    assert found == [("b.py", "not_built", ["forbidden_import"], 1), ("a.py", "not_built", ["syntax"], 1)]
+
+
+def test_an_executor_that_is_not_there_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def (")
+    there = {"RAY_ADDRESS": "127.0.0.1:1", "KMAINT_RAY": "127.0.0.1:1"}
+    argv = [sys.executable, "-m", "kmaint", "check", str(HARNESS), "a.py", "--executor", "ray"]
+    ended = subprocess.run(
+        argv, cwd=tmp_path, env={**os.environ, **there}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.returncode == 3
+    assert ended.stderr.startswith(("kmaint: no Ray cluster at '127.0.0.1:1'; ", "kmaint: no ray in "))
+    ended = kmaint("check", HARNESS, "a.py", "--executor", "slurm", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.splitlines()[-1][:17]) == (2, "kmaint: setting '")
+
+
 CAPTURED = Path(__file__).parent / "extract" / "capture" / "cases"
 
 

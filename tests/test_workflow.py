@@ -1,5 +1,6 @@
 """The whole road on a real kernel of a released SGLang: one command, killed in the middle, to a branch and a report."""
 
+import json
 import os
 import shutil
 import signal
@@ -131,3 +132,30 @@ def test_killed_in_the_middle_it_goes_on_and_lands(tree: Path, scripts: Path, tm
     assert again.returncode == 0
     assert repeated == out
     assert git.Repo(tree).heads[branch.name].commit == branch.commit
+
+
+def test_a_mutation_run_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    folder = Path(shutil.copytree(here / "evaluate" / "cases" / "merge_state", tmp_path / "harness"))
+    shutil.copytree(here.parent / "extract" / "runtime", folder / "runtime")
+    words = [sys.executable, "-m", "kmaint", "mutate", str(folder), "--most", "3", "--format", "json", "--jobs", "1"]
+    kept = folder / "mutation.jsonl"
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not kept.is_file() or not kept.read_text().endswith("\n"):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    finished = subprocess.run([*words, "--at-least", "50"], capture_output=True, text=True, check=False)
+    said = json.loads(finished.stdout)
+    assert said["schema"] == "kmaint.mutate/1"
+    assert (said["counts"]["tried"], finished.returncode) == (3, 0)
+    assert 1 <= said["counts"]["reused"] < 3
+    assert said["score"] == said["counts"]["killed"] / said["changing"] >= 0.5
+    again = json.loads(subprocess.run(words, capture_output=True, text=True, check=False).stdout)
+    assert again["counts"] == {**said["counts"], "reused": 3}
+    (folder / "test_kernel.py").unlink()
+    refused = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    expected = f"{folder}: no test_kernel.py in it; write one with 'kmaint testgen {folder}'"
+    assert json.loads(refused.stdout)["error"]["message"] == expected.partition("; ")[0]

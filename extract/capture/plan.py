@@ -31,6 +31,10 @@ class Limits:
     """Calls that are all described; of later ones every `stride`-th is, and stands for that many."""
     stride: int = 31
     """A prime that no model's layers repeat with: they come in twos, threes, fours, fives, sixes and eights."""
+    settled: int = 4096
+    """Calls after which a program mostly repeats itself: of those beyond, every `sparse`-th is described."""
+    sparse: int = 251
+    """A prime as well."""
     ways: int = 512
     """Ways of being called that are told apart; further ones are only counted."""
     sampled: int = 32

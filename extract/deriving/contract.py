@@ -15,9 +15,9 @@ from extract.derived import Derived, NotDerivable, Subject
 from extract.deriving.derive import derive
 from extract.deriving.direct import derive_direct
 from extract.deriving.direct_prober import Answer, Effort, Prober, Request, WarmProber
-from extract.forking.warm import Zygote
 from extract.models import COUNTS, counts, dimension_of, elements, model_workloads
 from kmaint import wire
+from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call
 from kmaint.records.kernel import Kernel
 from kmaint.records.workload import Contract, Workload
@@ -67,7 +67,7 @@ def contract_for(
                 return _weighed(replace(found, contract=with_models(found.contract, prober)))
         progress(f"{subject.entry}: not from the framework's tests and benchmarks ({why}), so derived")
     if subject.level == "kernel":
-        found = derive_direct(subject, prober, effort)
+        found = _at_models(derive_direct(subject, prober, effort), prober, effort)
     else:
         found = derive(subject.source, subject.entry, subject.framework, prober, effort)
     return _weighed(found)
@@ -97,6 +97,13 @@ def _trouble(contract: Contract, prober: Prober, effort: Effort) -> str:
     least = min(full, key=lambda workload: elements(contract, workload.axes))
     (answer,) = prober.ask([_request(contract, least, limit_s=effort.trial_s)])
     return _refusal(answer)
+
+
+def _at_models(found: Derived, prober: Prober, effort: Effort) -> Derived:
+    """The same with the sizes of models for its workloads, where it has such sizes and the smallest of them runs."""
+    modelled = replace(found.contract, workloads=tuple(model_workloads(found.contract)))
+    wanted = bool(modelled.workloads) and not _trouble(modelled, prober, effort)
+    return replace(found, contract=modelled) if wanted else found
 
 
 def _full(contract: Contract) -> list[Workload]:

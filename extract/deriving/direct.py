@@ -20,12 +20,14 @@ from extract.deriving.direct_fit import SETS, Term, fitted
 from extract.deriving.direct_prober import ALL, FIRST_ONLY, Answer, Effort, Prober, Request
 from extract.deriving.direct_read import KernelText, read_kernel
 from extract.deriving.direct_site import Site, read_sites
-from extract.models import model_workloads
+from extract.models import tried_workloads
 from kmaint import wire
 from kmaint.errors import HarnessError
 from kmaint.records.workload import Argument, Axis, Binding, Contract, Json
 
 MOST_CHANGES, BATCH = 60, 10
+GROWTHS = 3
+"""How often tensors are made larger where indices reach past them."""
 LIMIT = "not supported in interpreter"
 RANDOM = ("normal", "scale", "log_sum_exp", "index")
 DTYPES = ("bfloat16", "float16", "float32")
@@ -103,7 +105,6 @@ def derive_direct(subject: Subject, prober: Prober, effort: Effort) -> Derived:
     known = read_sites(subject.sites, subject.kernel, list(text.parameters), pointers)
     draft, answers = _running(search, [first_draft(text, own, site) for site in [*known[:2], Site()]])
     contract = _verified(search, draft, answers)
-    contract = replace(contract, workloads=tuple(model_workloads(contract)))
     op = f"{subject.framework}.{subject.kernel.strip('_')}"
     return Derived(contract=contract, op=op, compute="kernel", reference=None)
 
@@ -277,11 +278,14 @@ def _verified(search: _Search, draft: Draft, answers: list[Answer]) -> Contract:
     fixed = _fixed(draft)
     contract = _contract(search, fixed, answers[:1] * SETS)
     assert contract is not None
-    holds = search.ask(list(_trials(search, contract, fixed)), beyond=FIRST_ONLY)
-    if (outside := holds[0]["outside"]) and all(low >= 0 for low, _ in outside.values()):
+    holds = search.ask(list(_trials(search, contract, fixed)))
+    for _ in range(GROWTHS):
+        outside = _outside(holds[:2])
+        if not outside or search.exhausted:
+            break
         contract = _grown(contract, outside)
-        holds = search.ask(list(_trials(search, contract, fixed)), beyond=FIRST_ONLY)
-    if reason := _failure(holds[:1]):
+        holds = search.ask(list(_trials(search, contract, fixed)))
+    if reason := _failure(holds[:2]):
         raise NotDerivable(reason)
     return _finished(search, contract, fixed, holds)
 
@@ -315,10 +319,18 @@ def _free(contract: Contract) -> list[Axis]:
     return [axis for axis in contract.axes if axis.name != "DT" and len(axis.choices) > 1]
 
 
-def _grown(contract: Contract, outside: Mapping[str, Sequence[int]]) -> Contract:
-    """Flat tensors as large as what was reached for."""
+def _outside(answers: Sequence[Answer]) -> dict[str, int]:
+    """The furthest element reached past each tensor; empty where one was reached for before its first."""
+    reached = [(name, low, high) for answer in answers for name, (low, high) in answer["outside"].items()]
+    if any(low < 0 for _, low, _ in reached):
+        return {}
+    return {name: max(high for other, _, high in reached if other == name) for name, _, _ in reached}
+
+
+def _grown(contract: Contract, outside: Mapping[str, int]) -> Contract:
+    """Flat tensors twice as large as what was reached for: with other indices more will be."""
     arguments = tuple(
-        replace(one, shape=(str(outside[one.name][1] + 1),)) if one.name in outside else one
+        replace(one, shape=(str(2 * (outside[one.name] + 1)),)) if one.name in outside else one
         for one in contract.arguments
     )
     return replace(contract, arguments=arguments)
@@ -453,7 +465,9 @@ def _finished(search: _Search, contract: Contract, draft: Draft, holds: list[Ans
         replace(axis, choices=tuple(one for one in DTYPES if one in runs)) if axis.name == "DT" else axis
         for axis in contract.axes
     )
+    sets = [_case_axes(contract, draft, which) for which in (0, 1)]
     contract = replace(contract, arguments=arguments, axes=axes)
+    contract = replace(contract, workloads=tried_workloads(contract, sets))
     return _together(contract, draft) if _failure(halves) else contract
 
 

@@ -15,7 +15,10 @@ from kmaint.expression import evaluate
 from kmaint.records.workload import Binding, Json
 
 SIZES: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "tokens": ((3, 5, 4), (4, 2, 5), (2, 6, 3), (5, 3, 2)),
+    "tokens": (
+        *((3, 5, 4), (4, 2, 5), (2, 6, 3), (5, 3, 2), (6, 4, 3), (3, 4, 6), (4, 6, 2), (5, 2, 6), (2, 5, 4)),
+        *((6, 3, 5), (3, 2, 5), (4, 3, 6)),
+    ),
     "heads": ((4, 2, 6), (2, 4, 6)),
     "head_dim": ((32, 16, 64), (16, 32, 64)),
     "topk": ((2, 3, 4),),
@@ -173,7 +176,8 @@ def with_axis(draft: Draft, name: str, *, powers: bool = False) -> Draft:
     kind = class_of(name.lower())
     pool = (POWERS if powers else SIZES)[kind]
     used = sum(class_of(other.lower()) == kind for other in draft.axes)
-    sizes = pool[used] if used < len(pool) else tuple(value + (0 if powers else 2 * used) for value in pool[-1])
+    beyond = 0 if powers else 2 * max(0, used + 1 - len(pool))
+    sizes = tuple(value + beyond for value in pool[min(used, len(pool) - 1)])
     return replace(draft, axes={**draft.axes, name: (sizes[0], sizes[1], sizes[2])})
 
 

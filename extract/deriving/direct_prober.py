@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from extract.forking.warm import Zygote
+from kmaint.forking.warm import Zygote
 
 Request = dict[str, Any]
 Answer = dict[str, Any]

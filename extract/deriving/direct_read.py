@@ -15,6 +15,7 @@ MEMORY = re.compile(r"(?:^|\.)(load|store|atomic_\w+)$")
 POINTER_MAKERS = frozenset({"make_block_ptr", "make_tensor_descriptor", "advance"})
 SAME_AS_FIRST = frozenset({"multiple_of", "max_contiguous", "cast", "max_constancy", "assume", "advance", "to_tensor"})
 TILES = frozenset({"arange", "zeros", "full", "reshape", "view", "broadcast_to"})
+DOT_PRECISIONS = ("ieee", "tf32")
 RANGES = frozenset({"range", "tl.range", "tl.static_range"})
 WHOLE = (ast.FloorDiv, ast.Mod, ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
 """Operators that only whole numbers take."""
@@ -280,6 +281,9 @@ class _Body:
         if last in TILES:
             for name in joined.parameters:
                 self.parameters[name].tile = self.parameters[name].tile or last == "arange" or last in ("zeros", "full")
+        for keyword in node.keywords:
+            if keyword.arg == "input_precision" and isinstance(keyword.value, ast.Name):
+                self._precision(keyword.value.id)
         for value in given:
             if isinstance(value, ast.Name) and value.id in self.parameters:
                 self.parameters[value.id].dtype |= last in ("to", "cast") or _is_dtype(value, node)
@@ -293,6 +297,10 @@ class _Body:
             base = receiver.base if last in ("to", "advance") else ""
             return Flow(receiver.parameters | joined.parameters, base, receiver.loaded | joined.loaded)
         return Flow(joined.parameters, "", joined.loaded)
+
+    def _precision(self, name: str) -> None:
+        if name in self.parameters:
+            self.parameters[name].compared += DOT_PRECISIONS
 
     def _memory(self, node: ast.Call, last: str) -> Flow:
         method = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) not in ("tl", "triton.language")

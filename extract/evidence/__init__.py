@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from extract.evidence.exercise import Imports, exercised
-from extract.evidence.files import TreeFiles
+from extract.evidence.files import Answers, TreeFiles
 from extract.evidence.registrations import read_registry
 from extract.evidence.surface import host_paths, registrations_of, surface_of
 from extract.evidence.tables import tables_of
-from extract.tree import SourceTree
 from kmaint.records.kernel import Evidence, Kernel
 
-__all__ = ["Gathered", "gather"]
+__all__ = ["Answers", "Gathered", "TreeFiles", "gather"]
 
 
 class Gathered(NamedTuple):
@@ -24,14 +23,11 @@ class Gathered(NamedTuple):
     unknown: tuple[Evidence, ...]
 
 
-def gather(tree: SourceTree, found: Sequence[Kernel], paths: Iterable[str]) -> Gathered:
-    """Add each kernel's registrations, tests, benchmarks and tuning tables, read from few files of the tree.
-
-    `paths` are all files of the tree, relative and in order.
-    """
-    imports = Imports(TreeFiles(tree, paths))
-    registry = read_registry(imports, host_paths(found))
-    registered = registrations_of(imports, found, registry)
+def gather(files: TreeFiles, found: Sequence[Kernel]) -> Gathered:
+    """Add each kernel's registrations, tests, benchmarks and tuning tables, as few files of the tree tell of them."""
+    imports = Imports(files)
+    registry = read_registry(files, host_paths(found))
+    registered = registrations_of(files, found, registry)
     kernels = [
         replace(kernel, registrations=tuple(named)) if named else kernel
         for kernel, named in zip(found, registered, strict=True)
@@ -45,7 +41,7 @@ def gather(tree: SourceTree, found: Sequence[Kernel], paths: Iterable[str]) -> G
             benchmarks=_nearest_first(users["benchmark"].get(number, {})),
             tables=tables.get(number),
         )
-    return Gathered(tuple(kernels), _unknown(imports.files))
+    return Gathered(tuple(kernels), _unknown(files))
 
 
 def _nearest_first(distances: dict[str, int]) -> tuple[str, ...]:

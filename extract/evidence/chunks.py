@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 START = re.compile(rb"\n(?=[^ \t#)\]}'\"\r\n\\])")
 """Before a line that begins a statement at the margin; beginning with fixed text, it is found at memory's speed."""
@@ -30,8 +31,11 @@ class Chunks:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self._starts = [0, *(match.end() for match in START.finditer(content))]
         self._made: dict[int, Chunk] = {}
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in START.finditer(self.content))]
 
     def at(self, offset: int) -> Chunk:
         """The statement that an offset stands in."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import NamedTuple
 
 from extract.evidence.chunks import Chunk, Chunks
 from extract.evidence.files import TreeFiles
-from kmaint.layout import Use, use_of
+from kmaint.layout import Use
 
 Symbol = tuple[str, str]
 """A dotted module and the name of something at its top level."""
@@ -60,45 +60,33 @@ def exercised(imports: Imports, surface: Surface) -> Found:
     Two rounds: what a test's own support files offer is looked for in the tests that import it.
     """
     found: Found = {"test": defaultdict(dict), "benchmark": defaultdict(dict)}
-    users = [(path, use) for path in imports.files.listing.python if (use := use_of(path))]
+    files = imports.files
     for _ in range(2):
-        index = _Index(imports, surface)
         offered = Surface()
-        for path, use in users:
-            for literal, kernels in index.uses(path).items():
-                _record(index, path, use, literal, kernels, found, offered)
+        calls: list[tuple[str, Use, bytes]] = []
+        leads: list[dict[int, int]] = []
+        for path, spelled in _Index(imports, surface).uses(files.users).items():
+            calls += [(path, files.users[path], literal) for literal in spelled]
+            leads += spelled.values()
+        for (path, use, _), reached, kernels in zip(calls, files.ask_all(reached_by, calls), leads, strict=True):
+            _keep(files, path, use, reached, kernels, found, offered)
+        for path, use in files.users.items():
             for name, kernels in surface.seeds.get(path, {}).items():
-                _record_seed(index, path, use, name, kernels, found, offered)
+                _keep(files, path, use, files.ask(reached_from, path, use, name), kernels, found, offered)
         surface = offered
         if not offered.symbols:
             break
     return found
 
 
-def _record(
-    index: _Index, path: str, use: Use, literal: bytes, kernels: Mapping[int, int], found: Found, offered: Surface
-) -> None:
-    chunks = index.chunks(path)
-    places = [place for place in chunks.mentions(literal) if not _imports(chunks, place[0])]
-    _keep(index, path, use, Reached.of(path, use, chunks, places), kernels, found, offered)
-
-
-def _record_seed(
-    index: _Index, path: str, use: Use, name: str, kernels: Mapping[int, int], found: Found, offered: Surface
-) -> None:
-    chunks = index.chunks(path)
-    places = [(chunk, chunk.start) for chunk in chunks.named(name)]
-    _keep(index, path, use, Reached.of(path, use, chunks, places), kernels, found, offered)
-
-
 def _keep(
-    index: _Index, path: str, use: Use, reached: Reached, kernels: Mapping[int, int], found: Found, offered: Surface
+    files: TreeFiles, path: str, use: Use, reached: Reached, kernels: Mapping[int, int], found: Found, offered: Surface
 ) -> None:
     for kernel, distance in kernels.items():
-        for item in reached.ids:
-            _nearest_id(found[use][kernel], item, distance)
-        for name in reached.support:
-            offered.add((index.files.module_of[path], name), kernel, distance + 1)
+        for name in reached.names:
+            _nearest_id(found[use][kernel], f"{path}::{name}" if name else path, distance)
+        for name in () if IS_TEST_FILE.search(path) else reached.support:
+            offered.add((files.module_of[path], name), kernel, distance + 1)
 
 
 def _nearest_id(distances: dict[str, int], item: str, distance: int) -> None:
@@ -109,30 +97,40 @@ def _imports(chunks: Chunks, chunk: Chunk) -> bool:
     return not chunk.kind and chunks.content.startswith((b"from ", b"import "), chunk.start)
 
 
-@dataclass(slots=True)
-class Reached:
-    """The tests of a file that use a name, also through its own functions; and names that other files may import."""
+class Reached(NamedTuple):
+    """The tests of a file that use a name, also through its own functions; and names that other files may import.
 
-    ids: set[str] = field(default_factory=set)
-    support: set[str] = field(default_factory=set)
+    An empty name stands for the file as a whole.
+    """
 
-    @classmethod
-    def of(cls, path: str, use: Use, chunks: Chunks, places: Iterable[tuple[Chunk, int]]) -> Reached:
-        reached, pending, seen = cls(), list(places), set[str]()
-        is_test = IS_TEST_FILE.search(path) is not None
-        while pending:
-            chunk, offset = pending.pop()
-            name = _test_name(chunks, chunk, offset) if use == "test" else chunk.name
-            if use == "benchmark" and not _imports(chunks, chunk):
-                reached.ids.add(f"{path}::{name}" if chunk.kind in ("def", "class") else path)
-            elif name:
-                reached.ids.add(f"{path}::{name}")
-            if use == "test" and not name and chunk.name and chunk.name not in seen:
-                seen.add(chunk.name)
-                pending += ((user, at) for user, at in chunks.mentions(chunk.name.encode()) if user is not chunk)
-                if not is_test:
-                    reached.support.add(chunk.name)
-        return reached
+    names: frozenset[str]
+    support: frozenset[str]
+
+
+def reached_by(chunks: Chunks, use: Use, literal: bytes) -> Reached:
+    """What uses something under a spelling."""
+    return _reached(chunks, use, (place for place in chunks.mentions(literal) if not _imports(chunks, place[0])))
+
+
+def reached_from(chunks: Chunks, use: Use, name: str) -> Reached:
+    """What uses something that the file itself defines."""
+    return _reached(chunks, use, ((chunk, chunk.start) for chunk in chunks.named(name)))
+
+
+def _reached(chunks: Chunks, use: Use, places: Iterable[tuple[Chunk, int]]) -> Reached:
+    names, support, pending, seen = set[str](), set[str](), list(places), set[str]()
+    while pending:
+        chunk, offset = pending.pop()
+        name = _test_name(chunks, chunk, offset) if use == "test" else chunk.name
+        if use == "benchmark" and not _imports(chunks, chunk):
+            names.add(name or "" if chunk.kind in ("def", "class") else "")
+        elif name:
+            names.add(name)
+        if use == "test" and not name and chunk.name and chunk.name not in seen:
+            seen.add(chunk.name)
+            pending += ((user, at) for user, at in chunks.mentions(chunk.name.encode()) if user is not chunk)
+            support.add(chunk.name)
+    return Reached(frozenset(names), frozenset(support))
 
 
 def _test_name(chunks: Chunks, chunk: Chunk, offset: int) -> str | None:
@@ -150,24 +148,60 @@ def _test_name(chunks: Chunks, chunk: Chunk, offset: int) -> str | None:
     return method if is_test else None
 
 
+def imports_in(chunks: Chunks, roots: frozenset[str]) -> tuple[tuple[str, str, str], ...]:
+    """(module as spelled, name, alias) of each import that is relative or begins with one of `roots`.
+
+    The name is empty for a module imported whole.
+    """
+    found: list[tuple[str, str, str]] = []
+    for origin, text in FROM.findall(chunks.content):
+        module = origin.decode()
+        if module.partition(".")[0] in roots or origin.startswith(b"."):
+            found += ((module, name, alias) for name, alias in _names(text))
+    for origin, alias in PLAIN.findall(chunks.content):
+        module = origin.decode()
+        if module.partition(".")[0] in roots:
+            found.append((module, "", alias.decode() or module))
+    return tuple(found)
+
+
+def operators_in(chunks: Chunks) -> tuple[tuple[bytes, bytes], ...]:
+    """PyTorch operators that a file names, by namespace and name."""
+    return tuple(sorted(set(OPERATOR.findall(chunks.content))))
+
+
+def spelled_in(chunks: Chunks, spellings: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some spellings that stand anywhere in a file."""
+    return tuple(spelled for spelled in spellings if spelled.encode() in chunks.content)
+
+
 class Imports:
-    """What each file imports from its own tree, and its statements; each is read once."""
+    """What each file imports from its own tree; each is read once."""
 
     def __init__(self, files: TreeFiles) -> None:
         self.files = files
-        self.of = lru_cache(maxsize=None)(lambda path: list(self._read(path)))
-        self.operators = lru_cache(maxsize=None)(lambda path: set(OPERATOR.findall(files.read(path))))
-        self.chunks = lru_cache(maxsize=None)(lambda path: Chunks(files.read(path)))
+        self.roots = frozenset(module.partition(".")[0] for module in files.modules)
+        self._of: dict[str, list[tuple[str, str, str]]] = {}
+
+    def of(self, path: str) -> list[tuple[str, str, str]]:
+        """(module, name, alias) of each import; an empty name for a module imported whole."""
+        return self.of_all([path])[0]
+
+    def of_all(self, paths: Sequence[str]) -> list[list[tuple[str, str, str]]]:
+        new = [path for path in paths if path not in self._of]
+        for path, found in zip(new, self.files.ask_all(imports_in, [(path, self.roots) for path in new]), strict=True):
+            self._of[path] = list(self._of_tree(path, found))
+        return [self._of[path] for path in paths]
 
     def offered_to_users(self) -> set[str]:
         """Modules that tests and benchmarks import, directly or through modules that hand names on."""
-        pending = [path for path in self.files.listing.python if use_of(path)]
+        pending = list(self.files.users)
         found = {self.files.module_of[path] for path in pending}
         for _ in range(MAX_HOPS):
             modules = {
                 module
-                for path in pending
-                for origin, name, _ in self.of(path)
+                for imported in self.of_all(pending)
+                for origin, name, _ in imported
                 for module in (origin, f"{origin}.{name}")
                 if module not in found and module in self.files.modules
             }
@@ -175,21 +209,13 @@ class Imports:
             pending = [path for module in modules if (path := self.files.modules[module]).endswith("/__init__.py")]
         return found
 
-    def _read(self, path: str) -> Iterator[tuple[str, str, str]]:
-        """(module, name, alias) of each import; an empty name for a module imported whole."""
-        content, modules, folders = self.files.read(path), self.files.modules, self.files.module_folders
-        for module, text in FROM.findall(content):
-            origin = self._absolute(path, module.decode()) if module.startswith(b".") else module.decode()
-            if origin in modules:
-                for name, alias in _names(text):
-                    yield origin, name, alias
-            elif origin in folders:  # a package without an __init__.py, as tests have it
-                for name, alias in _names(text):
-                    if f"{origin}.{name}" in modules:
-                        yield origin, name, alias
-        for module, alias in PLAIN.findall(content):
-            if module.decode() in modules:
-                yield module.decode(), "", (alias or module).decode()
+    def _of_tree(self, path: str, spelled: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+        modules, folders = self.files.modules, self.files.module_folders
+        for module, name, alias in spelled:
+            origin = self._absolute(path, module) if module.startswith(".") else module
+            # Of a package without an __init__.py, as tests have it, only what is a module itself.
+            if origin in modules or (name and origin in folders and f"{origin}.{name}" in modules):
+                yield origin, name, alias
 
     def _absolute(self, path: str, module: str) -> str:
         own = self.files.module_of[path].split(".")
@@ -206,32 +232,42 @@ class _Index:
         self.by_module: dict[str, list[str]] = defaultdict(list)
         for module, name in surface.symbols:
             self.by_module[module].append(name)
-        self.resolve = lru_cache(maxsize=None)(self._resolve)
-        self.chunks = imports.chunks
+        self._resolved: dict[Symbol, Symbol | None] = {}
 
-    def uses(self, path: str) -> dict[bytes, dict[int, int]]:
-        """Kernels by the spelling under which a file uses something that leads to them."""
-        found: dict[bytes, dict[int, int]] = {}
+    def uses(self, paths: Iterable[str]) -> dict[str, dict[bytes, dict[int, int]]]:
+        """Kernels by the spelling under which each file uses something that leads to them."""
+        paths = list(paths)
+        found: dict[str, dict[bytes, dict[int, int]]] = {path: {} for path in paths}
         if self.surface.operators:
-            for space, name in self.imports.operators(path):
-                if kernels := self.surface.operators.get(name.decode()):
-                    found[b"torch.ops.%s.%s" % (space, name)] = kernels
-        for module, name, alias in self.imports.of(path):
-            if name in self.names and (symbol := self.resolve(module, name)):
-                found[alias.encode()] = self.surface.symbols[symbol]
-            whole = f"{module}.{name}" if name else module
-            for last in self.by_module.get(whole, ()):
-                spelled = f"{alias}.{last}".encode()
-                if spelled in self.files.read(path):
-                    found[spelled] = self.surface.symbols[whole, last]
+            named = self.files.ask_all(operators_in, [(path,) for path in paths])
+            for path, operators in zip(paths, named, strict=True):
+                for space, operator in operators:
+                    if kernels := self.surface.operators.get(operator.decode()):
+                        found[path][b"torch.ops.%s.%s" % (space, operator)] = kernels
+        members: dict[str, dict[str, Symbol]] = defaultdict(dict)
+        for path, imported in zip(paths, self.imports.of_all(paths), strict=True):
+            for module, name, alias in imported:
+                if name in self.names and (symbol := self.resolve(module, name)):
+                    found[path][alias.encode()] = self.surface.symbols[symbol]
+                whole = f"{module}.{name}" if name else module
+                for last in self.by_module.get(whole, ()):
+                    members[path][f"{alias}.{last}"] = (whole, last)
+        spelled = self.files.ask_all(spelled_in, [(path, tuple(wanted)) for path, wanted in members.items()])
+        for path, spellings in zip(members, spelled, strict=True):
+            found[path] |= {one.encode(): self.surface.symbols[members[path][one]] for one in spellings}
         return found
 
-    def _resolve(self, module: str, name: str, hops: int = 0) -> Symbol | None:
+    def resolve(self, module: str, name: str) -> Symbol | None:
         """Where a name that a module offers comes from, if that is part of the surface."""
+        if (module, name) not in self._resolved:
+            self._resolved[module, name] = self._resolve(module, name)
+        return self._resolved[module, name]
+
+    def _resolve(self, module: str, name: str, hops: int = 0) -> Symbol | None:
         if (module, name) in self.surface.symbols:
             return module, name
         path = self.files.modules.get(module)
-        if path is None or hops == MAX_HOPS or name.encode() not in self.files.read(path):
+        if path is None or hops == MAX_HOPS:
             return None
         for origin, original, alias in self.imports.of(path):
             if alias == name and original and (found := self._resolve(origin, original, hops + 1)):

@@ -1,18 +1,24 @@
-"""The files of a tree that evidence is read from: tests, benchmarks, tuning tables, registrations in C++."""
+"""The files of a tree that evidence is read from, and what they answered: tests, benchmarks, tables, bindings."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar, TypeVarTuple
 
+from extract.evidence.chunks import Chunks
 from extract.tree import SourceTree
+from kmaint.layout import Use, use_of
 
 CPP = (".cpp", ".cu", ".cc", ".cuh", ".hip", ".h")
-MAX_BYTES = 8 << 20
-"""A source file larger than this is data: the largest of both frameworks is under 1 MB."""
+
+Arguments = TypeVarTuple("Arguments")
+Answer = TypeVar("Answer")
+Put = Callable[[Sequence[tuple[str, Callable[..., Any], tuple[Any, ...]]]], Sequence[Any]]
+"""Puts questions to files, one of each path with its arguments; a file that cannot be read is empty to it."""
+Answers = dict[str, tuple[object, dict[tuple[Any, ...], Any]]]
+"""By path: the file's stamp, and what it answered by the question's name and arguments."""
 
 
 @dataclass(slots=True)
@@ -26,17 +32,21 @@ class Listing:
 
 
 class TreeFiles:
-    """Reads each file once; one that cannot be read is empty here, and a problem of the scan."""
+    """What a tree's files say to evidence: each answers a question once, and not again while it stays as it is.
 
-    def __init__(self, tree: SourceTree, paths: Iterable[str]) -> None:
-        """`paths` are all files of the tree, relative and in order."""
-        self.tree, self._paths = tree, paths
-        self._read: dict[str, bytes] = {}
+    A question is a function of one file and of some arguments that can be hashed, and of nothing else.
+    """
+
+    def __init__(self, tree: SourceTree, stamps: Mapping[str, object], put: Put, known: Answers | None = None) -> None:
+        """`stamps` tell whether a file has changed, for all files of the tree by relative path, in order."""
+        self.tree, self._stamps, self._put, self._known = tree, stamps, put, known or {}
+        self.answers: Answers = {}
+        """Of this time's questions alone, for the next time."""
 
     @cached_property
     def listing(self) -> Listing:
         found = Listing()
-        for path in self._paths:
+        for path in self._stamps:
             folder, _, name = path.rpartition("/")
             if name.endswith(".py"):
                 found.python.append(path)
@@ -45,6 +55,11 @@ class TreeFiles:
             elif name.endswith(".json") and "configs/" in path:
                 found.tables.setdefault(folder, []).append(name)
         return found
+
+    @cached_property
+    def users(self) -> dict[str, Use]:
+        """Tests and benchmarks, and which of both each is."""
+        return {path: use for path in self.listing.python if (use := use_of(path))}
 
     @cached_property
     def modules(self) -> dict[str, str]:
@@ -63,17 +78,28 @@ class TreeFiles:
         """Dotted folders that hold modules."""
         return {module.rpartition(".")[0] for module in self.modules}
 
-    def read(self, path: str) -> bytes:
-        if path not in self._read:
-            self._read[path] = _content(f"{self.tree.root}/{path}")
-        return self._read[path]
+    def ask(self, question: Callable[[Chunks, *Arguments], Answer], path: str, *arguments: *Arguments) -> Answer:
+        """The answer of one file."""
+        return self.ask_all(question, [(path, *arguments)])[0]
 
+    def ask_all(
+        self, question: Callable[[Chunks, *Arguments], Answer], calls: Sequence[tuple[str, *Arguments]]
+    ) -> list[Answer]:
+        """The answers of many files in the order of the calls, over all cores: a path each, and the arguments."""
+        keys = [(call[0], (question.__qualname__, *call[1:])) for call in calls]
+        new = [found for found in dict.fromkeys(keys) if not self._recall(*found)]
+        answers = self._put([(path, question, key[1:]) for path, key in new])
+        for (path, key), answer in zip(new, answers, strict=True):
+            self.answers[path][1][key] = answer
+        return [self.answers[path][1][key] for path, key in keys]
 
-def _content(path: str) -> bytes:
-    """A source file's bytes; none of a pipe, of data that only bears a source's name, of what is gone."""
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            return file.read() if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES else b""
-    except OSError:
-        return b""
+    def _recall(self, path: str, key: tuple[Any, ...]) -> bool:
+        """Whether a question was answered, now or when the file was as it is now."""
+        if path not in self.answers:
+            self.answers[path] = (self._stamps[path], {})
+        stamp, now = self.answers[path]
+        if key not in now and path in self._known:
+            known_for, before = self._known[path]
+            if known_for == stamp and key in before:
+                now[key] = before[key]
+        return key in now

@@ -7,8 +7,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from extract.evidence.exercise import Imports
+from extract.evidence.chunks import Chunks
+from extract.evidence.files import TreeFiles
 from kmaint.layout import use_of
 from kmaint.records.kernel import Registration
 
@@ -42,94 +44,103 @@ class Registry:
             yield from self.sources.get("/".join(parts[start:]), ())
 
 
-def read_registry(imports: Imports, paths: set[str]) -> Registry:
+def read_registry(files: TreeFiles, paths: set[str]) -> Registry:
     """Registrations in the given Python files, in SGLang's registry of kernels, and in C++."""
     registry = Registry()
-    framework = imports.files.tree.framework
-    for path in sorted(path for path in paths if not use_of(path)):
-        _read_python(imports, path, framework, registry)
+    framework = files.tree.framework
+    asked = [(path, path, framework) for path in sorted(paths) if not use_of(path)]
+    for (path, *_), operators in zip(asked, files.ask_all(python_operators, asked), strict=True):
+        for found, name in operators:
+            registry.python[path, name].append(found)
     if framework == "sglang":
-        _read_sglang(imports, paths, registry)
-    for path in imports.files.listing.cpp:
-        content = imports.files.read(path)
-        if b"TORCH_LIBRARY" in content:
-            _read_cpp(path, content, registry)
+        _read_sglang(files, paths, registry)
+    for bindings in files.ask_all(cpp_operators, [(path, path) for path in files.listing.cpp]):
+        for found, name in bindings:
+            registry.cpp[name].append(found)
     return registry
+
+
+def _read_sglang(files: TreeFiles, paths: set[str], registry: Registry) -> None:
+    """The registry of `sglang.kernels`: specifications, fused operators, and modules compiled on first use."""
+    kernels = (path for path in files.listing.python if "sglang/kernels/" in path)
+    asked = [(path, path) for path in sorted(paths.union(kernels)) if not use_of(path)]
+    for (path, _), found in zip(asked, files.ask_all(sglang_registrations, asked), strict=True):
+        for registration, module, function in found.specifications:
+            if owner := files.modules.get(module):
+                registry.python[owner, function].append(registration)
+        for registration, name in found.fused:
+            registry.python[path, name].append(registration)
+        for registration, name, source in found.modules:
+            registry.sources[source].append((registration, name))
 
 
 def _line(content: bytes, offset: int) -> int:
     return content.count(b"\n", 0, offset) + 1
 
 
-def _read_python(imports: Imports, path: str, framework: str, registry: Registry) -> None:
-    content = imports.files.read(path)
+def python_operators(chunks: Chunks, path: str, framework: str) -> list[tuple[Registration, str]]:
+    """PyTorch operators that a Python file registers, each with the top-level name that it stands for."""
+    content, registry = chunks.content, "PyTorch operator"
+    found: list[tuple[Registration, str]] = []
     if b"custom_op" in content or b"triton_op" in content:
-        chunks = imports.chunks(path)
         for match in DECORATOR.finditer(content):
             chunk = chunks.at(match.start())
             if chunk.kind == "def":
                 name = match[2].decode() if match[2] else chunk.name
                 spelled = name if "::" in name else f"{framework}::{name}"
-                found = Registration(
-                    registry="PyTorch operator", name=spelled, path=path, line=_line(content, match.start())
-                )
-                registry.python[path, chunk.name].append(found)
+                line = _line(content, match.start())
+                found.append((Registration(registry=registry, name=spelled, path=path, line=line), chunk.name))
         for match in CALL.finditer(content):
-            found = Registration(
-                registry="PyTorch operator",
-                name=f"{framework}::{match[1].decode()}",
-                path=path,
-                line=_line(content, match.start()),
-            )
-            registry.python[path, match[2].decode().partition(".")[0]].append(found)
+            spelled, line = f"{framework}::{match[1].decode()}", _line(content, match.start())
+            registration = Registration(registry=registry, name=spelled, path=path, line=line)
+            found.append((registration, match[2].decode().partition(".")[0]))
+    return found
 
 
-def _read_sglang(imports: Imports, paths: set[str], registry: Registry) -> None:
-    """The registry of `sglang.kernels`: specifications, fused operators, and modules compiled on first use."""
-    files = imports.files
-    kernels = (path for path in files.listing.python if "sglang/kernels/" in path)
-    for path in sorted(path for path in paths.union(kernels) if not use_of(path)):
-        content = files.read(path)
-        if b"KernelSpec(" in content:
-            for spec in _specifications(content):
-                owner = files.modules.get(spec.module)
-                if owner:
-                    found = Registration(registry="sglang.kernels", name=spec.op, path=path, line=spec.line)
-                    registry.python[owner, spec.function].append(found)
-        if b"BaseFusedOp)" in content:
-            _read_fused(imports, path, content, registry)
-        if b"cuda_files" in content:
-            _read_modules(imports, path, content, registry)
+class SglangRegistrations(NamedTuple):
+    """What one file of SGLang registers: with the module and function it targets, its class, or its CUDA file."""
+
+    specifications: list[tuple[Registration, str, str]]
+    fused: list[tuple[Registration, str]]
+    modules: list[tuple[Registration, str, str]]
 
 
-def _read_fused(imports: Imports, path: str, content: bytes, registry: Registry) -> None:
-    for match in FUSED.finditer(content):
-        chunk = imports.chunks(path).at(match.start())
+def sglang_registrations(chunks: Chunks, path: str) -> SglangRegistrations:
+    """Specifications, fused operators, and modules that a function compiles on first use."""
+    content, found = chunks.content, SglangRegistrations([], [], [])
+    for spec in _specifications(content) if b"KernelSpec(" in content else ():
+        registration = Registration(registry="sglang.kernels", name=spec.op, path=path, line=spec.line)
+        found.specifications.append((registration, spec.module, spec.function))
+    for match in FUSED.finditer(content) if b"BaseFusedOp)" in content else ():
+        chunk = chunks.at(match.start())
         if chunk.kind == "class":
             line = _line(content, match.start() + 1)
-            found = Registration(registry="sglang fused op", name=match[1].decode(), path=path, line=line)
-            registry.python[path, chunk.name].append(found)
+            registration = Registration(registry="sglang fused op", name=match[1].decode(), path=path, line=line)
+            found.fused.append((registration, chunk.name))
+    for match in MODULE_FILES.finditer(content) if b"cuda_files" in content else ():
+        name, line = chunks.at(match.start()).name, _line(content, match.start())
+        registration = Registration(registry="sglang JIT module", name=name, path=path, line=line)
+        found.modules.extend((registration, name, quoted.decode()) for quoted in QUOTED.findall(match[1]))
+    return found
 
 
-def _read_modules(imports: Imports, path: str, content: bytes, registry: Registry) -> None:
-    for match in MODULE_FILES.finditer(content):
-        chunk = imports.chunks(path).at(match.start())
-        for quoted in QUOTED.findall(match[1]):
-            found = Registration(
-                registry="sglang JIT module", name=chunk.name, path=path, line=_line(content, match.start())
-            )
-            registry.sources[quoted.decode()].append((found, chunk.name))
-
-
-def _read_cpp(path: str, content: bytes, registry: Registry) -> None:
+def cpp_operators(chunks: Chunks, path: str) -> list[tuple[Registration, str]]:
+    """PyTorch operators that a C++ file registers, each with the bare name of its C++ function."""
+    content = chunks.content
+    found: list[tuple[Registration, str]] = []
+    if b"TORCH_LIBRARY" not in content:
+        return found
     libraries = [(match.start(), match[1].decode()) for match in LIBRARY.finditer(content)]
     for match in IMPLEMENTED.finditer(content):
         space = next((name for start, name in reversed(libraries) if start < match.start()), "")
         # Where the build names the library, the operator's own name is all that is certain.
         known = space and space not in NAMED_BY_BUILD
-        name = f"{space}::{match[1].decode()}" if known else match[1].decode()
-        found = Registration(registry="PyTorch operator", name=name, path=path, line=_line(content, match.start()))
-        registry.cpp[match[2].decode().rpartition("::")[2]].append(found)
+        name, line = match[1].decode(), _line(content, match.start())
+        registration = Registration(
+            registry="PyTorch operator", name=f"{space}::{name}" if known else name, path=path, line=line
+        )
+        found.append((registration, match[2].decode().rpartition("::")[2]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

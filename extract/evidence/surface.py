@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from extract.evidence.chunks import words
+from extract.evidence.chunks import Chunks, words
 from extract.evidence.exercise import OPERATOR, Imports, Surface
+from extract.evidence.files import TreeFiles
 from extract.evidence.registrations import Registry
 from kmaint.layout import use_of
 from kmaint.records.kernel import Kernel, Registration
@@ -40,9 +41,9 @@ def _root(qualname: str) -> str:
     return qualname.partition(".")[0].partition("#")[0]
 
 
-def registrations_of(imports: Imports, kernels: Sequence[Kernel], registry: Registry) -> list[list[Registration]]:
+def registrations_of(files: TreeFiles, kernels: Sequence[Kernel], registry: Registry) -> list[list[Registration]]:
     """What registries say of each kernel, in the order of the kernels."""
-    reached = _operator_functions(imports, kernels, registry)
+    reached = _operator_functions(files, kernels, registry)
     return [list(dict.fromkeys(_registered(kernel, registry, reached))) for kernel in kernels]
 
 
@@ -59,20 +60,20 @@ def _registered(
 
 
 def _operator_functions(
-    imports: Imports, kernels: Sequence[Kernel], registry: Registry
+    files: TreeFiles, kernels: Sequence[Kernel], registry: Registry
 ) -> dict[str, dict[str, list[Registration]]]:
     """By file and kernel name: operators whose C++ function stands in the same file and leads to that kernel."""
-    names: dict[str, set[str]] = defaultdict(set)
+    names: dict[str, dict[str, None]] = defaultdict(dict)
     for kernel in kernels:
         if kernel.language in CPP_LANGUAGES and kernel.path.endswith((".cu", ".hip", ".cpp", ".cc")):
-            names[kernel.path].add(kernel.name)
+            names[kernel.path][kernel.name] = None
     found: dict[str, dict[str, list[Registration]]] = {}
-    for path, inside in names.items():
-        bodies = dict(_bodies(imports.files.read(path)))
-        for name in inside:
-            for user in sorted(_uses_of(name, bodies)):
-                if user in registry.cpp:
-                    found.setdefault(path, {}).setdefault(name, []).extend(registry.cpp[user])
+    calls = [(path, tuple(inside)) for path, inside in names.items()]
+    for (path, inside), users in zip(calls, files.ask_all(users_in_cpp, calls), strict=True):
+        found[path] = {
+            name: [one for user in of_name for one in registry.cpp.get(user, ())]
+            for name, of_name in zip(inside, users, strict=True)
+        }
     return found
 
 
@@ -87,6 +88,12 @@ def _bodies(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield match[1].decode(), content[match.end() : end if end >= 0 else len(content)]
     for match in MACRO.finditer(content):
         yield match[1].decode(), match[2]
+
+
+def users_in_cpp(chunks: Chunks, names: tuple[str, ...]) -> list[list[str]]:
+    """For each name the functions and macros of a C++ file that use it, themselves or through each other."""
+    bodies = dict(_bodies(chunks.content))
+    return [sorted(_uses_of(name, bodies)) for name in names]
 
 
 def _uses_of(name: str, bodies: dict[str, bytes]) -> set[str]:
@@ -115,16 +122,18 @@ def surface_of(imports: Imports, kernels: Sequence[Kernel], registry: Registry) 
             if registration.registry == "PyTorch operator":
                 surface.add_operator(registration.name.rpartition("::")[2], number, 1)
     wanted = imports.offered_to_users()
-    for path, by_name in names.items():
-        if files.module_of[path] not in wanted:
-            continue
-        chunks = imports.chunks(path)
-        for name, numbers in by_name.items():
-            for user, hops in chunks.users([name], hops=HOPS).items():
-                for number, distance in numbers.items():
-                    surface.add((files.module_of[path], user), number, distance + hops)
-    _add_operator_modules(imports, surface)
+    calls = [(path, name) for path, by_name in names.items() if files.module_of[path] in wanted for name in by_name]
+    for (path, name), users in zip(calls, files.ask_all(users_of, calls), strict=True):
+        for user, hops in users.items():
+            for number, distance in names[path][name].items():
+                surface.add((files.module_of[path], user), number, distance + hops)
+    _add_operator_modules(files, surface)
     return surface
+
+
+def users_of(chunks: Chunks, name: str) -> dict[str, int]:
+    """Functions and classes of a file through which its callers reach a name, by how many steps away."""
+    return chunks.users([name], hops=HOPS)
 
 
 def _all_ways(kernel: Kernel, registry: Registry) -> Iterator[tuple[int, str, str]]:
@@ -133,14 +142,16 @@ def _all_ways(kernel: Kernel, registry: Registry) -> Iterator[tuple[int, str, st
         yield from ((1, registration.path, name) for registration, name in registry.modules_of(kernel.path))
 
 
-def _add_operator_modules(imports: Imports, surface: Surface) -> None:
+def _add_operator_modules(files: TreeFiles, surface: Surface) -> None:
     """Functions of modules that wrap operators one by one, such as vllm._custom_ops."""
-    for module, path in imports.files.modules.items():
-        if module.count(".") != 1 or not re.fullmatch(r"\w+\._\w*ops", module):
-            continue
-        chunks = imports.chunks(path)
-        for match in OPERATOR.finditer(chunks.content):
-            chunk = chunks.at(match.start())
-            if chunk.kind in ("def", "class"):
-                for number, distance in surface.operators.get(match[2].decode(), {}).items():
-                    surface.add((module, chunk.name), number, distance + 1)
+    for module, path in files.modules.items():
+        if module.count(".") == 1 and re.fullmatch(r"\w+\._\w*ops", module):
+            for operator, function in files.ask(operator_functions, path):
+                for number, distance in surface.operators.get(operator, {}).items():
+                    surface.add((module, function), number, distance + 1)
+
+
+def operator_functions(chunks: Chunks) -> list[tuple[str, str]]:
+    """PyTorch operators that a file names, each with the function or class that does."""
+    places = ((match[2].decode(), chunks.at(match.start())) for match in OPERATOR.finditer(chunks.content))
+    return [(operator, chunk.name) for operator, chunk in places if chunk.kind in ("def", "class")]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from extract.evidence.chunks import words
+from extract.evidence.chunks import Chunks, words
 from extract.evidence.exercise import Imports
 from extract.evidence.files import TreeFiles
+from extract.evidence.surface import host_paths
 from kmaint.layout import use_of
 from kmaint.records.kernel import HostFunction, Kernel, TuningTables
 
@@ -45,13 +46,16 @@ class _Reader:
     names: frozenset[str]
 
 
-def tables_of(imports: Imports, kernels: Iterable[Kernel]) -> Iterator[tuple[int, TuningTables]]:
+def tables_of(imports: Imports, kernels: Sequence[Kernel]) -> Iterator[tuple[int, TuningTables]]:
     """The tables of each kernel, by its number; a kernel whose launch reads none is left out."""
-    readers = list(_readers(imports))
+    readers = list(_readers(imports.files))
     by_path: dict[str, dict[str, TuningTables]] = defaultdict(dict)
     for reader in readers:
         by_path[reader.path].update(dict.fromkeys(reader.names, reader.tables))
     by_name = {(reader.module, name): reader.tables for reader in readers for name in reader.names}
+    if not readers:
+        return
+    imports.of_all(sorted(host_paths(kernels) & imports.files.module_of.keys()))
     reading = _Reading(imports, by_path, by_name)
     for number, kernel in enumerate(kernels):
         for host in kernel.launchers:
@@ -71,6 +75,7 @@ class _Reading:
     ) -> None:
         self.imports, self.by_path, self.by_name = imports, by_path, by_name
         self._memory: dict[tuple[str, str], TuningTables | None] = {}
+        self._offers: dict[str, dict[str, TuningTables]] = {}
 
     def by(self, host: HostFunction) -> TuningTables | None:
         if host.path not in self.imports.files.module_of:
@@ -79,33 +84,46 @@ class _Reading:
             return found
         callers = (caller.split("::", 1) for caller in host.callers)
         handed = next((found for path, name in callers if (found := self._named(path, name))), None)
-        takes = handed and any(TAKES_CONFIG.search(text) for text in self._texts(host.path, host.qualname))
-        return handed if takes else None
-
-    def _texts(self, path: str, qualname: str) -> list[bytes]:
-        chunks = self.imports.chunks(path)
-        return [chunks.text(chunk) for chunk in chunks.named(qualname.partition(".")[0])]
+        name = host.qualname.partition(".")[0]
+        return handed if handed and self.imports.files.ask(takes_config, host.path, name) else None
 
     def _named(self, path: str, qualname: str) -> TuningTables | None:
         key = (path, qualname.partition(".")[0])
         if key not in self._memory:
-            self._memory[key] = None if use_of(path) else self._look(path, qualname)
+            self._memory[key] = None if use_of(path) else self._look(*key)
         return self._memory[key]
 
-    def _look(self, path: str, qualname: str) -> TuningTables | None:
-        offered = dict(self.by_path.get(path, {}))
-        for module, name, alias in self.imports.of(path):
-            if tables := self.by_name.get((module, name)):
-                offered[alias] = tables
-        for text in self._texts(path, qualname):
-            for name, tables in offered.items():
-                if next(words(text, name.encode()), None) is not None:
-                    return tables
-        return None
+    def _look(self, path: str, name: str) -> TuningTables | None:
+        offered = self._offered(path)
+        used = self.imports.files.ask(first_used, path, name, tuple(offered)) if offered else None
+        return offered[used] if used else None
+
+    def _offered(self, path: str) -> dict[str, TuningTables]:
+        """What a file may read tables through, by the name it has there."""
+        if path not in self._offers:
+            offers = self._offers[path] = dict(self.by_path.get(path, {}))
+            for module, original, alias in self.imports.of(path):
+                if tables := self.by_name.get((module, original)):
+                    offers[alias] = tables
+        return self._offers[path]
 
 
-def _readers(imports: Imports) -> Iterator[_Reader]:
-    files = imports.files
+def _texts(chunks: Chunks, name: str) -> list[bytes]:
+    return [chunks.text(chunk) for chunk in chunks.named(name)]
+
+
+def first_used(chunks: Chunks, name: str, offered: tuple[str, ...]) -> str | None:
+    """The first of some names that a function of a file uses."""
+    found = (one for text in _texts(chunks, name) for one in offered if next(words(text, one.encode()), -1) >= 0)
+    return next(found, None)
+
+
+def takes_config(chunks: Chunks, name: str) -> bool:
+    """Whether a function of a file speaks of a configuration."""
+    return any(TAKES_CONFIG.search(text) for text in _texts(chunks, name))
+
+
+def _readers(files: TreeFiles) -> Iterator[_Reader]:
     roots: dict[str, list[str]] = defaultdict(list)
     for folder in files.listing.tables:
         root, _, _ = _split(folder)
@@ -115,11 +133,14 @@ def _readers(imports: Imports) -> Iterator[_Reader]:
         folder = path.rpartition("/")[0]
         beside[folder].append(path)
         beside[folder.rpartition("/")[0]].append(path)
-    for root, folders in roots.items():
-        parent, _, last = root.rpartition("/")
-        for path in beside[parent]:
-            if not use_of(path) and last.encode() in files.read(path):
-                yield from _reader(imports, path, root, folders)
+    places = [(path, root) for root in roots for path in beside[root.rpartition("/")[0]] if not use_of(path)]
+    told = files.ask_all(folders_read, [(path, root.rpartition("/")[2]) for path, root in places])
+    for (path, root), readings in zip(places, told, strict=True):
+        for inner, names in readings:
+            below, folders = f"{root}/{inner}" if inner else root, roots[root]
+            chosen = [folder for folder in folders if f"{folder}/".startswith(f"{below}/")]
+            if tables := _tables(files, below if chosen else root, chosen or folders):
+                yield _Reader(tables, files.module_of[path], path, names)
 
 
 def _split(folder: str) -> tuple[str, str, str]:
@@ -129,23 +150,20 @@ def _split(folder: str) -> tuple[str, str, str]:
     return "/".join(parts[: last + 1]), parts[last], "/".join(parts[last + 1 :])
 
 
-def _reader(imports: Imports, path: str, root: str, folders: list[str]) -> Iterator[_Reader]:
-    chunks, last = imports.chunks(path), root.rpartition("/")[2]
-    for match in LITERAL.finditer(chunks.content):
+def folders_read(chunks: Chunks, last: str) -> list[tuple[str, frozenset[str]]]:
+    """Where a file spells the name of a folder of tables: the folder in it, if told, and through what it is read."""
+    found: list[tuple[str, frozenset[str]]] = []
+    for match in LITERAL.finditer(chunks.content) if last.encode() in chunks.content else ():
         chunk = chunks.at(match.start())
-        if match[1].decode() != last or not chunk.name:
-            continue
-        below = f"{root}/{match[2].decode()}" if match[2] else root
-        chosen = [folder for folder in folders if f"{folder}/".startswith(f"{below}/")]
-        tables = _tables(imports.files, below if chosen else root, chosen or folders)
-        if tables:
+        if match[1].decode() == last and chunk.name:
             names, pending = {chunk.name}, [chunk.name]
             while pending:
                 for user, _ in chunks.mentions(pending.pop().encode()):
                     if user.name and user.name not in names and LOOKS_UP.search(user.name):
                         names.add(user.name)
                         pending.append(user.name)
-            yield _Reader(tables, imports.files.module_of[path], path, frozenset(names))
+            found.append((match[2].decode() if match[2] else "", frozenset(names)))
+    return found
 
 
 def _tables(files: TreeFiles, folder: str, folders: list[str]) -> TuningTables | None:

@@ -18,13 +18,33 @@ from typing import Any
 def mend() -> None:
     """Everything below; each holds for Triton 3.6.0 to 3.7.1."""
     if os.environ.get("TRITON_INTERPRET") == "1":
+        _mend_aliases()
         _mend_dot()
         _mend_constants()
         _mend_autotuning()
         _mend_libdevice()
+        _mend_dependent_launch()
         _mend_patching()
         _mend_types()
         _mend_overflow()
+
+
+def _mend_aliases() -> None:
+    """Let `exp = tl.exp` of a module run: the interpreter rewires triton.language, not what was taken from it."""
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    def runnable(builtin: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(builtin)
+        def run(*given: object, **options: object) -> Any:
+            return builtin(*given, **{"_semantic": interpreter.interpreter_semantic, **options})
+
+        return run
+
+    for module in (tl, tl.core, tl.math):
+        for name, member in vars(module).copy().items():
+            if tl.core.is_builtin(member) and not isinstance(member, type):
+                setattr(module, name, runnable(member))
 
 
 def _mend_dot() -> None:
@@ -122,6 +142,15 @@ def _mend_libdevice() -> None:
         for known, function in {**unary, **binary}.items():
             if hasattr(module, known):
                 setattr(module, known, _elementwise(function, whole=known == "isnan"))
+
+
+def _mend_dependent_launch() -> None:
+    """Let waiting for the launch before, and letting the next one go, do nothing: here launches follow each other."""
+    import triton.language as tl
+
+    for name in ("gdc_wait", "gdc_launch_dependents"):
+        if hasattr(tl.extra.cuda, name):
+            setattr(tl.extra.cuda, name, lambda **_options: None)
 
 
 def _elementwise(function: Callable[..., Any], *, whole: bool) -> Callable[..., Any]:

@@ -81,6 +81,7 @@ class Remote:
         self, folder: Path, candidate: Path, entry: str, device: str, scratch: Path, *, limit_s: float = CALL_LIMIT_S
     ) -> None:
         self._scratch, self._lost, self._count, self._limit_s = scratch, "", 0, limit_s
+        self._is_ready = False
         argv = [sys.executable, "-m", "runtime.subject", str(folder), str(candidate), entry, device]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KMAINT_")}
         environment = {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -98,6 +99,7 @@ class Remote:
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
         if self._lost:
             raise SubjectLost("not_run", self._lost)
+        self.wait_until_ready(case)
         self._count += 1
         answer = self._scratch / f"outcome-{self._count}.pt"
         self._ask({"case": case.to_json(), "how": how, "answer": str(answer)})
@@ -106,23 +108,27 @@ class Remote:
         answer.unlink()
         return Outcome([Leaf(**leaf) for leaf in data["leaves"]], data["error"], data["overrun"])
 
+    def wait_until_ready(self, case: Case | None = None) -> None:
+        """Until the process has imported torch and, on a GPU, has its context: it has run nothing by then."""
+        if not self._is_ready and not self._lost:
+            self._hear(b"ready\n", START_LIMIT_S, str(case or "any case"))
+            self._is_ready = True
+
     def _ask(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        if self._count == 1:
-            self._hear(b"ready\n", START_LIMIT_S, request)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-        self._hear(b"done\n", self._limit_s, request)
+        self._hear(b"done\n", self._limit_s, str(Case(**request["case"])))
 
-    def _hear(self, word: bytes, limit_s: float, request: dict[str, Any]) -> None:
+    def _hear(self, word: bytes, limit_s: float, what: str) -> None:
         assert self._process.stdout is not None
         deadline = time.monotonic() + limit_s
         said = b""
         while not said.endswith(word):
             ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                self._lose("timeout", f"no answer within {limit_s:.0f} s for {Case(**request['case'])}")
+                self._lose("timeout", f"no answer within {limit_s:.0f} s for {what}")
             piece = os.read(self._process.stdout.fileno(), 4096)
             if not piece:
                 self._process.wait()
@@ -130,7 +136,7 @@ class Remote:
                 how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
                 self._lose(
                     "signal" if code < 0 else "exit",
-                    f"its process ended by {how} on {Case(**request['case'])}: {self._last_words()}",
+                    f"its process ended by {how} on {what}: {self._last_words()}",
                 )
             said += piece
 
@@ -179,6 +185,8 @@ def serve(folder: Path, candidate: Path, entry: str, device: str) -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a candidate prints goes to the log
     contract = Contract.read(folder)
+    if device == "cuda":
+        torch.zeros(1, device=device)  # a context takes a second, in which others need not wait for the GPU
     answers.write(b"ready\n")
     function = getattr(load(candidate, "kernel"), entry)
     for line in sys.stdin.buffer:

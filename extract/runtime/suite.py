@@ -146,6 +146,11 @@ class Standing:
             self._starts_left = 0 if lost.code == "timeout" else self._starts_left
             fail(*self._lost[key])
 
+    def wait_until_ready(self) -> None:
+        """Start its process where it may still be started, and wait for that: it takes longer than most examples."""
+        if self._subject is not None or self._starts_left:
+            self._live().wait_until_ready()
+
     def _live(self) -> Remote:
         if self._subject is None:
             if not self._starts_left:

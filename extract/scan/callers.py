@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 from extract.scan.facts import Named
 from extract.scan.masking import Source, mentions
-from extract.scan.outline import Scope, end_of, read_outline
+from extract.scan.outline import Scope, end_of, name_of, read_outline
 
 MODULE = "<module>"
 HEADS = (b"\ndef ", b"\nclass ", b"\nasync def ")
+FUNCTION = re.compile(rb"\n(?:async\s+)?def\s+(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)")
 CALLED = re.compile(rb"(?:\.\w+)*+(?=\()")
 
 
@@ -44,23 +46,38 @@ class _Hosts:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self._heads = sorted(at for head in HEADS for at in _places(source.code, head))
         self._ends: dict[int, int] = {}
         self._scopes: dict[int, list[Scope]] = {}
 
     def around(self, at: int) -> str:
         """The qualified name of the one that an offset stands in."""
         code = self.source.code
-        start = max(code.rfind(head, 0, at) for head in HEADS)
+        place = bisect_left(self._heads, at) - 1
+        start = self._heads[place] if place >= 0 else -1
         if start >= 0 and start not in self._ends:
             self._ends[start] = end_of(code, start + 1, 0)
         if start < 0 or at >= self._ends[start]:  # a decorator's line, or a branch at the margin with definitions
             start, end = 0, len(code)
+        elif function := FUNCTION.match(code, start):
+            return name_of(function)
         else:
             end = self._ends[start]
+        inside = (scope for scope in self._outline(start, end) if scope.start <= at - start < scope.end)
+        return next((scope.qualname for scope in inside), MODULE)
+
+    def _outline(self, start: int, end: int) -> list[Scope]:
+        """The hosts in a piece of the file."""
         if start not in self._scopes:
-            piece = Source(self.source.text[start:end], code[start:end], is_whole=True)
+            piece = Source(self.source.text[start:end], self.source.code[start:end], is_whole=True)
             self._scopes[start] = [
                 scope for scope in read_outline(piece) if scope.kind == "def" and not scope.is_inside_function
             ]
-        inside = (scope for scope in self._scopes[start] if scope.start <= at - start < scope.end)
-        return next((scope.qualname for scope in inside), MODULE)
+        return self._scopes[start]
+
+
+def _places(code: bytes, word: bytes) -> Iterator[int]:
+    at = code.find(word)
+    while at >= 0:
+        yield at
+        at = code.find(word, at + 1)

@@ -79,7 +79,9 @@ def read_cuda(text: bytes, relative: str, macros: frozenset[str] = frozenset()) 
     if not ("__global__" in code or may_launch(code) or names_any(code, macros)):
         return CudaFacts(includes=includes)
     source = parse_text(code)
-    others = {macro.name for macro in source.macros} - prefix_macros(text)
+    others = macros & {macro.name for macro in source.macros}
+    if others:
+        others -= prefix_macros(text)
     return read_facts(source, language_of(source, relative), macros - others)._replace(includes=includes)
 
 

@@ -12,7 +12,7 @@ from extract.scan.cuda_heads import Head, read_head
 from extract.scan.cuda_outline import WORD, Function, Outline
 from extract.scan.cuda_text import CudaText, Macro
 
-MENTION = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?=\s*(?:[,);:?}<]|$))", re.ASCII)
+MENTION = re.compile(r"[A-Za-z_](?<![\w.].)\w*+(?=\s*(?:[,);:?}<]|$))", re.ASCII)  # first what `re` finds fastest
 """A kernel is launched or handed on: it is never called, assigned to, nor is a member taken of it."""
 FEW = 64
 

@@ -40,11 +40,12 @@ LAST_BYTES = tuple(map(str.encode, LAST_WORDS))
 
 OWNERS = (b"triton", b"gluon", b"cute", b"tilelang", b"prim_func", b"helion", b"fly", b"numba")
 IMPORTED_AS = re.compile(rb"(?:jit|kernel|prim_func)[ \t]+as[ \t]+(\w+)")
-GIVEN_NAME = re.compile(rb"\n(\w++)[ \t]*=[ \t]*(?:[\w.]*\(\s*)?[\w.]*\.(?:jit|kernel|prim_func)\b")
+GIVEN_NAME = re.compile(rb"\n(\w++)[ \t]*+=[ \t]*+(?:[\w.]*\(\s*)?[\w.]*\.(?:jit|kernel|prim_func)\b")
 DEFINED = re.compile(rb"(?:def|class)\s+([\w\x80-\xff]+)")
 ASSIGNED = re.compile(rb"([\w\x80-\xff]+)[^=\n]*=")
 DECORATES = re.compile(rb"@[ \t]*+[\w.]*(?:jit|kernel|prim_func)\b")
-CALLS = (b"jit(", b".kernel(")
+CALLS = {b"jit": b"jit(", b"kernel": b".kernel("}
+"""How compiling by call is spelled, by the word of LAST_BYTES in it."""
 
 
 def may_define(content: bytes) -> bool:
@@ -56,7 +57,9 @@ def may_define(content: bytes) -> bool:
     if not words:
         return False
     return (
-        DECORATES.search(content) is not None or any(call in content for call in CALLS) or any(_renamed(content, words))
+        DECORATES.search(content) is not None
+        or any(word in words and call in content for word, call in CALLS.items())
+        or any(_renamed(content, words))
     ) and any(owner in content for owner in OWNERS)
 
 
@@ -78,7 +81,7 @@ def glance(content: bytes) -> tuple[str, ...]:
         if head := DEFINED.search(content, end):
             found.add(head[1])
         found.update(_around(content, start))
-    for call in CALLS:
+    for call in CALLS.values():
         at = content.find(call)
         while at >= 0:
             found.update(ASSIGNED.findall(content, content.rfind(b"\n", 0, at) + 1, at))

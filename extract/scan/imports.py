@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from sys import intern
 
 STATEMENT = re.compile(
     rb"\n[ \t]*+(?:from[ \t]+(?P<origin>\.*[ \t]*[\w.]*)[ \t]+import\b[ \t]*"
@@ -31,7 +33,7 @@ def read_imports(code: bytes, package: str, roots: frozenset[str] | None = None)
     The first binding of a name counts: what follows is the `except ImportError` of it, or a function's own.
     """
     found = Imports()
-    for match in STATEMENT.finditer(code):
+    for match in _statements(code):
         origin, names, modules = match.groups()
         if modules is not None:
             for name, bound in NAME.findall(_text(modules)):
@@ -47,8 +49,18 @@ def read_imports(code: bytes, package: str, roots: frozenset[str] | None = None)
             if name == "*":
                 found.stars.append(module)
             else:
-                found.names.setdefault(bound or name, f"{module}.{name}")
+                found.names.setdefault(intern(bound or name), intern(f"{module}.{name}"))
     return found
+
+
+def _statements(code: bytes) -> Iterator[re.Match[bytes]]:
+    """As `STATEMENT.finditer`, which would try every line, where `find` knows at memory's speed which may be one."""
+    at = code.find(b"import")
+    while at >= 0:
+        match = STATEMENT.match(code, code.rfind(b"\n", 0, at))
+        if match:
+            yield match
+        at = code.find(b"import", match.end() if match else at + len(b"import"))
 
 
 def _text(names: bytes) -> str:

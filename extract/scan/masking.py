@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from extract.scan.brackets import is_balanced
@@ -89,3 +89,17 @@ def mentions(code: bytes, name: bytes) -> Iterator[int]:
         if code[at - 1] not in BEFORE_NAME and (end >= len(code) or code[end] not in IN_NAME):
             yield at
         at = code.find(name, end)
+
+
+def calls_of(code: bytes, name: bytes) -> Iterator[int]:
+    """Where a name ends, alone or as the end of any other, that a bracket follows at once."""
+    at = code.find(name + b"(")
+    while at >= 0:
+        yield at + len(name)
+        at = code.find(name + b"(", at + 1)
+
+
+def ends_with(code: bytes, end: int, names: Iterable[bytes]) -> bool:
+    """Whether one of some dotted names stands by itself before an offset."""
+    starts = (end - len(name) for name in names if code.endswith(name, 0, end))
+    return any(start > 0 and code[start - 1] not in BEFORE_NAME for start in starts)

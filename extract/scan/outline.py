@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -31,14 +31,19 @@ class Scope:
     indent: int
     start: int
     head: int
-    end: int
     line: int
     parent: Scope | None
-    decorators: list[tuple[int, int]] = field(default_factory=list)
+    is_inside_function: bool
+    decorators: list[tuple[int, int]]
+    code: bytes
+    _end: int = -1
 
     @property
-    def is_inside_function(self) -> bool:
-        return self.parent is not None and (self.parent.kind == "def" or self.parent.is_inside_function)
+    def end(self) -> int:
+        """Looked for when first asked for: of most functions nobody asks."""
+        if self._end < 0:
+            self._end = end_of(self.code, self.head, self.indent)
+        return self._end
 
 
 def read_outline(source: Source) -> list[Scope]:
@@ -58,10 +63,10 @@ def read_outline(source: Source) -> list[Scope]:
         if pending:
             decorators += _decorators(source.code, pending, indent, match.start())
             pending.clear()
-        while open_scopes and (open_scopes[-1].end <= head or open_scopes[-1].indent >= indent):
+        while open_scopes and (open_scopes[-1].indent >= indent or open_scopes[-1].end <= head):
             open_scopes.pop()
         parent = open_scopes[-1] if open_scopes else None
-        name = _text(match["name"])
+        name = name_of(match)
         scope = Scope(
             "class" if match["kind"] == b"class" else "def",
             name,
@@ -69,17 +74,20 @@ def read_outline(source: Source) -> list[Scope]:
             indent,
             decorators[0][0] - 1 if decorators else head,
             head,
-            end_of(source.code, head, indent),
             line,
             parent,
+            parent is not None and (parent.kind == "def" or parent.is_inside_function),
             decorators,
+            source.code,
         )
         found.append(scope)
         open_scopes.append(scope)
     return found
 
 
-def _text(name: bytes) -> str:
+def name_of(head: re.Match[bytes]) -> str:
+    """The name that the head of a definition gives, as Python spells it."""
+    name: bytes = head["name"]
     return name.decode() if name.isascii() else unicodedata.normalize("NFKC", name.decode(errors="replace"))
 
 

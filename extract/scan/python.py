@@ -17,18 +17,16 @@ from extract.scan.dialects import Dialect
 from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
 from extract.scan.hosts import HostReading, read_host
-from extract.scan.imports import Imports, read_imports
-from extract.scan.masking import Source, mentions
+from extract.scan.masking import calls_of, ends_with, mentions
 from extract.scan.naming import OWN, decoded, of_class, owner_of, root_of
 from extract.scan.outline import Scope
 from extract.scan.python_file import DOTTED, NAME_BEFORE, PythonFile
 
-SUBSCRIPT_CALL = re.compile(rb"\]\s*+\(")
 BEFORE_ARGUMENT = (b"(", b",", b"=")
 GENERICS = frozenset({"list", "dict", "set", "tuple", "frozenset", "type", "defaultdict", "deque", "OrderedDict"})
 UNDECIDED = Dialect("triton", re.compile(""), is_entry=False)
 AFTER_ARGUMENT = re.compile(rb"\s*+[,)]")
-METHOD_CALL = re.compile(rb"(?<![\w.])([A-Za-z_]\w*+)\.(?:\w+\.)*+([A-Za-z_]\w*+)\(")
+METHOD_CALL = re.compile(rb"([A-Za-z_](?<![\w.].)\w*+)\.(?:\w+\.)*+([A-Za-z_]\w*+)\(")
 BASES = re.compile(rb"\s*+[\w\x80-\xff]+\s*+(?:\[[^\]]*\])?\s*+\(([^)]*)\)")
 LAUNCH_METHODS = (".run", ".warmup")
 WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
@@ -38,14 +36,14 @@ MAX_STATEMENT = 100_000
 """Bytes of the longest statement that is parsed: longer ones are tables of data."""
 
 
-def read_python(source: Source, *, package: str, roots: frozenset[str], offered: frozenset[str]) -> PythonFacts:
+def read_python(file: PythonFile, *, roots: frozenset[str], offered: frozenset[str]) -> PythonFacts:
     """Facts of one file.
 
     `offered` are names it imports that may be kernels, or lead to one. Of its imports, those are kept that begin with
     one of `roots`, the tree's own packages.
     """
-    imports = read_imports(source.code, package)
-    facts = _Reader(source, imports, offered).read()
+    imports = file.imports
+    facts = _Reader(file, offered).read()
     return facts._replace(
         imports={name: origin for name, origin in imports.names.items() if root_of(origin) in roots},
         stars=[origin for origin in imports.stars if root_of(origin) in roots],
@@ -58,18 +56,17 @@ class _Reader:
     `names` are those that may be kernels, or lead to one: they grow while aliases and factories of them are found.
     """
 
-    def __init__(self, source: Source, imports: Imports, offered: frozenset[str]) -> None:
-        self.file = PythonFile(source, imports)
+    def __init__(self, file: PythonFile, offered: frozenset[str]) -> None:
+        self.file = file
         self.names = set(offered)
         self.compiled: list[tuple[Scope, PythonKernel]] = []
         self.by_call: list[tuple[Scope, PythonKernel]] = []
         self.seen: set[tuple[int, int]] = set()
         """Statements that have been read."""
         self.mentions: dict[int, list[int]] = defaultdict(list)
-        self.subscripts = [match.start() for match in SUBSCRIPT_CALL.finditer(self.file.code)]
         self.uses: dict[int, set[str]] = defaultdict(set)
         self.readings: dict[str, HostReading] = {}
-        self.facts = PythonFacts(source.is_whole, imports.names, imports.stars, {}, {}, [], [], {}, {}, {}, {}, {}, {})
+        self.facts = PythonFacts(file.source.is_whole, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {})
 
     def read(self) -> PythonFacts:
         self._compilers()
@@ -239,10 +236,10 @@ class _Reader:
             else:
                 is_parsed = True
         is_parsed = is_parsed or any(
-            self._subscripted(scope, at) for at in self.subscripts if scope.start <= at < scope.end
+            self._subscripted(scope, at) for at in self.file.subscripts if scope.start <= at < scope.end
         )
-        if is_parsed and (parsed := parse(self.file.alone(scope))):
-            found = self._of_interest(read_host(parsed))
+        if is_parsed and (reading := self.file.reading(scope)):
+            found = self._of_interest(reading)
         return found
 
     def _of_interest(self, found: HostReading) -> HostReading:
@@ -262,7 +259,7 @@ class _Reader:
 
     def _own_launches(self) -> None:
         """Launches of `self.kernel`, which a class of another file may define."""
-        for at in self.subscripts:
+        for at in self.file.subscripts:
             if (host := self.file.host_at(at)) and (owner := owner_of(host)):
                 start = opening_of(self.file.code, host.start, at)
                 found = NAME_BEFORE.search(self.file.code, max(host.start, start - 200), start)
@@ -288,22 +285,13 @@ class _Reader:
         """Who calls the hosts that matter, as far as this file tells."""
         for qualname in sorted({*self.facts.launches, *self.facts.passed, *self.facts.calls} - {MODULE}):
             owner, _, name = qualname.rpartition(".")
-            wanted = (
-                [b"self." + name.encode(), b"cls." + name.encode(), qualname.encode()] if owner else [name.encode()]
-            )
-            for spelled in wanted:
-                for at in mentions(self.file.code, spelled):
-                    host = self.file.host_at(at)
-                    own = owner_of(host) if host else ""
-                    end = at + len(spelled)
-                    if (
-                        self.file.code[end : end + 1] != b"("
-                        or (host and host.qualname == qualname)
-                        or self._kernel_at(at)
-                    ):
-                        continue
-                    if owner and spelled != qualname.encode() and own != owner:
-                        continue
+            by_self = [f"{own}.{name}".encode() for own in OWN] if owner else []
+            for end in calls_of(self.file.code, name.encode()):
+                host = self.file.host_at(end)
+                if (host and host.qualname == qualname) or self._kernel_at(end):
+                    continue
+                is_own = host is not None and owner_of(host) == owner
+                if ends_with(self.file.code, end, [qualname.encode(), *(by_self if is_own else ())]):
                     _add(self.facts.calls, host.qualname if host else MODULE, [qualname])
 
     def _finished(self) -> PythonFacts:

@@ -8,29 +8,35 @@ from collections.abc import Iterator
 
 from extract.scan.brackets import depth_of, statement_end
 from extract.scan.dialects import Dialect, dialect_of
-from extract.scan.imports import Imports
+from extract.scan.expressions import parse
+from extract.scan.hosts import HostReading, read_host
+from extract.scan.imports import read_imports
 from extract.scan.masking import Source
 from extract.scan.naming import decoded
 from extract.scan.outline import Scope, read_outline
 
 DOTTED = re.compile(rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*+")
 NAMED_DECORATOR = re.compile(
-    rb"\n([A-Za-z_]\w*) *= *(?:(?:functools\.)?partial\(\s*)?([A-Za-z_][\w.]*\.(?:jit|kernel|prim_func))\s*[,)\n]"
+    rb"\n([A-Za-z_]\w*+) *+= *+(?:(?:functools\.)?partial\(\s*)?([A-Za-z_][\w.]*\.(?:jit|kernel|prim_func))\s*[,)\n]"
 )
 """`jit = triton.jit`, or with options: partial(triton.jit, noinline=True)."""
+SUBSCRIPT_CALL = re.compile(rb"\]\s*+\(")
 NAME_BEFORE = re.compile(rb"(?:^|[^\w.\x80-\xff)\]}])([A-Za-z_\x80-\xff][\w.\x80-\xff]*)\s*$")
 
 
 class PythonFile:
     """A host is a function or method that no other function encloses; what is inside belongs to it."""
 
-    def __init__(self, source: Source, imports: Imports) -> None:
-        self.source, self.code, self.imports = source, source.code, imports
+    def __init__(self, source: Source, package: str) -> None:
+        self.source, self.code = source, source.code
+        self.imports = read_imports(source.code, package)
         self.scopes = read_outline(source)
         self.outer = [scope for scope in self.scopes if not scope.is_inside_function]
         self.hosts = [scope for scope in self.outer if scope.kind == "def"]
         self.starts = [scope.start for scope in self.hosts]
         self.bodies = {scope.qualname: scope for scope in self.scopes if scope.kind == "def"}
+        self.subscripts = [match.start() for match in SUBSCRIPT_CALL.finditer(self.code)]
+        self._readings: dict[int, HostReading | None] = {}
         self.decorators = {decoded(name): decoded(meant) for name, meant in NAMED_DECORATOR.findall(self.code)}
 
     def compilations(self) -> Iterator[int]:
@@ -87,6 +93,13 @@ class PythonFile:
 
     def text(self, start: int, end: int) -> str:
         return self.source.text[start:end].decode(errors="replace")
+
+    def reading(self, scope: Scope) -> HostReading | None:
+        """What a host does, by its syntax tree: read once, however many names are looked for in it."""
+        if scope.head not in self._readings:
+            parsed = parse(self.alone(scope))
+            self._readings[scope.head] = read_host(parsed) if parsed else None
+        return self._readings[scope.head]
 
     def alone(self, scope: Scope) -> bytes:
         """The text of a definition as a file of its own would hold it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from extract.evidence.chunks import Chunks
 from extract.scan.callers import read_callers
 from extract.scan.cuda import SUFFIXES, CudaFacts, prefix_macros, read_cuda
 from extract.scan.cuda_strings import read_cuda_strings
@@ -13,6 +14,7 @@ from extract.scan.facts import Named, PythonFacts
 from extract.scan.imports import Imports, read_imports
 from extract.scan.masking import Source, read_source
 from extract.scan.python import read_python
+from extract.scan.python_file import PythonFile
 from extract.scan.walk import Stamp, read_file
 from extract.scan.wholeness import why_no_syntax, why_no_text
 from kmaint.records.kernel import Problem
@@ -70,6 +72,8 @@ class Reader:
         self.place = place
         self._contents: dict[str, bytes | Problem] = {}
         self._sources: dict[str, Source] = {}
+        self._files: dict[str, PythonFile] = {}
+        self._chunks: dict[str, Chunks] = {}
 
     def first(self, path: str) -> Reading:
         """What can be said of a file by itself."""
@@ -97,8 +101,7 @@ class Reader:
         content = self._read(path)
         if isinstance(content, Problem):
             return None, content
-        source, place = self._source(path, content), self.place
-        facts = read_python(source, package=place.package(path), roots=place.roots, offered=offered)
+        facts = read_python(self._file(path, content), roots=self.place.roots, offered=offered)
         return facts, None if facts.is_whole else why_no_syntax(content, path)
 
     def callers(self, path: str, launchers: frozenset[str]) -> tuple[Named | None, Problem | None]:
@@ -107,6 +110,13 @@ class Reader:
         if isinstance(content, Problem):
             return None, content
         return read_callers(content, launchers, lambda: self._source(path, content)), None
+
+    def answer(self, path: str, question: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """What a file says to a question of evidence; one that cannot be read is empty to it."""
+        if path not in self._chunks:
+            content = self._read(path)
+            self._chunks[path] = Chunks(b"" if isinstance(content, Problem) else content)
+        return question(self._chunks[path], *arguments)
 
     def _read(self, path: str) -> bytes | Problem:
         if path not in self._contents:
@@ -117,3 +127,8 @@ class Reader:
         if path not in self._sources:
             self._sources[path] = read_source(content)
         return self._sources[path]
+
+    def _file(self, path: str, content: bytes) -> PythonFile:
+        if path not in self._files:
+            self._files[path] = PythonFile(self._source(path, content), self.place.package(path))
+        return self._files[path]

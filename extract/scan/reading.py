@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
 from extract.scan.facts import NOTHING, Module, PythonFacts
-from extract.scan.pool import Crew, crew
+from extract.scan.pool import Crew
 from extract.scan.reach import Reach
 from extract.scan.reader import PYTHON, SOURCES, Place, Reader, Reading
 from extract.scan.walk import Stamp
@@ -23,17 +23,16 @@ class Readings(NamedTuple):
     macros: frozenset[str] = frozenset()
 
 
-def read_tree(place: Place, stamps: Mapping[str, Stamp], kept: Readings) -> tuple[Readings, list[Module]]:
+def read_tree(readers: Crew[Reader], stamps: Mapping[str, Stamp], kept: Readings) -> tuple[Readings, list[Module]]:
     """Readings of every source file, taken from `kept` where the stamp is the same; and the modules within reach."""
-    with crew(Reader(place)) as readers:
-        return _Rounds(place, stamps, kept, readers).all()
+    return _Rounds(readers, stamps, kept).all()
 
 
 class _Rounds:
     """What has been read of each file so far."""
 
-    def __init__(self, place: Place, stamps: Mapping[str, Stamp], kept: Readings, readers: Crew[Reader]) -> None:
-        self.place, self.readers, self.kept_macros = place, readers, kept.macros
+    def __init__(self, readers: Crew[Reader], stamps: Mapping[str, Stamp], kept: Readings) -> None:
+        self.place, self.readers, self.kept_macros = readers.state.place, readers, kept.macros
         self.sources = {path: stamp for path, stamp in stamps.items() if path.endswith(SOURCES)}
         self.files = {path: found for path, found in kept.files.items() if found.stamp == self.sources.get(path)}
 

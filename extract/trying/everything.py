@@ -18,7 +18,6 @@ from extract.calls.tests import Reader, open_reader
 from extract.deriving.contract import NotDerivable, Progress, Subject, contract_for, silent, written_down
 from extract.deriving.direct_prober import QUICK, Effort
 from extract.deriving.direct_site import site_sources
-from extract.forking.warm import Zygote, warm_interpreter
 from extract.slicing.closure import StoppedError
 from extract.slicing.direct_entry import entry_source
 from extract.slicing.modules import Library
@@ -27,7 +26,9 @@ from extract.slicing.slicer import Slice, cut_alone, cut_with_launcher, definiti
 from extract.tree import locate
 from extract.trying.finished import locked, open_index
 from extract.trying.parallel import WorkerLostError, in_processes
+from extract.warming import warm_for_trials
 from kmaint import wire
+from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call
 from kmaint.records.harness import Extraction, Harness, HarnessState, Level
 from kmaint.records.kernel import Kernel, Scan
@@ -208,7 +209,7 @@ def open_extractor(
 ) -> Iterator[Extractor]:
     """An extractor with a warm interpreter of its own, for as long as the block lasts."""
     reading = open_reader(tree, scan, python=python) if sources.tests else contextlib.nullcontext()
-    with warm_interpreter(python) as zygote, reading as reader:
+    with warm_for_trials(python) as zygote, reading as reader:
         yield Extractor(
             tree,
             scan,

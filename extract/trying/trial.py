@@ -1,4 +1,4 @@
-"""What a new harness is tried on, in forks of a warm interpreter (extract/forking). Needs what the harness needs."""
+"""What a new harness is tried on, in forks of a warm interpreter (kmaint/forking). Needs what the harness needs."""
 
 from __future__ import annotations
 

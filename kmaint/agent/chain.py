@@ -5,7 +5,7 @@ Every step is a function of what has been judged so far, so a run that was kille
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from kmaint import wire
@@ -26,7 +26,10 @@ REPAIRS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """All that a run works with. `ranks` are those screened before a kill; `note` writes events down."""
+    """All that a run works with. `ranks` are those screened before a kill; `note` writes events down.
+
+    `judge` takes a candidate through the gate, where that is to be shared with other processes of the run.
+    """
 
     harness: Harness
     bench: Bench
@@ -36,6 +39,7 @@ class Session:
     baseline: Profile
     note: Note = lambda _kind, _payload: None
     ranks: dict[str, Screened] = field(default_factory=dict)
+    judge: Callable[[Candidate], Evaluation] | None = None
 
 
 def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluation]:
@@ -49,7 +53,7 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
             reason = "the provider has no proposal left"
             break
         session.note("plan", {"candidate": candidate.id, "parent": candidate.parent, "plan": wire.dump(candidate.plan)})
-        evaluation = check(session.harness, candidate, session.bench)
+        evaluation = session.judge(candidate) if session.judge else check(session.harness, candidate, session.bench)
         done.append(evaluation)
         yield evaluation
     session.note("stopped", {"reason": reason, "candidates": len(done)})

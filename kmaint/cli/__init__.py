@@ -30,6 +30,7 @@ app = typer.Typer(
       kmaint capture -o CALLS -- COMMAND      how a running engine calls it
       kmaint extract sglang ID -o harnesses   one kernel, standing alone
       kmaint testgen HARNESS                  a Hypothesis suite beside it
+      kmaint mutate HARNESS                   which small defects does the suite notice?
       kmaint parity HARNESS                   is the harness the op it was cut from?
       kmaint check HARNESS FILE               is this candidate right, and faster?
       kmaint optimize HARNESS                 look for a faster variant
@@ -73,6 +74,7 @@ app.command()(trees.scan)
 app.command(context_settings={"allow_interspersed_args": False})(trees.capture)
 app.command(name="extract")(trees.extract_command)
 app.command(name="testgen")(harnesses.write_tests)
+app.command()(harnesses.mutate)
 app.command(name="export")(harnesses.export_command)
 app.command(name="import")(harnesses.import_command)
 app.command()(harnesses.parity)

@@ -47,6 +47,39 @@ def write_tests(
     show.suite(workflow.write_tests(folder.read_harness(harness), config, console.Progress(quiet=quiet)), output)
 
 
+def mutate(
+    harness: HarnessArgument,
+    at_least: Annotated[float, typer.Option(help="Per cent of the mutants that must be killed.")] = 97.0,
+    most: Annotated[int | None, typer.Option(help="Take so many mutants, every kind in turn  [default: all]")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Mutants at a time  [default: one a core]")] = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Plant small defects into the kernel and its launcher, and see which of them the suite notices.
+
+    A mutant is kernel.py with one slip: a mask dropped, a stride of the wrong dimension, a loop one block short, eps
+    added elsewhere, float16 for float32, and a dozen more. The suite runs on each as the gate runs it on a candidate.
+
+    \b
+      killed      a test failed: the table says which kinds, --format json which test and why
+      survived    the suite passed, and a larger draw of cases shows what it should not: the suite has a hole
+      rounding    other bits there, all within the tolerance that a candidate has too: counted in strict_score only
+      unchanged   the same bits there too: no change of behaviour was seen, so it does not count
+      not_built   it raises on the smallest case, so it does not count either
+
+    The score is killed / (killed + survived); exit status 0 from --at-least on. What is found is kept in the harness's
+    mutation.jsonl, so a killed run goes on where it was. Example: kmaint mutate harnesses/sglang-merge-state-kernel
+    """
+    from kmaint import folder, show_mutation, workflow
+    from kmaint.config import load_config
+
+    config = load_config(python=python)
+    with console.Status(quiet=quiet) as status:
+        found = workflow.mutate(folder.read_harness(harness), config, status, most=most, jobs=jobs)
+    raise typer.Exit(show_mutation.mutation(found, at_least, output))
+
+
 def export_command(
     harness: HarnessArgument,
     into: Annotated[Path, typer.Option("--output", "-o", help="Trace folder; made, or added to.")] = Path(
@@ -81,21 +114,31 @@ def import_command(
 
 def check(
     harness: HarnessArgument,
-    file: Annotated[Path, typer.Argument(help="A candidate: the harness's kernel.py, changed inside its regions.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Candidates: the harness's kernel.py, changed inside regions."),
+    ],
     python: PythonOption = None,
+    device: Annotated[str | None, typer.Option(help="auto, cuda or none  [default: auto]")] = None,
+    executor: Annotated[str | None, typer.Option(help="local, or ray for a Ray cluster  [default: local]")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Candidates judged at a time, on each GPU  [default: by the cores]")
+    ] = None,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Take a candidate through the gate; the first rung it fails is its verdict.
+    """Take candidates through the gate, several at a time; the first rung that one fails is its verdict.
 
     The rungs: lint, compile, suite under the interpreter, suite on the device, numerics, time, profile.
     """
     from kmaint import folder, show, workflow
     from kmaint.config import load_config
 
-    config = load_config(python=python)
-    evaluation = workflow.check(folder.read_harness(harness), file, config, console.Progress(quiet=quiet))
-    raise typer.Exit(show.evaluation(evaluation, output))
+    config = load_config(python=python, device=device, executor=executor, jobs=jobs)
+    found = workflow.check(folder.read_harness(harness), files, config, console.Progress(quiet=quiet))
+    if len(files) == 1:
+        raise typer.Exit(show.evaluation(found[0], output))
+    raise typer.Exit(show.evaluations(dict(zip(map(str, files), found, strict=True)), output))
 
 
 def parity(

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self
 
 from kmaint import wire
-from kmaint.child import Finished, clean_environment, run_child
+from kmaint.child import Finished, clean_environment, run_child, talk
 from kmaint.errors import InternalError, MissingError
-from kmaint.evaluate.turns import turn
+from kmaint.evaluate.kernels import copy_kernels
+from kmaint.evaluate.workers.turns import Turns, place_of
+from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
 
 WORKER = Path(__file__).with_name("worker.py")
+CACHE = "triton"
+"""Triton's cache, in the scratch folder."""
 LIMITS_S: Mapping[str, float] = {
     "survey": 180.0,
     "compile": 120.0,
@@ -29,12 +36,54 @@ LIMITS_S: Mapping[str, float] = {
     "call": 60.0,
 }
 """Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
+MEASURED = ("blocks", "run")
+"""What a measuring worker asks while only its own work may be on the GPU."""
+MOST_WAITING_S = 1800.0
+"""How long a measuring worker may stand still because others have the GPU, beside its own limit."""
 START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
 
-Command = Literal["survey", "compile", "numerics", "time", "screen"]
-TIMED: tuple[Command, ...] = ("survey", "time", "screen")
-"""Commands that measure, and so need the GPU to themselves."""
+Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
+
+
+class Runner(Protocol):
+    """Runs programs of the target's interpreter, each with a process and state of its own."""
+
+    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished: ...
+
+    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished: ...
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Starts an interpreter for each program."""
+
+    python: Path
+
+    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
+        argv = [self.python, *program.argv]
+        return run_child(argv, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin)
+
+    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
+        argv = [self.python, *program.argv]
+        return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd)
+
+
+class Warm(Protocol):
+    """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.warm."""
+
+    def run(self, harness: Path, program: Program, use: Callable[[Runner], Finished]) -> Finished: ...
+
+
+class Once:
+    """Locks by name: what every candidate of a harness needs is found out by the first, while the others wait."""
+
+    def __init__(self) -> None:
+        self._locks, self._lock = dict[str, threading.RLock](), threading.Lock()
+
+    def __call__(self, name: str) -> threading.RLock:
+        with self._lock:
+            return self._locks.setdefault(name, threading.RLock())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +103,42 @@ class Bench:
     """Digests of the suites whose controls failed as they must."""
     known: dict[str, Any] = field(default_factory=dict)
     """Compile facts of originals, by digest."""
+    once: Once = field(default_factory=Once)
+    """Who finds out what `trusted` and `known` hold, where several candidates climb at once."""
+    gpu: str | None = None
+    """The one GPU to use, as CUDA_VISIBLE_DEVICES names it; None for the first that is visible."""
+    warm: Warm | None = None
+    originals: Path | None = None
+    """Triton's cache of processes that never import a candidate; None for the scratch folder's own."""
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Of torch, in each child."""
+
+    @property
+    def turns(self) -> Path | None:
+        """Where the turns on its GPU are taken; None without one."""
+        return place_of(self.environment.device_uuid or self.gpu or "all") if self.device == "cuda" else None
+
+    def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
+        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
+        program = self._with_its_share(program)
+        return self._use(harness, program, lambda runner: runner.run(program, timeout_s=timeout_s, stdin=stdin))
+
+    def talk(
+        self, harness: Path | None, program: Program, hear: Callable[[str], str | None], *, timeout_s: float
+    ) -> Finished:
+        """As `run`, and hear each line of output the moment it comes."""
+        program = self._with_its_share(program)
+        return self._use(harness, program, lambda runner: runner.talk(program, hear, timeout_s=timeout_s))
+
+    def _with_its_share(self, program: Program) -> Program:
+        """Of the processor: what needs no GPU yields to what has one, for which others may be waiting."""
+        patient = self.device == "cuda" and program.env.get("CUDA_VISIBLE_DEVICES") == ""
+        return replace(program, threads=self.threads, patient=patient)
+
+    def _use(self, harness: Path | None, program: Program, use: Callable[[Runner], Finished]) -> Finished:
+        if self.warm is None or harness is None:
+            return use(Alone(self.python))
+        return self.warm.run(harness, program, use)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +167,8 @@ class Lost:
 
 
 Answer = Done | Failed | Lost
+Reply = Callable[[dict[str, Any]], dict[str, Any]]
+"""Answers what a worker asks on its way."""
 
 
 def open_bench(
@@ -90,12 +177,13 @@ def open_bench(
     device: Literal["auto", "cuda", "none"] = "auto",
     limits_s: Mapping[str, float] | None = None,
     quick: bool = False,
+    gpu: str | None = None,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> Bench:
     """Survey the interpreter; "auto" takes a GPU where there is one. MissingError where a package or the GPU is not."""
     python = python or Path(sys.executable)
-    progress(f"surveying {python}")
-    environment = survey(python, device=device)
+    progress(f"surveying {python}{f' and GPU {gpu}' if gpu else ''}")
+    environment = survey(python, device=device, gpu=gpu)
     if device == "cuda" and environment.device is None:
         raise MissingError(f"{python}: torch {environment.torch} sees no CUDA device", "use --device none")
     return Bench(
@@ -104,16 +192,45 @@ def open_bench(
         environment=environment,
         limits_s={**LIMITS_S, **(limits_s or {})},
         quick=quick,
+        gpu=gpu,
         progress=progress,
     )
 
 
-def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto") -> Environment:
+def open_benches(
+    python: Path | None = None,
+    *,
+    device: Literal["auto", "cuda", "none"] = "auto",
+    progress: Callable[[str], None] = lambda _text: None,
+) -> list[Bench]:
+    """A bench for each GPU that is visible here, or one without a GPU; they share what is found out of a harness."""
+    gpus = [] if device == "none" else visible_gpus()
+    first = open_bench(python, device=device, gpu=gpus[0] if len(gpus) > 1 else None, progress=progress)
+    if first.device == "none" or len(gpus) < 2:
+        return [first]
+    others = [(gpu, open_bench(python, device="cuda", gpu=gpu, progress=progress)) for gpu in gpus[1:]]
+    return [first, *(replace(first, gpu=gpu, environment=found.environment) for gpu, found in others)]
+
+
+def visible_gpus() -> list[str]:
+    """As CUDA_VISIBLE_DEVICES names them, where it is set; else all that nvidia-smi knows, by UUID."""
+    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in named.split(",") if gpu.strip()]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    asked = run_child([program, "--query-gpu=uuid", "--format=csv,noheader"], timeout_s=60.0)
+    return asked.stdout.split() if asked.code == 0 else []
+
+
+def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gpu: str | None = None) -> Environment:
     """What the interpreter and its GPU are. MissingError, with the command that helps, where a package is missing."""
     with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
         request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
-        environment = environment_of(None, Path(scratch), gpu=device != "none")
-        answers, finished = _ask_once(python, request, environment, Path(scratch))
+        environment = environment_of(None, Path(scratch), gpu=device != "none", only=gpu)
+        program = Program(argv=[WORKER], env=environment, cwd=Path(scratch))
+        finished = Alone(python).run(program, timeout_s=_limit_s(request), stdin=_message(request, None))
+        answers = _read(finished, request.limit_s)
     answer = answers[0] if answers else None
     if not isinstance(answer, Done):
         why = answer.text if answer else _last_line(finished.stderr)
@@ -128,7 +245,10 @@ def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto") ->
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports."""
+    """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports.
+
+    `reply` answers what the worker asks on its way through an item, the moment it asks.
+    """
 
     command: Command
     shared: dict[str, Any]
@@ -137,15 +257,16 @@ class Request:
     harness: Path | None = None
     gpu: bool = False
     interpret: bool = False
+    reply: Reply | None = None
 
 
 def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
     """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
-    environment = environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret)
+    environment = environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret, only=bench.gpu)
     answers: list[Answer] = []
     while len(answers) < len(request.items):
         rest = Request(**{**vars(request), "items": request.items[len(answers) :]})
-        found, finished = _ask_once(bench.python, rest, environment, scratch)
+        found, finished = _ask_once(bench, rest, environment, scratch)
         if not found:
             raise InternalError(
                 f"the {request.command} worker ended before its first item: {_last_line(finished.stderr)}",
@@ -156,39 +277,101 @@ def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
 
 
 def _ask_once(
-    python: Path, request: Request, environment: Mapping[str, str], scratch: Path
+    bench: Bench, request: Request, environment: Mapping[str, str], scratch: Path
 ) -> tuple[list[Answer], Finished]:
-    message = {
-        "command": request.command,
-        "shared": request.shared,
-        "items": request.items,
-        "item_limit_s": request.limit_s,
-    }
-    with turn(alone=request.command in TIMED) if request.gpu else contextlib.nullcontext():
-        finished = run_child(
-            [python, WORKER],
-            timeout_s=START_S + request.limit_s * len(request.items),
-            env=environment,
-            cwd=scratch,
-            stdin=json.dumps(message),
-        )
+    program, limit_s = Program(argv=[WORKER], env=environment, cwd=scratch), _limit_s(request)
+    if request.command == "time" and bench.originals:
+        copy_kernels(bench.originals, scratch / CACHE)
+    given = _message(request, bench)
+    if request.reply is None:
+        finished = bench.run(request.harness, program, timeout_s=limit_s, stdin=given)
+    else:
+        with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
+            hear = _hearing(given, measuring)
+            finished = bench.talk(request.harness, program, hear, timeout_s=limit_s + MOST_WAITING_S)
     return _read(finished, request.limit_s), finished
+
+
+def _limit_s(request: Request) -> float:
+    return START_S + request.limit_s * len(request.items)
+
+
+def _message(request: Request, bench: Bench | None) -> str:
+    """What the worker is given: where it takes its turns, and where the originals' kernels are kept, among it."""
+    on_gpu = bench is not None and request.gpu
+    return json.dumps(
+        {
+            "command": request.command,
+            "shared": request.shared,
+            "items": request.items,
+            "item_limit_s": request.limit_s,
+            "turns": str(bench.turns) if bench and on_gpu and bench.turns else None,
+            "originals": str(bench.originals) if bench and on_gpu and bench.originals else None,
+        }
+    )
+
+
+class Measuring:
+    """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
+
+    None before its first question: until then it imports, and makes its CUDA context.
+    """
+
+    def __init__(self, turns: Turns, reply: Reply) -> None:
+        self._turns, self._reply = turns, reply
+        self._held, self._how = contextlib.ExitStack(), ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def __call__(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._take("alone" if asked["ask"] in MEASURED else "shared")
+        return self._reply(asked)
+
+    def _take(self, how: Literal["alone", "shared"]) -> None:
+        if how != self._how:
+            self._held.close()
+            self._held.enter_context(self._turns.alone() if how == "alone" else self._turns.shared())
+            self._how = how
+
+
+def _hearing(given: str, reply: Reply) -> Callable[[str], str | None]:
+    """The request first; then an answer to each line that asks for one."""
+
+    def hear(line: str) -> str | None:
+        if not line:
+            return given
+        said = _said(line)
+        return json.dumps(reply(said["value"])) if said.get("event") == "asks" else None
+
+    return hear
 
 
 def _read(finished: Finished, limit_s: float) -> list[Answer]:
     answers: list[Answer] = []
     started = -1
     for line in finished.stdout.splitlines():
-        said: dict[str, Any] = json.loads(line)
-        if said["event"] == "started":
+        said = _said(line)
+        if said.get("event") == "started":
             started = said["item"]
-        elif said["event"] == "done":
+        elif said.get("event") == "done":
             answers.append(Done(value=said["value"]))
-        else:
+        elif said.get("event") == "failed":
             answers.append(Failed(type=said["type"], text=said["text"], log=said["log"]))
     if started == len(answers):
         answers.append(_lost(finished, limit_s))
     return answers
+
+
+def _said(line: str) -> dict[str, Any]:
+    """A worker's line; nothing where measured code wrote something else to its channel."""
+    with contextlib.suppress(ValueError):
+        said = json.loads(line)
+        return said if isinstance(said, dict) else {}
+    return {}
 
 
 def _lost(finished: Finished, limit_s: float) -> Lost:
@@ -205,11 +388,13 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else "no output"
 
 
-def environment_of(harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False) -> dict[str, str]:
-    """No GPU unless asked for; triton's cache is the scratch folder's own."""
-    extra = {"TRITON_CACHE_DIR": str(scratch / "triton"), "PYTHONPATH": str(harness) if harness else ""}
-    if not gpu:
-        extra["CUDA_VISIBLE_DEVICES"] = ""
+def environment_of(
+    harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False, only: str | None = None
+) -> dict[str, str]:
+    """No GPU unless asked for, and `only` the one named then; triton's cache is the scratch folder's own."""
+    extra = {"TRITON_CACHE_DIR": str(scratch / CACHE), "PYTHONPATH": str(harness) if harness else ""}
+    if only or not gpu:
+        extra["CUDA_VISIBLE_DEVICES"] = only if only and gpu else ""
     if interpret:
         extra["TRITON_INTERPRET"] = "1"
     return clean_environment(extra)

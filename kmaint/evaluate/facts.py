@@ -58,14 +58,15 @@ def compile_all(
 def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
     """The facts of the harness's own kernel, kept for the bench's life. HarnessError where it does not compile."""
     path = harness.folder.resolve() / KERNEL
-    mark = wire.digest(f"{path}\n{path.read_text()}")
-    if mark not in bench.known:
-        (found,) = compile_all(harness, [path], bench, scratch)
-        if not isinstance(found, Built):
-            raise HarnessError(
-                f"{path}: does not compile for {bench.environment.arch}: {found.reason}", "extract it again"
-            )
-        bench.known[mark] = found
+    mark = wire.digest(f"{path}\n{bench.environment.arch}\n{path.read_text()}")
+    with bench.once(mark):
+        if mark not in bench.known:
+            (found,) = compile_all(harness, [path], bench, scratch)
+            if not isinstance(found, Built):
+                raise HarnessError(
+                    f"{path}: does not compile for {bench.environment.arch}: {found.reason}", "extract it again"
+                )
+            bench.known[mark] = found
     known = bench.known[mark]
     assert isinstance(known, Built)
     return known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,14 +16,14 @@ from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
 from kmaint.evaluate.facts import Built
 from kmaint.evaluate.lint import lint
-from kmaint.evaluate.profile import floor_us, profile
+from kmaint.evaluate.measuring import Measured, confirmed, measure
+from kmaint.evaluate.profile import profile
 from kmaint.evaluate.sanitize import sanitize
 from kmaint.evaluate.suite import run_suite, trust, verdict_of
-from kmaint.evaluate.timing import below_floor, combine, interval, is_win
+from kmaint.evaluate.timing import is_win
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import (
     Candidate,
-    Dishonest,
     Evaluation,
     Numerics,
     Passed,
@@ -33,13 +32,9 @@ from kmaint.records.evaluation import (
     Rung,
     RungName,
     Timing,
-    WorkloadTiming,
     Wrong,
 )
 from kmaint.records.harness import Harness
-
-BLOCKS = 24
-QUICK_BLOCKS = 12
 
 
 @dataclass
@@ -120,7 +115,8 @@ def _compile(climb: Climb) -> tuple[Rejection | None, str]:
 
 
 def _controls(climb: Climb) -> tuple[Rejection | None, str]:
-    return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
+    with climb.bench.once(f"controls of {climb.harness.folder}"):
+        return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
 
 
 def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
@@ -146,9 +142,10 @@ def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
     """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once a harness."""
     original = climb.harness.folder.resolve() / KERNEL
     mark = f"fault of {wire.digest(original.read_text())} {on_gpu}"
-    if mark not in climb.bench.known:
-        rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
-        climb.bench.known[mark] = rejection.reason if rejection else ""
+    with climb.bench.once(mark):
+        if mark not in climb.bench.known:
+            rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
+            climb.bench.known[mark] = rejection.reason if rejection else ""
     return str(climb.bench.known[mark])
 
 
@@ -194,96 +191,14 @@ def judge_numerics(value: dict[str, Any]) -> tuple[Numerics, Rejection | None]:
 
 
 def _time(climb: Climb) -> tuple[Rejection | None, str]:
-    found = measure(climb.harness, climb.file, climb.bench, climb.scratch)
-    if isinstance(found, Measured) and is_win(found.timing) and not climb.bench.quick:
-        # The best of many candidates is partly luck: only a second run, in a new process on new data, is reported.
-        climb.bench.progress("time, confirming")
-        found = measure(climb.harness, climb.file, climb.bench, climb.scratch)
+    found = confirmed(climb.harness, climb.file, climb.bench, climb.scratch)
     if not isinstance(found, Measured):
         return found, ""
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
-    return None, f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A comparison over all timed workloads, and the SM clock after the first and after the last of them."""
-
-    timing: Timing
-    clocks_mhz: tuple[int, ...]
-
-
-def measure(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measured | Rejection:
-    """Time the file against the harness's kernel on every timed workload, in one process and one session."""
-    seed, names = secrets.randbits(30), [workload.name for workload in harness.contract.timed]
-    answers = ask(bench, _time_request(harness, file, bench, seed), scratch)
-    values: list[dict[str, Any]] = []
-    for name, answer in zip(names, answers, strict=True):
-        match answer:
-            case Done(value={"failed": code, "text": text}):
-                return verdict_of(code, f"{name}: {text}", "")
-            case Done(value=value):
-                values.append(value)
-            case Failed(type=kind, text=text, log=log):
-                return Wrong(reason=f"{name}: {kind}: {facts.first_line(text)}", codes=("exception",), log=log)
-            case Lost(code=code, text=text, log=log):
-                return verdict_of(code, f"{name}: {text}", log)
-    timings = []
-    for workload, value in zip(harness.contract.timed, values, strict=True):
-        floor = floor_us(harness.contract, workload, bench.environment)
-        timings.append(workload_timing(workload.name, workload.weight, value, floor_us=floor))
-        if refused := _refused(workload.name, value, timings[-1]):
-            return refused
-    clocks = tuple(value["clock_mhz"] for value in values if value["clock_mhz"])
-    return Measured(timing=combine(timings, seed=seed), clocks_mhz=clocks)
-
-
-def _time_request(harness: Harness, file: Path, bench: Bench, seed: int) -> Request:
-    folder, workloads = harness.folder.resolve(), harness.contract.timed
-    ends = (workloads[0], workloads[-1])
-    return Request(
-        command="time",
-        shared={
-            "folder": str(folder),
-            "entry": harness.entry,
-            "candidate": str(file.resolve()),
-            "blocks": QUICK_BLOCKS if bench.quick else BLOCKS,
-            "seed": seed,
-            "uuid": bench.environment.device_uuid,
-            "clock": "graph",
-        },
-        items=tuple({"workload": workload.name, "ask_clock": workload in ends} for workload in workloads),
-        limit_s=bench.limits_s["time"],
-        harness=folder,
-        gpu=True,
-    )
-
-
-def _refused(workload: str, value: dict[str, Any], found: WorkloadTiming) -> Rejection | None:
-    if value["differs"]:
-        return Wrong(reason=f"{workload}: {value['differs']}", codes=("mismatch",))
-    if below_floor(found):
-        median = statistics.median(found.candidate_us)
-        reason = f"{workload}: {median:.2f} us is less than memory allows ({found.floor_us:.2f} us)"
-        return Dishonest(reason=reason, codes=("not_run",))  # the work was not run
-    return None
-
-
-def workload_timing(
-    name: str, weight: float, value: dict[str, Any], *, floor_us: float | None = None
-) -> WorkloadTiming:
-    """The record of what the worker measured."""
-    return WorkloadTiming(
-        workload=name,
-        weight=weight,
-        original_us=tuple(value["original_us"]),
-        candidate_us=tuple(value["candidate_us"]),
-        speedup=interval(value["original_us"], value["candidate_us"]),
-        noise=interval(value["control_a_us"], value["control_b_us"]),
-        eager=interval(value["eager_original_us"], value["eager_candidate_us"]),
-        floor_us=floor_us,
-    )
+    given_up = f"; given up early: {found.given_up}" if found.given_up else ""
+    said = f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
+    return None, said + given_up
 
 
 def _profile(climb: Climb) -> tuple[Rejection | None, str]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, scratch_with
-from kmaint.evaluate.gate import Climb, Measured, measure, numerics_rung
+from kmaint.evaluate.gate import Climb, numerics_rung
+from kmaint.evaluate.measuring import Measured, measure
 from kmaint.folder import harness_digest, split_regions
 from kmaint.records.evaluation import Candidate, Plan, Rejection, Timing
 from kmaint.records.harness import Harness

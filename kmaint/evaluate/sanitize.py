@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 from kmaint.child import run_child
 from kmaint.evaluate.bench import Bench, environment_of
-from kmaint.evaluate.turns import turn
+from kmaint.evaluate.workers.turns import Turns
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Code, Rejection, Wrong
 from kmaint.records.harness import Harness
@@ -93,8 +93,8 @@ def command(program: str, tool: Tool, python: Path, folder: Path, file: Path, en
 def _run(program: str, tool: Tool, harness: Harness, file: Path, bench: Bench, scratch: Path) -> Ran:
     folder = harness.folder.resolve()
     # Uncached, each tensor is an allocation of its own: the tools see its end, and what was never written in it.
-    environment = {**environment_of(folder, scratch, gpu=True), "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
-    with turn(alone=False):
+    environment = {**environment_of(folder, scratch, gpu=True, only=bench.gpu), "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+    with Turns(bench.turns).shared():
         finished = run_child(
             command(program, tool, bench.python, folder, file.resolve(), harness.entry),
             timeout_s=bench.limits_s["device"],

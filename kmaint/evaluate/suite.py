@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import cast, get_args
 
 from kmaint import wire
-from kmaint.child import Finished, run_child
+from kmaint.child import Finished
 from kmaint.errors import HarnessError, InternalError
 from kmaint.evaluate.bench import Bench, environment_of
-from kmaint.evaluate.turns import turn
 from kmaint.folder import KERNEL, SUITE
+from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
 from kmaint.records.harness import Harness
 
 CODED = re.compile(r"\[(?P<code>[a-z_]+)\] (?P<text>[^\n]*)")
-PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+WORKER = Path(__file__).with_name("suite_worker.py")
+PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
 REASON_LENGTH = 300
 TRUSTED = ".kmaint-controls"
 """In the harness folder: digests of the suites whose controls failed as they must, one a line."""
@@ -30,11 +31,12 @@ TRUSTED = ".kmaint-controls"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How one run of the suite ended; `ran` counts the tests that were not skipped."""
+    """How one run of the suite ended: `ran` counts the tests that were not skipped, `by` is the one that failed."""
 
     rejection: Rejection | None
     ran: int
     seconds: float
+    by: str = ""
 
 
 def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) -> Outcome:
@@ -48,35 +50,41 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
     rung = "device" if on_gpu else "interpreter"
     with tempfile.TemporaryDirectory(prefix="kmaint-suite-") as name:
         scratch = Path(name)
-        (scratch / "pytest.ini").write_text("[pytest]\n")  # ours: a pyproject.toml above the harness says nothing here
         report = scratch / "report.xml"
-        with turn(alone=False) if on_gpu else contextlib.nullcontext():
-            finished = run_child(
-                [
-                    bench.python,
-                    *PYTEST,
-                    f"--rootdir={scratch}",
-                    "-c",
-                    scratch / "pytest.ini",
-                    f"--junitxml={report}",
-                    suite,
-                ],
-                timeout_s=bench.limits_s[rung],
-                env={
-                    **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
-                    **_settings(candidate, bench, scratch),
-                },
-                cwd=scratch,
-            )
+        program = Program(
+            argv=[WORKER, *arguments(scratch, report, suite)],
+            env={
+                **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu, only=bench.gpu),
+                # The seed is drawn after the candidate is written: it cannot know the cases.
+                **settings(candidate, scratch, secrets.randbits(31), bench.limits_s["call"]),
+                **(_shared_gpu(bench) if on_gpu else {}),
+            },
+            cwd=scratch,
+        )
+        finished = bench.run(folder, program, timeout_s=bench.limits_s[rung])
         return _judge(finished, report, suite, bench.limits_s[rung])
 
 
-def _settings(candidate: Path, bench: Bench, scratch: Path) -> dict[str, str]:
+def arguments(scratch: Path, report: Path, suite: Path) -> list[str]:
+    """Pytest's arguments for a suite; with settings of ours, so that no pyproject.toml above the harness counts."""
+    own = scratch / "pytest.ini"
+    own.write_text("[pytest]\n")
+    return [*PYTEST, f"--rootdir={scratch}", "-c", str(own), f"--junitxml={report}", str(suite)]
+
+
+def _shared_gpu(bench: Bench) -> dict[str, str]:
+    """Where the suite takes its turns, and where the originals' kernels are kept; a candidate is told of neither."""
+    places = {"KMAINT_TURNS": bench.turns, "KMAINT_ORIGINALS": bench.originals}
+    return {name: str(place) for name, place in places.items() if place}
+
+
+def settings(candidate: Path, scratch: Path, seed: int, call_limit_s: float) -> dict[str, str]:
+    """What the suite reads from its environment."""
     return {
         "KMAINT_CANDIDATE": str(candidate.resolve()),
         "KMAINT_PROFILE": "gate",
-        "KMAINT_SEED": str(secrets.randbits(31)),  # drawn after the candidate is written: it cannot know the cases
-        "KMAINT_CALL_LIMIT_S": str(bench.limits_s["call"]),
+        "KMAINT_SEED": str(seed),
+        "KMAINT_CALL_LIMIT_S": str(call_limit_s),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
@@ -94,15 +102,21 @@ def _judge(finished: Finished, report: Path, suite: Path, limit_s: float) -> Out
         raise HarnessError(
             f"{suite}: pytest cannot run it (exit status {finished.code}): {_last(log)}", "write it again"
         )
+    return reported(report, suite, log, finished.seconds)
+
+
+def reported(report: Path, suite: Path, log: str, seconds: float) -> Outcome:
+    """What pytest's report says. HarnessError where nothing ran."""
     cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - written by pytest just now
     ran = [case for case in cases if case.find("skipped") is None]
     if not ran:
         raise HarnessError(f"{suite}: every test is skipped here", "run it with a GPU, or write it again")
-    broken = next(
-        (found for case in ran for found in (case.find("failure"), case.find("error")) if found is not None), None
-    )
-    rejection = None if broken is None else rejected(_message(broken), log)
-    return Outcome(rejection=rejection, ran=len(ran), seconds=finished.seconds)
+    for case in ran:
+        for broken in (case.find("failure"), case.find("error")):
+            if broken is not None:
+                by = (case.get("name") or "").partition("[")[0]
+                return Outcome(rejection=rejected(_message(broken), log), ran=len(ran), seconds=seconds, by=by)
+    return Outcome(rejection=None, ran=len(ran), seconds=seconds)
 
 
 def _last(log: str) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import statistics
 from collections.abc import Sequence
 
-from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
+from kmaint.records.evaluation import Interval, Timing, Trace, WorkloadTiming
 
 RESAMPLES = 2000
 SMALLEST_GAIN = 0.01
 """No gain below 1 % counts, however quiet the machine."""
 WORST_RATIO = 0.98
 """No workload may lose more than 2 %."""
+GAP_US = 1.5
+"""Between two kernels of a graph an H200 takes about 1 us; short ones run as much longer where each is recorded."""
+TRACE_SHARE = 0.1
+"""A traced replay is one, not a median, and follows another with no flush between them."""
 
 
 def interval(original_us: Sequence[float], candidate_us: Sequence[float], *, seed: int = 0) -> Interval:
@@ -24,8 +29,16 @@ def interval(original_us: Sequence[float], candidate_us: Sequence[float], *, see
 
 
 def _resampled(ratios: Sequence[float], seed: int) -> list[float]:
+    ascending = sorted(ratios)
+    return [(ascending[low] + ascending[high]) / 2.0 for low, high in _middles(len(ratios), seed)]
+
+
+@functools.lru_cache(maxsize=64)
+def _middles(blocks: int, seed: int) -> tuple[tuple[int, int], ...]:
+    """The ranks of the two middle blocks in each resample: they depend on the number of blocks alone."""
     draw = random.Random(seed)  # noqa: S311 - seeded so that equal samples give equal intervals
-    return [statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES)]
+    drawn = (sorted(draw.choices(range(blocks), k=blocks)) for _ in range(RESAMPLES))
+    return tuple((one[(blocks - 1) // 2], one[blocks // 2]) for one in drawn)
 
 
 def _quantile(ascending: Sequence[float], q: float) -> float:
@@ -68,6 +81,34 @@ def is_win(timing: Timing) -> bool:
     """Whether the lower bound of the mean clears the noise floor and no workload loses more than 2 %."""
     clears = timing.speedup.low > 1.0 + max(timing.noise_floor, SMALLEST_GAIN)
     return clears and all(workload.speedup.ratio >= WORST_RATIO for workload in timing.workloads)
+
+
+def is_loss(timing: Timing) -> bool:
+    """Whether the upper bound of the mean lies as far below 1 as a win's lower bound has to lie above it."""
+    return timing.speedup.high < 1.0 / (1.0 + max(timing.noise_floor, SMALLEST_GAIN))
+
+
+def settled(original_us: Sequence[float], candidate_us: Sequence[float], noise: Interval) -> bool:
+    """Whether more blocks of this workload would change nothing: no line that matters is near the interval.
+
+    The lines are 2 % of loss, and from the smallest gain that counts to the noise floor, on either side. The interval
+    is stretched by half, since it is looked at more than once.
+    """
+    found = interval(original_us, candidate_us)
+    low = found.ratio - 1.5 * (found.ratio - found.low)
+    high = found.ratio + 1.5 * (found.high - found.ratio)
+    floor = max(noise.high - 1.0, 1.0 - noise.low, SMALLEST_GAIN)
+    lines = ((1.0 / (1.0 + floor), 1.0 - SMALLEST_GAIN), (1.0 + SMALLEST_GAIN, 1.0 + floor), (WORST_RATIO, WORST_RATIO))
+    return not any(low <= end and start <= high for start, end in lines)
+
+
+def trace_agrees(claimed_us: float, trace: Trace, *, captured: bool) -> bool:
+    """Whether a call's time by events fits the device's own records.
+
+    Not less than the device was busy, and in a captured graph not more than that and the gaps between its launches.
+    """
+    slack_us = GAP_US * trace.launches + TRACE_SHARE * claimed_us
+    return trace.busy_us <= claimed_us + slack_us and (not captured or claimed_us <= trace.busy_us + slack_us)
 
 
 def below_floor(timing: WorkloadTiming) -> bool:

@@ -2,20 +2,25 @@
 
     python worker.py < request.json
 
-The request names a command, what its items share, and the items. Each item is answered by one JSON line on standard
-output; what the measured code prints goes to standard error. An item that overruns ends the process: the parent sees
+The request is one line: it names a command, what its items share, and the items. Each item is answered by one JSON line
+on standard output; what the measured code prints goes to standard error. A command that has to ask on its way yields
+the question and gets the parent's next line. An item that overruns ends the process: the parent sees
 which one was started and never answered, and asks a new process for the rest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import sys
+import time
 import traceback
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,26 +29,78 @@ COMMANDS = {
     "compile": "compiling",
     "numerics": "numerics",
     "time": "clocking",
+    "verify": "verifying",
     "screen": "screening",
 }
+TURNS = {"survey": "own", "numerics": "own", "time": "own", "screen": "alone"}
+"""How a command takes its turns on the GPU: it does so itself, or each of its items alone; else each shares it."""
+APART = ("numerics", "verify")
+"""Commands that run the original in their own process, and a candidate never."""
 STUCK = 70
 """Exit status of a process whose CUDA context a candidate broke: every later call in it would fail."""
 
 
 def main() -> int:
-    request = json.loads(sys.stdin.buffer.read())
+    given = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    command = _command(request["command"])
-    state = command.prepare(request["shared"])
+    request = json.loads(given.readline())
+
+    limit = Limit()
+
+    def ask(question: Any) -> Any:
+        with limit.paused():  # the answer may have to wait for others to leave the GPU
+            _say(answers, {"event": "asks", "value": question})
+            return json.loads(given.readline())
+
+    name = request["command"]
+    command = _command(name)
+    turns = importlib.import_module("workers.turns").Turns(request.get("turns"))
+    if request.get("originals") and name in APART:
+        _keep_kernels_in(request["originals"])
+    take = {"alone": turns.alone, "shared": turns.shared, "own": contextlib.nullcontext}[TURNS.get(name, "shared")]
+    state = command.prepare({**request["shared"], "turns": turns})
     for index, item in enumerate(request["items"]):
-        _say(answers, {"event": "started", "item": index})
-        faulthandler.dump_traceback_later(request["item_limit_s"], exit=True)
-        _say(answers, {"item": index, **_answer(command, state, item)})
-        faulthandler.cancel_dump_traceback_later()
+        with take():
+            _say(answers, {"event": "started", "item": index})
+            with limit.of(request["item_limit_s"]):
+                _say(answers, {"item": index, **_answer(command, state, item, ask)})
         if not _context_is_well():
             return STUCK
     return 0
+
+
+class Limit:
+    """Ends the process with a traceback when an item overruns; time in which it only waits does not count."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @contextlib.contextmanager
+    def of(self, seconds: float) -> Iterator[None]:
+        self._until = time.monotonic() + seconds
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        left = max(0.001, self._until - time.monotonic())
+        faulthandler.cancel_dump_traceback_later()
+        yield
+        self._until = time.monotonic() + left
+        faulthandler.dump_traceback_later(left, exit=True)
+
+
+def _keep_kernels_in(folder: str) -> None:
+    """Compiled kernels of this process go there, and come from there; a candidate's process is told of another place.
+
+    Written past triton's own setter, which would put it into the environment that a candidate's process inherits.
+    """
+    import triton
+
+    vars(triton.knobs.cache)["dir"] = folder
 
 
 def _command(name: str) -> Any:
@@ -57,9 +114,10 @@ def _command(name: str) -> Any:
     return importlib.import_module(f"workers.{COMMANDS[name]}")
 
 
-def _answer(command: Any, state: Any, item: Any) -> dict[str, Any]:
+def _answer(command: Any, state: Any, item: Any, ask: Callable[[Any], Any]) -> dict[str, Any]:
     try:
-        return {"event": "done", "value": command.handle(state, item)}
+        value = command.handle(state, item)
+        return {"event": "done", "value": _discuss(value, ask) if inspect.isgenerator(value) else value}
     except Exception as error:  # noqa: BLE001 - measured code may raise anything, and its failure is an answer
         return {
             "event": "failed",
@@ -67,6 +125,17 @@ def _answer(command: Any, state: Any, item: Any) -> dict[str, Any]:
             "text": str(error),
             "log": traceback.format_exc(),
         }
+
+
+def _discuss(steps: Generator[Any, Any, Any], ask: Callable[[Any], Any]) -> Any:
+    """What the generator returns in the end; each value that it yields is a question."""
+    said = None
+    while True:
+        try:
+            question = steps.send(said)
+        except StopIteration as done:
+            return done.value
+        said = ask(question)
 
 
 def _context_is_well() -> bool:

@@ -23,6 +23,8 @@ Code = Literal[
     "race",
     "stream",
     "graph_capture",
+    "tampered",
+    "clock_disagrees",
     "control_accepted",
     "slower",
     "no_win",
@@ -121,10 +123,32 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trace:
+    """What CUPTI recorded of one replay, for each call: time with work on the device, and how many records."""
+
+    busy_us: float
+    launches: float
+    streams: int
+    kernels: tuple[str, ...]
+    """Names, each once, in the order of their first launch; the first dozen of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """State of the device at one moment, by NVML; a number that it did not give is absent."""
+
+    sm_mhz: int | None
+    temperature_c: int | None
+    power_w: float | None
+    limited_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkloadTiming:
     """Paired samples of one workload in microseconds per call, device time by CUDA-graph replay; `eager` by wall clock.
 
-    `noise` is the A/A interval of the same session. `floor_us` is the roofline's, absent where traffic is unknown.
+    `noise` is the A/A interval of the same session, `control_*_us` its samples. `floor_us` is the roofline's, absent
+    where traffic is unknown.
     """
 
     workload: str
@@ -135,6 +159,18 @@ class WorkloadTiming:
     noise: Interval
     eager: Interval | None = None
     floor_us: float | None = None
+    control_a_us: tuple[float, ...] = ()
+    control_b_us: tuple[float, ...] = ()
+    dropped: int = 0
+    """Blocks that were measured again because the SM clock moved."""
+    conditions: tuple[Conditions, ...] = ()
+    """Before the first block and after the last."""
+    original_trace: Trace | None = None
+    candidate_trace: Trace | None = None
+    wall_ratio: float | None = None
+    """Original over candidate as timed from outside the worker's process."""
+    compared: int | None = None
+    """Timed calls whose outputs were judged in another process."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kmaint import wire
-from kmaint.evaluate import Bench, open_bench
+from kmaint.evaluate import Bench, open_bench, warmed
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Candidate, Plan
 from kmaint.records.harness import Harness
@@ -19,9 +19,10 @@ LIMITS_S = {"compile": 60.0, "interpreter": 60.0, "numerics": 60.0, "call": 30.0
 
 
 @pytest.fixture(scope="session")
-def bench() -> Bench:
-    """This interpreter without a GPU, so that the tests say the same everywhere."""
-    return open_bench(device="none", limits_s=LIMITS_S)
+def bench() -> Iterator[Bench]:
+    """This interpreter without a GPU, so that the tests say the same everywhere; warm, as commands use it."""
+    with warmed(open_bench(device="none", limits_s=LIMITS_S)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

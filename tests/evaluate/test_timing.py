@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import random
+import statistics
 
 import pytest
 from hypothesis import given, settings
@@ -91,6 +93,88 @@ def test_one_workload_that_loses_more_than_two_percent_undoes_a_win() -> None:
     gain = measured([20.0] * 20, [10.0] * 20, weight=0.9)
     assert timing.is_win(timing.combine([gain, measured([9.9] * 20, [10.0] * 20, weight=0.1)]))
     assert not timing.is_win(timing.combine([gain, measured([9.7] * 20, [10.0] * 20, weight=0.1)]))
+
+
+@few
+@given(BLOCKS, st.integers(0, 3))
+def test_the_interval_is_that_of_a_bootstrap_of_medians(blocks: list[tuple[float, float]], seed: int) -> None:
+    draw, ratios = random.Random(seed), sorted(a / b for a, b in blocks)
+    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(timing.RESAMPLES))
+    found = timing.interval([a for a, _ in blocks], [b for _, b in blocks], seed=seed)
+    assert found.low == pytest.approx(statistics.quantiles(medians, n=40, method="inclusive")[0])
+    assert found.high == pytest.approx(statistics.quantiles(medians, n=40, method="inclusive")[-1])
+
+
+@few
+@given(st.floats(0.5, 2.0), st.floats(0.0, 0.1))
+def test_a_win_turned_over_is_a_loss(ratio: float, noise: float) -> None:
+    ahead = timing.combine([measured([10.0 * ratio] * 20, [10.0] * 20, noise=noise)])
+    behind = timing.combine([measured([10.0] * 20, [10.0 * ratio] * 20, noise=noise)])
+    assert timing.is_loss(behind) == (ahead.speedup.low > 1.0 + ahead.noise_floor)
+    assert not (timing.is_win(ahead) and timing.is_loss(ahead))
+
+
+def test_three_percent_slower_is_a_loss_and_half_a_percent_is_not() -> None:
+    assert timing.is_loss(timing.combine([measured([10.0] * 20, [10.3] * 20)]))
+    assert not timing.is_loss(timing.combine([measured([10.0] * 20, [10.05] * 20)]))
+
+
+QUIET = Interval(ratio=1.0, low=0.999, high=1.001)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "spread", "noise", "clear"),
+    [
+        (1.0, 0.002, QUIET, True),
+        (1.03, 0.004, QUIET, True),
+        (0.97, 0.004, QUIET, True),
+        (1.01, 0.004, QUIET, False),
+        (1.0, 0.04, QUIET, False),
+        (0.98, 0.002, QUIET, False),
+        (1.03, 0.004, Interval(ratio=1.0, low=0.96, high=1.01), False),
+        (1.3, 0.004, Interval(ratio=1.0, low=0.96, high=1.01), True),
+    ],
+)
+def test_more_blocks_are_wanted_where_a_line_is_near(ratio: float, spread: float, noise: Interval, clear: bool) -> None:
+    original = [10.0 * (ratio + spread * (n - 6) / 6) for n in range(13)]
+    assert timing.settled(original, [10.0] * 13, noise) == clear
+
+
+def decided(effect: float, sd: float, bias: float, draw: random.Random) -> Timing:
+    """One comparison as the gate makes it, on blocks with outliers; legs differ by where their outputs lie."""
+    legs = [draw.gauss(0.0, bias) for _ in range(4)]
+
+    def noise() -> float:
+        return draw.gauss(0.0, sd) + (draw.uniform(-0.2, 0.2) if draw.random() < 0.05 else 0.0)
+
+    original: list[float] = []
+    control: list[float] = []
+    while True:
+        for n in range(len(original), len(original) + 12):
+            original.append(10.0 * effect * math.exp(legs[n % 2] - legs[2 + n // 2 % 2] + noise()))
+            control.append(10.0 * math.exp(legs[0] - legs[1] + noise()))
+        still = [10.0] * len(original)
+        seen = timing.interval(control, still)
+        if len(original) >= 48 or timing.settled(original, still, seen):
+            break
+    one = WorkloadTiming(
+        workload="w",
+        weight=1.0,
+        original_us=tuple(original),
+        candidate_us=tuple(still),
+        speedup=timing.interval(original, still),
+        noise=seen,
+    )
+    return timing.combine([one])
+
+
+def test_the_rule_is_seldom_wrong() -> None:
+    """At twice the noise that an H200 mostly has, and with outliers: no false win, and 3 % either way is seen."""
+    sd, bias, draw = 0.008, 0.003, random.Random(5)
+    same = [decided(1.0, sd, bias, draw) for _ in range(200)]
+    assert sum(map(timing.is_win, same)) <= 2
+    assert sum(map(timing.is_win, (decided(1.03, sd, bias, draw) for _ in range(100)))) >= 95
+    assert sum(map(timing.is_loss, (decided(1 / 1.03, sd, bias, draw) for _ in range(100)))) >= 95
 
 
 def test_faster_than_the_memory_is_no_measurement() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.models import MODELS, MOST_BYTES, admitted, dimension_of, model_workloads
+from extract.models import MODELS, MOST_BYTES, admitted, dimension_of, model_workloads, tried_workloads
 from kmaint.records.workload import Argument, Axis, Contract
 
 
@@ -47,6 +47,11 @@ def test_what_does_not_fit_in_memory_is_left_out() -> None:
     assert {one.axes["num_tokens"] for one in model_workloads(made)} == {1, 64}
 
 
-def test_without_a_size_of_a_model_the_sizes_that_were_tried() -> None:
-    found = list(model_workloads(contract(programs_0=(3, 5))))
+def test_without_a_size_of_a_model_there_is_none() -> None:
+    assert not list(model_workloads(contract(programs_0=(3, 5))))
+
+
+def test_sizes_that_were_tried_are_cases_each_once() -> None:
+    found = tried_workloads(contract(programs_0=(3, 5)), [{"programs_0": size} for size in (3, 5, 3)])
     assert [(one.origin, one.axes) for one in found] == [("derived", {"programs_0": 3}), ("derived", {"programs_0": 5})]
+    assert [one.name for one in found] == ["programs_03", "programs_05"]

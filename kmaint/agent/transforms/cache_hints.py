@@ -6,18 +6,8 @@ import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.ranks import Ranks
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    argument,
-    assigned,
-    calls,
-    edited,
-    kernel_parts,
-    names,
-    tl_name,
-)
+from kmaint.agent.transforms.source import edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, argument, assigned, calls, names, tl_name
 
 
 def apply(subject: Subject) -> list[Edited]:

@@ -5,17 +5,8 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    assigned,
-    assignments,
-    calls,
-    edited,
-    kernel_parts,
-    names,
-)
+from kmaint.agent.transforms.source import assignments, edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, assigned, calls, names
 
 LOG2E = "LOG2E"
 CONSTANT = f"{LOG2E}: tl.constexpr = 1.4426950408889634"

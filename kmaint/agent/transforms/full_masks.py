@@ -6,19 +6,8 @@ import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import default_values, launches
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    assigned,
-    assignments,
-    calls,
-    constexprs,
-    edited,
-    kernel_parts,
-    parameters,
-    tl_name,
-)
+from kmaint.agent.transforms.source import assignments, edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, assigned, calls, constexprs, parameters, tl_name
 
 
 def apply(subject: Subject) -> list[Edited]:

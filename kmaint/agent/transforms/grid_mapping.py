@@ -7,16 +7,8 @@ import re
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import Launch, all_launches, launches, resolve_grid
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    argument,
-    calls,
-    edited,
-    kernel_parts,
-    names,
-)
+from kmaint.agent.transforms.source import edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, argument, calls, names
 
 PARAMETER = "grid_1"
 AXES = {

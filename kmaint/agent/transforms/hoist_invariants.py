@@ -5,19 +5,8 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    assigned,
-    blocks,
-    calls,
-    edited,
-    kernel_parts,
-    names,
-    parameters,
-    tl_name,
-)
+from kmaint.agent.transforms.source import blocks, edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, assigned, calls, names, parameters, tl_name
 
 WRITES = ("store", "atomic_add", "atomic_max", "atomic_min", "atomic_cas", "atomic_xchg", "debug_barrier")
 PURE = {"arange", "full", "zeros", "cdiv", "exp", "exp2", "log", "log2", "sqrt", "rsqrt", "program_id", "num_programs"}

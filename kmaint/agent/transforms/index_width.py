@@ -6,19 +6,8 @@ import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import Launch, launches
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    blocks,
-    calls,
-    constexprs,
-    edited,
-    kernel_parts,
-    names,
-    parameters,
-    tl_name,
-)
+from kmaint.agent.transforms.source import blocks, edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, calls, constexprs, names, parameters, tl_name
 
 FLAG = "NARROW_INDEX"
 

@@ -15,18 +15,8 @@ from kmaint.agent.transforms.launches import (
     launches,
     option_values,
 )
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    argument,
-    calls,
-    constexprs,
-    edited,
-    has_loop,
-    kernel_parts,
-    overlap,
-)
+from kmaint.agent.transforms.source import edited, has_loop, kernel_parts, overlap
+from kmaint.spans import Function, Replacement, Source, argument, calls, constexprs
 
 WARPS = (4, 8, 2, 1, 16)
 STAGES = (3, 2, 1, 4, 5)

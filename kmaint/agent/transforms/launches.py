@@ -6,7 +6,8 @@ import ast
 from dataclasses import dataclass
 
 from kmaint.agent.transforms.base import NotApplicable, Subject
-from kmaint.agent.transforms.source import OTHER_PLATFORM, Function, Source, assignments, parameters
+from kmaint.agent.transforms.source import OTHER_PLATFORM, assignments
+from kmaint.spans import Function, Source, parameters, reachable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ def launches(source: Source, subject: Subject) -> list[Launch]:
 def all_launches(source: Source, entry: str) -> list[Launch]:
     """Every launch reachable from the entry inside this file, in source order."""
     found = []
-    for host in reachable(source, entry):
+    for host in reached(source, entry):
         for call in ast.walk(host):
             match call:
                 case ast.Call(func=ast.Subscript(value=ast.Name(id=kernel), slice=grid)) if kernel in source.functions:
@@ -45,17 +46,11 @@ def all_launches(source: Source, entry: str) -> list[Launch]:
     return sorted(found, key=lambda launch: launch.call.lineno)
 
 
-def reachable(source: Source, entry: str) -> list[Function]:
+def reached(source: Source, entry: str) -> list[Function]:
     """The entry and the functions of this file that it calls, directly or not."""
-    found: list[Function] = []
-    waiting = [entry]
-    while waiting:
-        function = source.function(waiting.pop())
-        if function not in found:
-            found.append(function)
-            called = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
-            waiting += [name.id for name in called if isinstance(name, ast.Name) and name.id in source.functions]
-    return found
+    if entry not in source.functions:
+        raise NotApplicable(f"no function {entry} at the top level")
+    return reachable(source, entry)
 
 
 def default_values(host: Function, name: str) -> list[ast.expr]:

@@ -6,16 +6,8 @@ import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.hoist_invariants import WRITES
-from kmaint.agent.transforms.source import (
-    Replacement,
-    Source,
-    assigned,
-    blocks,
-    calls,
-    edited,
-    kernel_parts,
-    names,
-)
+from kmaint.agent.transforms.source import blocks, edited, kernel_parts
+from kmaint.spans import Replacement, Source, assigned, calls, names
 
 
 def apply(subject: Subject) -> list[Edited]:

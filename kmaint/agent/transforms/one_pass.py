@@ -12,19 +12,8 @@ from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transfo
 from kmaint.agent.transforms.hoist_invariants import WRITES
 from kmaint.agent.transforms.launches import Launch, launches, resolve_grid
 from kmaint.agent.transforms.merge_loads import calls_other
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    assigned,
-    blocks,
-    calls,
-    constexprs,
-    edited,
-    kernel_parts,
-    names,
-    parameters,
-)
+from kmaint.agent.transforms.source import blocks, edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, assigned, calls, constexprs, names, parameters
 
 FLAG = "ONE_BLOCK"
 LIMITS = (8192, 32768)

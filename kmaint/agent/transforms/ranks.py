@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from kmaint.agent.transforms.source import Function, argument, parameters, tl_name
+from kmaint.spans import Function, argument, parameters, tl_name
 
 REDUCTIONS = {"sum", "max", "min", "argmax", "argmin", "xor_sum"}
 TILES = {"zeros", "full"}

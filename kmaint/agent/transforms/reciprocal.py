@@ -6,17 +6,8 @@ import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.ranks import Ranks
-from kmaint.agent.transforms.source import (
-    Function,
-    Replacement,
-    Source,
-    assigned,
-    blocks,
-    edited,
-    kernel_parts,
-    names,
-    tl_name,
-)
+from kmaint.agent.transforms.source import blocks, edited, kernel_parts
+from kmaint.spans import Function, Replacement, Source, assigned, names, tl_name
 
 Division = ast.BinOp | ast.AugAssign
 

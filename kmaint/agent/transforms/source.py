@@ -1,141 +1,31 @@
-"""A kernel.py read for editing: where each node stands, and replacements that leave everything else as it was."""
+"""What transforms need of a kernel.py: variants out of edits, and what its statements bind."""
 
 from __future__ import annotations
 
 import ast
-import functools
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject
 from kmaint.agent.transforms.formatting import format_changed
+from kmaint.spans import Function, OverlapError, Replacement, Source, in_order, region_spans, replaced
 
-Function = ast.FunctionDef
 OTHER_PLATFORM = re.compile(r"hip|rocm|xpu|musa|npu|cpu|gfx", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """Characters `start` to `end` (excluded) of the source give way to `text`."""
-
-    start: int
-    end: int
-    text: str
-
-
-class Source:
-    """The text of a kernel.py, its syntax tree, and the way from one to the other."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tree = ast.parse(text)
-        self.lines = text.splitlines(keepends=True)
-        self._starts = [0]
-        for line in self.lines:
-            self._starts.append(self._starts[-1] + len(line))
-
-    @functools.cached_property
-    def functions(self) -> dict[str, Function]:
-        return {node.name: node for node in self.tree.body if isinstance(node, Function)}
-
-    def function(self, name: str) -> Function:
-        if name not in self.functions:
-            raise NotApplicable(f"no function {name} at the top level")
-        return self.functions[name]
-
-    def span(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword) -> tuple[int, int]:
-        """First and one-past-last character; of an expression in brackets, without the brackets."""
-        assert node.end_lineno is not None and node.end_col_offset is not None
-        return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
-
-    def of(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword) -> str:
-        start, end = self.span(node)
-        return self.text[start:end]
-
-    def replace(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword, text: str) -> Replacement:
-        return Replacement(*self.span(node), text)
-
-    def before(self, statement: ast.stmt, lines: Sequence[str]) -> Replacement:
-        """Lines put above a statement, at its indentation."""
-        start = self._starts[statement.lineno - 1]
-        margin = " " * statement.col_offset
-        return Replacement(start, start, "".join(f"{margin}{line}\n" for line in lines))
-
-    def after(self, statement: ast.stmt, lines: Sequence[str]) -> Replacement:
-        """Lines put below a statement, at its indentation."""
-        assert statement.end_lineno is not None
-        start = self._starts[statement.end_lineno]
-        margin = " " * statement.col_offset
-        return Replacement(start, start, "".join(f"{margin}{line}\n" for line in lines))
-
-    def add_argument(self, call: ast.Call, text: str) -> Replacement:
-        """A last argument for a call, but in front of `**options` where it has them."""
-        unpacked = [keyword for keyword in call.keywords if keyword.arg is None]
-        if unpacked:
-            start = self.span(unpacked[0])[0]
-            return Replacement(start, start, f"{text}, ")
-        return self._append(self.span(call)[1] - 1, text, first=not (call.args or call.keywords))
-
-    def add_parameter(self, function: Function, text: str) -> Replacement:
-        """A last parameter for a function that takes neither `*args` nor `**options`."""
-        last = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs][-1]
-        body = self.span(function.body[0])[0]
-        closing = self.text.rindex(")", self.span(last)[1], self._header_end(function, body))
-        return self._append(closing, text, first=False)
-
-    def _header_end(self, function: Function, body: int) -> int:
-        if function.returns is not None:
-            return self.text.rindex("->", 0, self.span(function.returns)[0])
-        # Past the closing bracket only ":" and comments stand before the body.
-        last = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs][-1]
-        found = re.compile(r"\)\s*:").search(_without_comments(self.text[:body]), self.span(last)[1])
-        assert found is not None
-        return found.end()
-
-    def _append(self, closing: int, text: str, *, first: bool) -> Replacement:
-        """Text as the last of a bracketed list that closes at `closing`, on its own line where the others are."""
-        bare = _without_comments(self.text[:closing])
-        end = len(bare.rstrip())
-        comma = bare.rstrip().endswith(",")
-        if not comma:
-            return Replacement(end, end, text if first else f", {text}")
-        line_start = self.text.rfind("\n", 0, closing) + 1
-        if self.text[line_start:closing].strip():
-            return Replacement(end, end, f" {text}")
-        margin = self.text[line_start:closing] + "    "
-        return Replacement(line_start, line_start, f"{margin}{text},\n")
-
-    def _offset(self, line: int, column: int) -> int:
-        """Columns of `ast` count bytes of UTF-8; ours count characters."""
-        text = self.lines[line - 1]
-        if not text.isascii():
-            column = len(text.encode()[:column].decode())
-        return self._starts[line - 1] + column
 
 
 def edited(source: Source, replacements: Iterable[Replacement], note: str) -> Edited:
     """The source with the replacements made, formatted; raises NotApplicable where one falls outside the regions."""
-    ordered = sorted(set(replacements), key=lambda item: (item.start, item.end))
+    try:
+        ordered = in_order(replacements)
+    except OverlapError as error:
+        raise NotApplicable("two of the edits would change the same characters") from error
     regions = region_spans(source.text)
     for item in ordered:
         if regions and not any(start <= item.start and item.end <= end for start, end in regions):
             raise NotApplicable("the edit falls outside the regions, which is all a patch may change")
-    if any(first.end > second.start for first, second in itertools.pairwise(ordered)):
-        raise NotApplicable("two of the edits would change the same characters")
-    text = source.text
-    for item in reversed(ordered):
-        text = text[: item.start] + item.text + text[item.end :]
+    text = replaced(source.text, ordered)
     lines = [source.text.count("\n", 0, at) + 1 for item in ordered for at in (item.start, item.end)]
     return Edited(source=format_changed(source.text, text), note=note, anchor=(min(lines), max(lines)))
-
-
-def region_spans(text: str) -> list[tuple[int, int]]:
-    """First and one-past-last character of each region, markers excluded; empty in a file without markers."""
-    return [
-        found.span(1) for found in re.finditer(r"^# region [^\n]*\n(.*?)^# endregion", text, re.MULTILINE | re.DOTALL)
-    ]
 
 
 def overlap(first: Sequence[Replacement], second: Sequence[Replacement]) -> bool:
@@ -146,44 +36,14 @@ def overlap(first: Sequence[Replacement], second: Sequence[Replacement]) -> bool
 def kernel_parts(subject: Subject) -> tuple[Source, Function]:
     """The subject read, and its kernel."""
     source = Source(subject.source)
-    return source, source.function(subject.kernel)
-
-
-def calls(node: ast.AST, *names: str) -> Iterator[ast.Call]:
-    """Calls of `tl.NAME`, in source order."""
-    found = [call for call in ast.walk(node) if isinstance(call, ast.Call) and tl_name(call) in names]
-    yield from sorted(found, key=lambda call: (call.lineno, call.col_offset))
-
-
-def tl_name(node: ast.AST) -> str:
-    """`load` for `tl.load(...)`; empty for anything but a call into triton.language."""
-    match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="tl"), attr=name)):
-            return name
-        case _:
-            return ""
-
-
-def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
-    """A call's argument, given by position or by name."""
-    if position < len(call.args):
-        return call.args[position]
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
-
-
-def names(node: ast.AST) -> set[str]:
-    """Every name read or written below a node."""
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+    if subject.kernel not in source.functions:
+        raise NotApplicable(f"no function {subject.kernel} at the top level")
+    return source, source.functions[subject.kernel]
 
 
 def has_loop(function: Function) -> bool:
     """Whether a program may go over its data in pieces: then what it moves says little of what it holds."""
     return any(isinstance(node, ast.For | ast.While) for node in ast.walk(function))
-
-
-def assigned(node: ast.AST) -> set[str]:
-    """Every name bound below a node."""
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
 
 
 def assignments(node: ast.AST, name: str) -> list[ast.Assign | ast.AnnAssign | ast.AugAssign]:
@@ -209,19 +69,3 @@ def blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
             block = getattr(inner, field, None)
             if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
                 yield block
-
-
-def constexprs(function: Function) -> set[str]:
-    """Parameters annotated `tl.constexpr`."""
-    every = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    return {item.arg for item in every if item.annotation is not None and "constexpr" in ast.unparse(item.annotation)}
-
-
-def parameters(function: Function) -> list[str]:
-    """Every parameter's name, in order."""
-    return [item.arg for item in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
-
-
-def _without_comments(text: str) -> str:
-    """The text with comments blanked, so that a bracket or comma inside one is not seen."""
-    return re.sub(r"#[^\n]*", lambda found: " " * len(found.group()), text)

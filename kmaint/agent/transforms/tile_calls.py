@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 
 from kmaint.agent.transforms.base import NotApplicable
-from kmaint.agent.transforms.source import Function, parameters
 from kmaint.agent.transforms.tile_kinds import OPAQUE, STATIC, UNIFORM, Kind
 from kmaint.agent.transforms.tile_values import Values, is_none
+from kmaint.spans import Function, parameters
 
 REDUCTIONS = {"sum", "max", "min", "xor_sum", "argmax", "argmin", "reduce_or"}
 SCANS = {"cumsum", "cumprod"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from kmaint.agent.transforms.source import Replacement, Source
+from kmaint.spans import Replacement, Source
 
 Spanned = ast.expr | ast.stmt
 

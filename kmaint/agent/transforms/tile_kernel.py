@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from kmaint.agent.transforms.base import NotApplicable
-from kmaint.agent.transforms.source import Function, assigned, constexprs, parameters
 from kmaint.agent.transforms.tile_calls import Calls, program_axis
 from kmaint.agent.transforms.tile_edits import Edits
 from kmaint.agent.transforms.tile_kinds import STATIC, UNIFORM, DeeperBlocks, Kind, join
 from kmaint.agent.transforms.tile_values import Axis
+from kmaint.spans import Function, assigned, constexprs, parameters
 
 
 @dataclass

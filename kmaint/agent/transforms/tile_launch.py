@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from kmaint.agent.transforms.base import NotApplicable
 from kmaint.agent.transforms.launches import Launch, default_values, option_values, resolve_grid
-from kmaint.agent.transforms.source import Function, assigned, names, parameters
 from kmaint.agent.transforms.tile_edits import Edits
+from kmaint.spans import Function, assigned, names, parameters
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import Launch, launches
-from kmaint.agent.transforms.source import Function, Source, edited, has_loop, kernel_parts, names, parameters
+from kmaint.agent.transforms.source import edited, has_loop, kernel_parts
 from kmaint.agent.transforms.tile_edits import Edits
 from kmaint.agent.transforms.tile_kernel import axis_calls, lift_kernel
 from kmaint.agent.transforms.tile_launch import edit_launch, edit_parameters, edit_warps, plan_cut
 from kmaint.agent.transforms.tile_values import Axis
+from kmaint.spans import Function, Source, names, parameters
 
 ROWS = (8, 4, 16, 2, 32)
 """Those first that most often fill four warps with 16-byte loads: rows of a head or a group are 128 to 512 bytes."""

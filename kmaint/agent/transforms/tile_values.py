@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kmaint.agent.transforms.base import NotApplicable
-from kmaint.agent.transforms.source import Function
 from kmaint.agent.transforms.tile_edits import Edits
 from kmaint.agent.transforms.tile_kinds import OPAQUE, STATIC, UNIFORM, DeeperBlocks, Kind, combine, join, truth
+from kmaint.spans import Function
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,72 +1,129 @@
-"""Paired times of original and candidate: blocks of A B B A or B A A B, drawn at random, with A/A blocks among them."""
+"""Paired times of original and candidate: blocks of A B B A or B A A B, drawn at random, with A/A blocks among them.
+
+What decides is asked of the parent on the way: the seeds of the data, whether more blocks are needed, and how often to
+run which leg while it looks at a clock of its own.
+"""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from . import tracing
+from .blocks import Blocks, mirrored
 from .calls import cases, entry_of
+from .outputs import sampled
 from .replay import (
     Clock,
     DeviceClock,
     EagerLeg,
     Entry,
     GraphLeg,
+    IdleLeg,
     Inputs,
     Leg,
     WallClock,
-    disagreement,
     mutated_by,
     repeats_for,
     sets_for,
 )
-from .surveying import query
+from .sensors import Sensors
+from .watching import Watch
 
-WARM_UP_BLOCKS = 3
 EAGER_BLOCKS = 8
 EAGER_CALLS = 32
+RUNS_BETWEEN_RESTORES = 4
+"""As often as in a block: what overwrites its own indices must not walk further than that."""
+
+Steps = Generator[Any, Any, None]
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, candidate, blocks, seed, uuid, clock ("graph"; "wall" is a dry run)."""
+    """`shared`: folder, entry, candidate, uuid, clock ("graph"; "wall" is a dry run)."""
     folder = Path(shared["folder"])
+    if shared["clock"] == "graph":
+        tracing.warm_up()
     return {
         **shared,
         "contract": cases.Contract.read(folder),
         "original": entry_of(str(folder / "kernel.py"), "original", shared["entry"]),
         "device": "cuda" if shared["clock"] == "graph" else "cpu",
+        "sensors": Sensors(shared["uuid"]),
+        "watch": Watch(),
     }
 
 
-def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    """`item`: workload (its name) and ask_clock. Microseconds a call of each block, or how timed outputs differ."""
-    contract, device = state["contract"], state["device"]
+def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
+    """`item`: workload (its name) and round. Microseconds a call of each block and what stands beside them.
+
+    Or `failed`, a code with a text; or `tampered`, the name of what is no longer what it was.
+    """
     if "pair" not in state:  # not in prepare: a candidate may end the process on import
         state["pair"] = (state["original"], entry_of(state["candidate"], "candidate", state["entry"]))
+    if name := state["watch"].changed():
+        return {"tampered": name}
+    found = yield from _measured(state, item)
+    name = state["watch"].changed()
+    return {"tampered": name} if name else found
+
+
+def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
+    contract, device, pair = state["contract"], state["device"], state["pair"]
     case = next(case for workload, case in contract.cases() if workload["name"] == item["workload"])
-    draw = random.Random(f"{state['seed']} {item['workload']}")  # noqa: S311 - an order of blocks, not a secret
+    seed = yield _question("seed", item)
+    draw = random.Random(seed["seed"])  # noqa: S311 - an order of blocks, not a secret
     inputs = Inputs.rotating(contract, cases.Case(seed=draw.randrange(1 << 30), **case.axes), device)
     inputs.remember(mutated_by(state["original"], inputs.calls[0], device))
-    pair = state["pair"]
-    legs, clock, note = build_legs(pair, inputs, state["clock"])
+    legs, clock, note = build_legs(pair, inputs, state["clock"], draw)
     if isinstance(note, Failed):
         return {"failed": note.code, "text": note.text}
-    inputs.refill(draw.randrange(1 << 30))
-    blocks = paired_blocks(clock, legs, inputs, state["blocks"], draw)
-    # The device is still warm here; asking takes longer than the blocks did, so only where the request says so.
-    speed = query("clocks.sm", state.get("uuid")) if item["ask_clock"] and device == "cuda" else ""
-    inputs.refill(draw.randrange(1 << 30))
-    differs = disagreement(legs[0], legs[1], inputs, device)
+    inputs.refill((yield _question("seed", item))["seed"])
+    before = state["sensors"].read()
+    blocks = Blocks(clock, legs, inputs, draw, state["sensors"])
+    blocks.warm_up()
+    while (order := (yield _question("blocks", item, **blocks.found)))["blocks"]:
+        blocks.run(order["blocks"])
+    after = state["sensors"].read()
+    traces = {f"{side}_trace": _traced(leg, inputs) for side, leg in zip(("original", "candidate"), legs, strict=False)}
+    yield from _runs(clock, legs, inputs, item)
+    yield from _outputs([legs[1], legs[3]], inputs, item)
     eager = eager_blocks(pair, inputs, device, draw)
-    return {
-        **blocks,
-        **eager,
-        "differs": differs,
-        "note": note,
-        "calls": legs[0].calls,
-        "clock_mhz": int(speed) if speed.isdigit() else None,
-    }
+    kept = {"dropped": blocks.dropped, "conditions": [before, after], "note": note, "calls": legs[0].calls}
+    return {**blocks.found, **traces, **eager, **kept}
+
+
+def _question(what: str, item: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"ask": what, "of": item, **more}
+
+
+def _traced(leg: Leg, inputs: Inputs) -> dict[str, Any] | None:
+    return tracing.trace(leg, inputs) if inputs.device == "cuda" else None
+
+
+def _runs(clock: Clock, legs: list[Leg], inputs: Inputs, item: dict[str, Any]) -> Steps:
+    """Run what the parent names, as often as it says: original, candidate, the original again, or nothing."""
+    known: list[Leg] = [*legs[:3], IdleLeg(legs[0].calls)]
+    while not (order := (yield _question("run", item, calls=legs[0].calls)))["done"]:
+        leg, left = known[order["leg"]], order["runs"]
+        while left > 0:
+            some = min(left, RUNS_BETWEEN_RESTORES) if inputs.in_place else left
+            inputs.restore()
+            clock([leg] * some)
+            left -= some
+
+
+def _outputs(legs: list[Leg], inputs: Inputs, item: dict[str, Any]) -> Steps:
+    """Raw bytes of a random share of the candidate's timed calls, on data that it has not seen, for another process."""
+    order = yield _question("outputs", item)
+    inputs.refill(order["seed"])
+    draw = random.Random(order["seed"])  # noqa: S311 - the parent's seed is the secret
+    picked = [found for leg in legs for found in sampled(leg, inputs, draw)]
+    answers = [{"leaves": [vars(leaf) for leaf in found.leaves], "error": found.error} for _, found in picked]
+    torch.save({"calls": [n for n, _ in picked], "outcomes": answers}, order["path"])
 
 
 class Failed:
@@ -76,58 +133,37 @@ class Failed:
         self.code, self.text = code, text
 
 
-def build_legs(pair: tuple[Entry, Entry], inputs: Inputs, kind: str) -> tuple[list[Leg], Clock, str | Failed]:
-    """Original, candidate, and the original once more for the A/A blocks, with the clock that fits them."""
+def build_legs(
+    pair: tuple[Entry, Entry], inputs: Inputs, kind: str, draw: random.Random
+) -> tuple[list[Leg], Clock, str | Failed]:
+    """Original, candidate, and both once more, with the clock that fits them.
+
+    Where its outputs lie makes a leg up to 1 % faster or slower: two of each, made in any order, take turns.
+    """
+    entries = (*pair, *pair)
     if kind == "wall":
-        return [EagerLeg(entry, inputs, 1) for entry in (*pair, pair[0])], WallClock("cpu"), ""
+        return [EagerLeg(entry, inputs, 1) for entry in entries], WallClock("cpu"), ""
     clock = DeviceClock()
     try:
         first = GraphLeg(pair[0], inputs, 1)
     except RuntimeError as error:
-        eager: list[Leg] = [EagerLeg(entry, inputs, 1) for entry in (*pair, pair[0])]
+        eager: list[Leg] = [EagerLeg(entry, inputs, 1) for entry in entries]
         return eager, clock, f"the original cannot be captured in a graph: {str(error).splitlines()[0]}"
     per_call_us = min(clock([first, first, first]))
-    inputs.calls = inputs.calls[: sets_for(per_call_us, len(inputs.calls))]
-    inputs.pristine = inputs.pristine[: len(inputs.calls)]
+    inputs.keep(sets_for(per_call_us, len(inputs.calls)))
     # Where a call overwrites its input, a second round would work on the first one's results.
     repeats = 1 if inputs.in_place else repeats_for(per_call_us, len(inputs.calls))
-    original, again = GraphLeg(pair[0], inputs, repeats), GraphLeg(pair[0], inputs, repeats)
-    try:
-        candidate = GraphLeg(pair[1], inputs, repeats)
-    except RuntimeError as error:
-        text = f"cannot be captured in a CUDA graph, and the original can: {str(error).splitlines()[0]}"
-        return [original], clock, Failed("graph_capture", text)
-    return [original, candidate, again], clock, ""
-
-
-def paired_blocks(
-    clock: Clock, legs: list[Leg], inputs: Inputs, blocks: int, draw: random.Random
-) -> dict[str, list[float]]:
-    """Each block times both of a pair twice, in one of the two mirrored orders; pairs take turns at random."""
-    original, candidate, again = legs
-    for _ in range(WARM_UP_BLOCKS):
-        inputs.restore()
-        clock([original, candidate, again])
-    turns = ["pair"] * blocks + ["control"] * blocks
-    draw.shuffle(turns)
-    found: dict[str, list[float]] = {"original_us": [], "candidate_us": [], "control_a_us": [], "control_b_us": []}
-    for turn in turns:
-        inputs.restore()
-        a, b = (original, candidate) if turn == "pair" else (original, again)
-        names = ("original_us", "candidate_us") if turn == "pair" else ("control_a_us", "control_b_us")
-        left, right = mirrored(clock, a, b, draw)
-        found[names[0]].append(left)
-        found[names[1]].append(right)
-    return found
-
-
-def mirrored(clock: Clock, a: Leg, b: Leg, draw: random.Random) -> tuple[float, float]:
-    """Means of one block, A B B A or B A A B: what drifts linearly through it hits both alike."""
-    if draw.random() < 0.5:
-        one, two, three, four = clock([a, b, b, a])
-        return (one + four) / 2, (two + three) / 2
-    one, two, three, four = clock([b, a, a, b])
-    return (two + three) / 2, (one + four) / 2
+    del first
+    made: dict[int, Leg] = {}
+    for n in draw.sample(range(4), 4):
+        try:
+            made[n] = GraphLeg(entries[n], inputs, repeats)
+        except RuntimeError as error:
+            if entries[n] is pair[0]:
+                raise
+            text = f"cannot be captured in a CUDA graph, and the original can: {str(error).splitlines()[0]}"
+            return [], clock, Failed("graph_capture", text)
+    return [made[n] for n in range(4)], clock, ""
 
 
 def eager_blocks(pair: tuple[Entry, Entry], inputs: Inputs, device: str, draw: random.Random) -> dict[str, Any]:

@@ -17,7 +17,7 @@ CONTENTS = ("normal", "outlier")
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s; and the turns on the GPU."""
     return {**shared, "contract": cases.Contract.read(Path(shared["folder"]))}
 
 
@@ -31,11 +31,14 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
         with subject.remote(
             folder, Path(item["path"]), state["entry"], device, limit_s=state["call_limit_s"]
         ) as candidate:
+            getattr(candidate, "wait_until_ready", list)()  # before a turn is taken; an older harness waits in it
             for workload, case in _cases(state):
-                expected, actual = original(case), candidate(case)
+                with state["turns"].shared():
+                    expected, actual = original(case), candidate(case)
+                    judged = reference is not None and not expected.error
+                    truth = _truth(reference, state["contract"], case, device) if judged else {}
                 ledger.compare(workload["name"], case, expected, actual)
-                if reference is not None and not expected.error:
-                    truth = _truth(reference, state["contract"], case, device)
+                if judged:
                     ledger.measure(workload["name"], truth, expected, actual)
     except subject.SubjectLost as lost:
         return {"lost": lost.code, "text": str(lost)}

@@ -7,14 +7,15 @@ A clock times a sequence of legs and gives microseconds a call for each. `Device
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol
 
 import torch
+from torch.cuda import CUDAGraph, Event, Stream
 
-from .calls import building, cases, judge, outcomes, synchronize
+from .calls import building, cases, synchronize
 
 ROTATED_BYTES = 256 << 20
 """Or three times the L2, where that is more; less where memory or the limit below does not allow it."""
@@ -24,8 +25,6 @@ SHORTEST_REPLAY_US = 200.0
 LONGEST_REPLAY_US = 4000.0
 FLUSHES = 2
 """Some 130 us on an H200: longer than the host takes to queue a replay, so that its start event does not wait."""
-CHECKED = 3
-"""Calls of a timed replay whose outputs are compared with the original's."""
 
 Entry = Callable[..., Any]
 
@@ -46,7 +45,7 @@ class Inputs:
         first = building.build(contract, case, device)
         size = sum(buffer.raw.numel() for buffer in first.buffers.values())
         count = max(1, min(most, math.ceil(_rotated_bytes(device) / max(1, size))))
-        more = [building.build(contract, _seeded(case, case.seed + n), device) for n in range(1, count)]
+        more = [building.build(contract, nth(case, case.seed, n), device) for n in range(1, count)]
         return Inputs(contract, case, device, [first, *more])
 
     @property
@@ -56,23 +55,29 @@ class Inputs:
     def remember(self, mutated: set[str]) -> None:
         self.pristine = [{name: call.buffers[name].raw.clone() for name in mutated} for call in self.calls]
 
+    def keep(self, sets: int) -> None:
+        """So many of the argument sets."""
+        self.calls, self.pristine = self.calls[:sets], self.pristine[:sets]
+
     def restore(self) -> None:
-        for call, kept in zip(self.calls, self.pristine, strict=False):
-            for name, raw in kept.items():
-                call.buffers[name].raw.copy_(raw)
+        pairs = zip(self.calls, self.pristine, strict=False)
+        copies = [(call.buffers[name].raw, raw) for call, kept in pairs for name, raw in kept.items()]
+        if copies:  # in one launch: hundreds of small ones keep the host busy for longer than the device
+            torch._foreach_copy_(*map(list, zip(*copies, strict=True)))
 
     def refill(self, seed: int) -> None:
         """New data where the old stood: what was computed from the old is wrong from here on."""
         for n, call in enumerate(self.calls):
-            fresh = building.build(self.contract, _seeded(self.case, seed + n), self.device)
+            fresh = building.build(self.contract, nth(self.case, seed, n), self.device)
             for name, buffer in call.buffers.items():
                 buffer.raw.copy_(fresh.buffers[name].raw)
         if self.pristine:
             self.remember(set(self.pristine[0]))
 
 
-def _seeded(case: Any, seed: int) -> Any:
-    return cases.Case(seed=seed % (1 << 31), values=case.values, layout=case.layout, **case.axes)
+def nth(case: Any, seed: int, n: int) -> Any:
+    """The case whose contents stand in the n-th argument set after a refill with the seed, in whatever process."""
+    return cases.Case(seed=(seed + n) % (1 << 31), values=case.values, layout=case.layout, **case.axes)
 
 
 def _rotated_bytes(device: str) -> int:
@@ -118,13 +123,13 @@ class GraphLeg:
     def __init__(self, entry: Entry, inputs: Inputs, repeats: int) -> None:
         sets = inputs.calls * repeats
         self.calls = len(sets)
-        side = torch.cuda.Stream()
+        side = Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):  # compiles and tunes outside the capture
             entry(**sets[0].arguments)
         torch.cuda.current_stream().wait_stream(side)
         torch.cuda.synchronize()
-        self._graph = torch.cuda.CUDAGraph()
+        self._graph = CUDAGraph()
         with torch.cuda.graph(self._graph):
             self.returned = [entry(**call.arguments) for call in sets]
         self._graph.replay()
@@ -132,6 +137,17 @@ class GraphLeg:
 
     def run(self) -> None:
         self._graph.replay()
+
+
+class IdleLeg:
+    """Does nothing as often as the leg does something: what a run costs beside the leg itself."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.returned: list[Any] = []
+
+    def run(self) -> None:
+        return
 
 
 class Clock(Protocol):
@@ -151,7 +167,7 @@ class DeviceClock:
         for leg in legs:
             for _ in range(FLUSHES):
                 self._flushed.zero_()
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            start, end = Event(enable_timing=True), Event(enable_timing=True)
             start.record()
             leg.run()
             end.record()
@@ -170,10 +186,10 @@ class WallClock:
         found = []
         for leg in legs:
             synchronize(self._device)
-            start = time.perf_counter()
+            start = perf_counter()
             leg.run()
             synchronize(self._device)
-            found.append((time.perf_counter() - start) * 1e6 / leg.calls)
+            found.append((perf_counter() - start) * 1e6 / leg.calls)
         return found
 
 
@@ -186,61 +202,3 @@ def repeats_for(per_call_us: float, sets: int) -> int:
 def sets_for(per_call_us: float, sets: int) -> int:
     """How many argument sets to keep so that one replay does not outlast LONGEST_REPLAY_US; at least one."""
     return max(1, min(sets, int(LONGEST_REPLAY_US / max(per_call_us, 0.05))))
-
-
-def poison(leg: Leg, inputs: Inputs) -> None:
-    """Overwrite every output that is not also an argument: a replay that writes nothing leaves it so."""
-    for returned, call in zip(leg.returned, inputs.calls, strict=False):
-        for tensor in tensors(returned):
-            if not any(_overlaps(buffer.raw, tensor) for buffer in call.buffers.values()) and tensor.is_contiguous():
-                tensor.view(-1).view(torch.uint8).fill_(0xFF)
-
-
-def tensors(value: Any) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    return [found for item in value for found in tensors(item)] if isinstance(value, (list, tuple)) else []
-
-
-def _overlaps(raw: torch.Tensor, tensor: torch.Tensor) -> bool:
-    return bool(tensor.numel()) and raw.data_ptr() <= tensor.data_ptr() < raw.data_ptr() + raw.numel()
-
-
-def left_behind(leg: Leg, inputs: Inputs, device: str) -> list[list[torch.Tensor]]:
-    """After a run over restored inputs and poisoned outputs: all that a few of its calls gave back or changed."""
-    inputs.restore()
-    poison(leg, inputs)
-    leg.run()
-    synchronize(device)
-    compared = [spec["name"] for spec in inputs.contract.arguments if spec["values"] != "scratch"]
-    picked = range(0, len(inputs.calls), max(1, len(inputs.calls) // CHECKED))
-    return [
-        [t.detach().cpu() for t in tensors(leg.returned[n])]
-        + [found.view.detach().cpu() for name, found in inputs.calls[n].buffers.items() if name in compared]
-        for n in picked
-    ]
-
-
-def disagreement(original: Leg, candidate: Leg, inputs: Inputs, device: str) -> str:
-    """How timed calls of both differ on data that neither has seen; empty where they agree."""
-    left, right = left_behind(original, inputs, device), left_behind(candidate, inputs, device)
-    for n, (wanted, got) in enumerate(zip(left, right, strict=True)):
-        if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in got]:
-            return f"timed call {n}: gives back other shapes or types than the original"
-        for want, have in zip(wanted, got, strict=True):
-            if not agree(want, have):
-                return f"timed call {n}: its output is not the original's"
-    return ""
-
-
-def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
-    """Within the tolerance that the suite allows for the type."""
-    leaves = [
-        outcomes.Leaf("timed", "tensor", "", str(t.dtype), tuple(t.shape), (), "", _bytes(t)) for t in (want, got)
-    ]
-    return not judge.differences(outcomes.Outcome(leaves[:1]), outcomes.Outcome(leaves[1:]))
-
-
-def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.contiguous().reshape(-1)
-    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)

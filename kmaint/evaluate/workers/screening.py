@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .blocks import mirrored
 from .calls import cases, entry_of
-from .clocking import mirrored
-from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, disagreement, mutated_by, sets_for
+from .outputs import disagreement
+from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, mutated_by, sets_for
 
 ROUNDS = 3
 
@@ -51,8 +52,7 @@ def _stage(original: Entry, contract: Any, case: Any, clock: Clock) -> tuple[Inp
     inputs = Inputs.rotating(contract, case, "cuda")
     inputs.remember(mutated_by(original, inputs.calls[0], "cuda"))
     leg = _leg(original, inputs)
-    inputs.calls = inputs.calls[: sets_for(min(clock([leg, leg])), len(inputs.calls))]
-    inputs.pristine = inputs.pristine[: len(inputs.calls)]
+    inputs.keep(sets_for(min(clock([leg, leg])), len(inputs.calls)))
     return inputs, _leg(original, inputs)
 
 
@@ -70,7 +70,7 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     ratios: dict[str, float] = {}
     for stage in state.stages:
         variant = type(stage.original)(entry, stage.inputs, 1)  # type: ignore[call-arg]
-        if differs := disagreement(stage.original, variant, stage.inputs, "cuda"):
+        if differs := disagreement(stage.original, variant, stage.inputs):
             return {"differs": f"{stage.name}: {differs}"}
         ratios[stage.name] = _ratio(state, stage, variant)
     total = sum(stage.weight for stage in state.stages)

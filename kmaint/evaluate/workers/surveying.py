@@ -8,6 +8,8 @@ import shutil
 import subprocess  # noqa: TID251 - standalone: kmaint.child is not there
 from typing import Any
 
+from .turns import Turns, place_of
+
 NEEDED = ("torch", "triton", "pytest", "hypothesis")
 COPY_BYTES = 1 << 30
 COPIES = 8
@@ -47,7 +49,8 @@ def _device() -> dict[str, Any]:
     facts = torch.cuda.get_device_properties(0)
     uuid = str(getattr(facts, "uuid", "")) or None
     start = query("clocks.sm", uuid)
-    bandwidth = _bandwidth_gbps()
+    with Turns(place_of(uuid or "all")).alone():
+        bandwidth = _bandwidth_gbps()
     clocks = [int(value) for value in (start, query("clocks.sm", uuid)) if value.isdigit()]
     return {
         "device": facts.name,

@@ -8,7 +8,8 @@ import pytest
 
 from kmaint.agent.transforms.base import NotApplicable
 from kmaint.agent.transforms.formatting import format_changed
-from kmaint.agent.transforms.source import Source, edited
+from kmaint.agent.transforms.source import edited
+from kmaint.spans import Source
 
 TEXT = """\
 import torch
@@ -27,7 +28,7 @@ def launch(x, y):  # "é" counts two bytes: (
 
 
 def call(source: Source, number: int) -> ast.Call:
-    function = source.function("launch")
+    function = source.functions["launch"]
     statement = function.body[number]
     assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
     return statement.value
@@ -49,7 +50,7 @@ def test_an_argument_goes_in_front_of_unpacked_options() -> None:
 
 def test_a_parameter_is_added_past_a_comment_with_a_bracket() -> None:
     source = Source(TEXT)
-    result = edited(source, [source.add_parameter(source.function("launch"), "z=None")], "note")
+    result = edited(source, [source.add_parameter(source.functions["launch"], "z=None")], "note")
     assert result.source == TEXT.replace("def launch(x, y):", "def launch(x, y, z=None):")
 
 

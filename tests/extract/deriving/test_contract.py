@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from extract.deriving.contract import CATALOGUE, Entry, Subject, catalogue, contract_for, read_entry, seen, written_down
-from extract.forking.warm import Zygote, warm_interpreter
 from extract.runtime import building, cases, contents
+from extract.warming import warm_for_trials
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
+from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call, Seen, SeenObject, SeenTensor
 from kmaint.records.workload import Contract
 
@@ -142,7 +143,7 @@ def scale(x):
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Zygote]:
-    with warm_interpreter(sys.executable) as zygote:
+    with warm_for_trials(sys.executable) as zygote:
         yield zygote
 
 

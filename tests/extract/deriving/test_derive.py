@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from extract.deriving.contract import Derived, NotDerivable, Subject, contract_for
-from extract.forking.warm import Zygote, warm_interpreter
 from extract.slicing.placing import copy_runtime
+from extract.warming import warm_for_trials
+from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call, SeenTensor
 
 Derive = Callable[..., Derived]
@@ -39,7 +40,7 @@ def constant(number):
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Zygote]:
-    with warm_interpreter(sys.executable) as zygote:
+    with warm_for_trials(sys.executable) as zygote:
         yield zygote
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from extract.deriving.contract import Derived, NotDerivable, Subject, contract_for
-from extract.deriving.direct_prober import Effort
-from extract.forking.warm import Zygote, warm_interpreter
+from extract.deriving.direct_prober import Effort, Request, WarmProber
 from extract.slicing.direct_entry import entry_name, entry_source
 from extract.slicing.placing import copy_runtime
+from extract.warming import warm_for_trials
 from kmaint import wire
+from kmaint.forking.warm import Zygote
 
 Derive = Callable[[str, str, str], Derived]
 HEAD = "import torch\nimport triton\nimport triton.language as tl\nfrom triton.language.extra import libdevice\n\n\n"
@@ -48,11 +49,26 @@ def lost(x_ptr, out_ptr, N, BLOCK: tl.constexpr):
     y = tl.inline_asm_elementwise("abs.f32 $0, $1;", "=r,r", [x], dtype=tl.float32, is_pure=True, pack=1)
     tl.store(out_ptr + at, y, mask=at < N)
 """
+TWICE = """@triton.jit
+def look_up_twice(first_idx, second_idx, x_ptr, out_ptr, N, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    one = tl.load(first_idx + tl.program_id(0))
+    two = tl.load(second_idx + one)
+    x = tl.load(x_ptr + (one * 3 + two * 5) * N + at, mask=at < N)
+    tl.store(out_ptr + tl.program_id(0) * N + at, x, mask=at < N)
+"""
+PRODUCT = """@triton.jit
+def product(a_ptr, b_ptr, out_ptr, PRECISION: tl.constexpr, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    where = at[:, None] * BLOCK + at[None, :]
+    found = tl.dot(tl.load(a_ptr + where), tl.load(b_ptr + where), input_precision=PRECISION)
+    tl.store(out_ptr + where, found)
+"""
 
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Zygote]:
-    with warm_interpreter(sys.executable) as zygote:
+    with warm_for_trials(sys.executable) as zygote:
         yield zygote
 
 
@@ -103,3 +119,19 @@ def test_what_the_interpreter_cannot_do_is_named_at_once(derive: Derive) -> None
     limit = r"a limit of Triton's interpreter: .*inline_asm not supported in interpreter mode \(kernel\.py line \d+\)"
     with pytest.raises(NotDerivable, match=limit):
         derive(LOST, "lost", "")
+
+
+def test_tensors_hold_whatever_their_indices_reach(derive: Derive, warm: Zygote, tmp_path: Path) -> None:
+    contract = derive(TWICE, "look_up_twice", "").contract
+    prober = WarmProber(warm, tmp_path, entry_name("look_up_twice"))
+    requests: list[Request] = [
+        {"contract": wire.dump(contract), "case": {"seed": seed, **one.axes}, "limit_s": 8.0}
+        for one in contract.workloads
+        for seed in range(20)
+    ]
+    assert requests and all(not one["error"] and not one["outside"] for one in prober.ask(requests))
+
+
+def test_the_precision_of_a_product_is_a_word(derive: Derive) -> None:
+    arguments = {one.name: one for one in derive(PRODUCT, "product", "").contract.arguments}
+    assert arguments["PRECISION"].value == "ieee"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from extract.evidence.exercise import Imports
 from extract.evidence.files import TreeFiles
 from extract.evidence.registrations import read_registry
+from extract.scan.reader import Place, Reader
+from extract.scan.walk import list_files
 from extract.tree import locate
 
 # The shapes of sglang/kernels/ops/layernorm/__init__.py and gemm/__init__.py of SGLang 0.5.23, shortened (Apache-2.0).
@@ -27,11 +28,12 @@ def _jit_module(dtype):
 """
 
 
-def write(root: Path, files: dict[str, str]) -> Imports:
+def write(root: Path, files: dict[str, str]) -> TreeFiles:
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    return Imports(TreeFiles(locate(root), sorted(files)))
+    reader = Reader(Place(str(root), "", frozenset()))
+    return TreeFiles(locate(root), list_files(root).stamps, lambda calls: [reader.answer(*call) for call in calls])
 
 
 def test_specifications_are_read_also_from_loops(tmp_path: Path) -> None:

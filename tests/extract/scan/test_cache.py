@@ -44,6 +44,30 @@ def test_after_a_change_a_kept_scan_is_as_a_fresh_one(path: str, text: str, writ
     assert scanned(tree) == scanned(tree, use_cache=False) != before
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tests/test_a.py", "from tests.support import run\n\ndef test_other():\n    run()\n"),
+        ("tests/support.py", "def run(): ...\n"),
+        ("vllm/b.py", HOST + "\ndef outer(x):\n    host(x)\n"),
+        ("vllm/d.py", "from vllm.b import host\n\n@custom_op('vllm::d')\ndef d(x):\n    host(x)\n"),
+    ],
+)
+def test_after_a_change_kept_evidence_is_as_fresh_one(path: str, text: str, write_tree: WriteTree) -> None:
+    tree = write_tree(
+        {
+            "vllm/a.py": KERNEL,
+            "vllm/b.py": HOST,
+            "tests/support.py": "from vllm.b import host\n\ndef run():\n    host(1)\n",
+            "tests/test_a.py": "from tests.support import run\n\ndef test_run():\n    run()\n",
+        }
+    )
+    before = scanned(tree)
+    assert before.kernels[0].tests == ("tests/test_a.py::test_run",)
+    (tree / path).write_text(text)
+    assert scanned(tree) == scanned(tree, use_cache=False) != before
+
+
 def test_a_damaged_cache_is_read_over(cache: Path, write_tree: WriteTree) -> None:
     tree = write_tree({"vllm/a.py": KERNEL})
     fresh = scanned(tree)

@@ -13,6 +13,7 @@ from extract.scan.imports import read_imports
 from extract.scan.masking import read_source
 from extract.scan.outline import read_outline
 from extract.scan.python import read_python
+from extract.scan.python_file import PythonFile
 
 ROOT = Path(__file__).parents[3]
 REAL = sorted((ROOT / "tests" / "extract").rglob("cases/**/*.py")) + sorted((ROOT / "extract").rglob("*.py"))
@@ -67,7 +68,7 @@ def test_a_mutated_file_is_read_as_the_parser_reads_it_or_at_least_read(data: st
     cut = data.draw(st.integers(0, 40))
     put = data.draw(st.sampled_from([b"", b"\n", b"(", b'"""', b"'", b"#", b"\\\n", b"\t", b"@x\n", b"    ", b"\xff"]))
     mutated = content[:at] + put + content[at + cut :]
-    read_python(read_source(mutated), package="vllm", roots=ROOTS, offered=frozenset({"kernel", "host"}))
+    read_python(PythonFile(read_source(mutated), "vllm"), roots=ROOTS, offered=frozenset({"kernel", "host"}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -79,5 +80,5 @@ def test_a_mutated_file_is_read_as_the_parser_reads_it_or_at_least_read(data: st
 
 @given(st.binary(max_size=2000), st.sets(st.sampled_from(["jit", "kernel", "x", "self"])))
 def test_any_bytes_are_read(content: bytes, offered: set[str]) -> None:
-    read_python(read_source(content), package="vllm", roots=ROOTS, offered=frozenset(offered))
+    read_python(PythonFile(read_source(content), "vllm"), roots=ROOTS, offered=frozenset(offered))
     read_imports(b"\n" + content, "vllm.a")

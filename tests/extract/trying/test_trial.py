@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from extract.forking.warm import Zygote, warm_interpreter
 from extract.trying import trial
+from extract.warming import warm_for_trials
+from kmaint.forking.warm import Zygote
 
 PROGRAM = Path(trial.__file__)
 
 
 @pytest.fixture(scope="module")
 def zygote() -> Iterator[Zygote]:
-    with warm_interpreter(sys.executable) as found:
+    with warm_for_trials(sys.executable) as found:
         yield found
 
 

@@ -70,6 +70,8 @@ class Recorder:
         self.watched: list[dict[str, Any]] = instructions["watched"]
         self.exact: int = instructions["exact"]
         self.stride: int = instructions["stride"]
+        self.settled: int = instructions["settled"]
+        self.sparse: int = instructions["sparse"]
         self.limit: int = instructions["ways"]
         self.sampled: int = instructions["sampled"]
         self.values: int = instructions["values"]
@@ -102,16 +104,17 @@ class Recorder:
         of one counter stand so that no other thread runs between them: CPython switches at calls and jumps back only.
         """
         first = index * (self.limit + FIRST)
-        total, exact, stride = first + TOTAL, self.exact, self.stride
+        total, exact, stride, settled, sparse = first + TOTAL, self.exact, self.stride, self.settled, self.sparse
 
         def due() -> bool:
             counts = self.counts or self.open()
             calls = counts[total] + 1
             counts[total] = calls
-            return calls <= exact or not calls % stride
+            return not calls % sparse if calls > settled else calls <= exact or not calls % stride
 
         def see(*values: object) -> None:
-            weight = 1 if self.counts[total] <= exact else stride
+            calls = self.counts[total]
+            weight = sparse if calls > settled else stride if calls > exact else 1
             try:
                 key = self.key(values)
                 counter = self.ways[index].get(key)

@@ -77,11 +77,11 @@ def test_threads_lose_no_call(captured: Captured) -> None:
 
 
 def test_past_the_limit_a_sample_stands_for_all(captured: Captured) -> None:
-    found, _ = captured("threads", limits=Limits(exact=100, stride=13, sampled=1))
+    found, _ = captured("threads", limits=Limits(exact=100, stride=13, settled=2000, sparse=17, sampled=1))
     [double] = [one for one in found.watched if one.calls]
     assert (double.calls, double.estimated) == (4000, True)
     shares = [call.count for call in found.calls]
-    assert abs(sum(shares) - 4000) < 13 and abs(shares[0] - 2000) < 50
+    assert abs(sum(shares) - 4000) < 13 + 17 and abs(shares[0] - 2000) < 60
     assert index(None) in [call.arguments["x"] for call in found.calls]  # the second way: bounds only
 
 

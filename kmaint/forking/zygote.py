@@ -2,7 +2,8 @@
 
 A fork whose request says so is kept for the next in the same folder that says so too.
 
-Run by extract.forking.warm in the target's interpreter. Reads one request a line from standard input,
+Run by kmaint.forking.warm in the target's interpreter, with what to import beforehand as its argument. Reads one
+request a line from standard input,
 
     {"program": FILE, "function": NAME, "arguments": {...}, "folder": FOLDER, "limit_s": SECONDS, "keep": BOOLEAN}
 
@@ -15,6 +16,7 @@ numpy, hypothesis and pytest are imported if there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -25,11 +27,9 @@ import select
 import signal
 import sys
 import time
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-OWN = Path(__file__).parents[1]
 BEFOREHAND = (
     "triton",
     "triton.language",
@@ -40,10 +40,8 @@ BEFOREHAND = (
     "hypothesis.strategies",
     "hypothesis.database",
     "pytest",
-    "runtime.suite",
-    "runtime.properties",
 )
-"""The runtime is that of every harness: it is copied there unchanged."""
+"""What every fork may need."""
 
 PROGRAMS: dict[str, ModuleType] = {}
 """Programs that are loaded beforehand, by their file."""
@@ -52,14 +50,17 @@ MEMORY_BYTES = 8 << 30
 """What a fork may map beyond what it starts with: a contract gone wrong must not take the machine along."""
 
 
-def warm() -> None:
-    """Import beforehand what each fork would; torch must be there, the rest may be missing."""
+def warm(path: str, modules: list[str], programs: list[str], calls: list[str]) -> None:
+    """Import beforehand what each fork would; torch must be there, the rest may be missing.
+
+    `modules` are looked for in the folder `path` too, and each of `calls` is MODULE:FUNCTION, called once.
+    """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     torch.set_num_threads(1)  # threads would not survive a fork
-    sys.path.insert(0, str(OWN))
-    for name in BEFOREHAND:
+    sys.path.insert(0, path)
+    for name in (*BEFOREHAND, *modules):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
 
@@ -69,12 +70,14 @@ def warm() -> None:
 
     with Passing():  # the first use of such a mode imports for 1.6 s
         torch.empty(1)
-    for name in ("trying/trial.py", "deriving/direct_probe.py"):
+    for program in programs:
         with contextlib.suppress(ModuleNotFoundError):
-            PROGRAMS[str(OWN / name)] = load(str(OWN / name))
-    with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module("runtime.interpreter").mend()
-    sys.path.remove(str(OWN))
+            PROGRAMS[program] = load(program)
+    for call in calls:
+        module, _, function = call.partition(":")
+        with contextlib.suppress(ModuleNotFoundError):
+            getattr(importlib.import_module(module), function)()
+    sys.path.remove(path)
 
 
 def load(program: str) -> ModuleType:
@@ -145,8 +148,15 @@ class Fork:
         return status, usage
 
 
+def _die_with_parent() -> None:
+    """Whoever is killed, be it so that it can clean nothing up, takes along what works for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG of <linux/prctl.h>
+
+
 def _serve(requests: int, answers: int) -> NoReturn:
     """The fork's side: a line for each line until there are no more."""
+    _die_with_parent()
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     limit = _mapped_bytes() + MEMORY_BYTES
@@ -179,11 +189,12 @@ def _mapped_bytes() -> int:
 
 def main() -> None:
     """Serve requests until standard input ends."""
+    _die_with_parent()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)
     try:
-        warm()
+        warm(**json.loads(sys.argv[1]))
     except ModuleNotFoundError as error:
         answers.write(json.dumps({"missing": error.name}) + "\n")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,18 @@ from kmaint.child import clean_environment, conversing
 from kmaint.errors import InternalError
 
 PROGRAM = Path(__file__).parent / "zygote.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beforehand:
+    """What a warm interpreter has done before its first fork, beside importing torch, triton and pytest."""
+
+    path: Path
+    """Folder whose modules can be imported beforehand; a fork finds its own folder's there instead."""
+    modules: tuple[str, ...] = ()
+    programs: tuple[Path, ...] = ()
+    calls: tuple[str, ...] = ()
+    """MODULE:FUNCTION, each called once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +40,15 @@ class Answer:
 
 
 class Zygote:
-    """A warm interpreter. `missing` names the package without which it can do nothing (torch), if so."""
+    """A warm interpreter. It may still be starting: what is asked first waits for that."""
 
     def __init__(self, process: Popen[bytes]) -> None:
         self._process = process
-        self.missing = str(self._hear().get("missing", ""))
+
+    @functools.cached_property
+    def missing(self) -> str:
+        """The package without which it can do nothing (torch), if that is not there."""
+        return str(self._hear().get("missing", ""))
 
     def ask(
         self, program: Path, function: str, folder: Path, *, limit_s: float, keep: bool = False, **arguments: object
@@ -67,8 +84,9 @@ class Zygote:
 
 
 @contextlib.contextmanager
-def warm_interpreter(python: str) -> Iterator[Zygote]:
+def warm_interpreter(python: str, beforehand: Beforehand) -> Iterator[Zygote]:
     """A warm interpreter for as long as the block lasts; it takes seconds to start, and a fork of it milliseconds."""
     environment = clean_environment({"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"})
-    with conversing([python, PROGRAM], env=environment) as process:
+    what = json.dumps(vars(beforehand), default=str)
+    with conversing([python, PROGRAM, what], env=environment) as process:
         yield Zygote(process)

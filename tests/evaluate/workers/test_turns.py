@@ -10,8 +10,9 @@ import pytest
 
 HOLD = """
 import sys
-from kmaint.evaluate.turns import turn
-with turn(alone=sys.argv[1] == "alone"):
+from kmaint.evaluate.workers.turns import Turns, place_of
+turns = Turns(place_of("test"))
+with turns.alone() if sys.argv[1] == "alone" else turns.shared():
     print("has it", flush=True)
     sys.stdin.readline()
 """
@@ -44,6 +45,24 @@ def test_checks_share_and_a_measurement_waits() -> None:
     two.communicate("go\n")
     assert has_it(measurement, within_s=60)
     measurement.communicate("go\n")
+
+
+def test_who_waits_to_measure_goes_before_later_checks() -> None:
+    check = hold("shared")
+    assert has_it(check, within_s=60)
+    first, second = hold("alone"), hold("alone")
+    assert not has_it(first, within_s=2)
+    later = hold("shared")
+    assert not has_it(later, within_s=2), "it would have got in beside the check that still runs"
+    check.communicate("go\n")
+    (holder,) = (one for one in (first, second) if has_it(one, within_s=2))
+    holder.communicate("go\n")
+    other = second if holder is first else first
+    assert has_it(other, within_s=60)
+    assert not has_it(later, within_s=0.5)
+    other.communicate("go\n")
+    assert has_it(later, within_s=60)
+    later.communicate("go\n")
 
 
 def test_a_killed_holder_lets_go() -> None:

@@ -1,0 +1,23 @@
+"""Copies of Triton's cache: what was compiled once for an original is not compiled again beside each candidate.
+
+Only ever from a folder that no process of a candidate writes to, into one that such a process may read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+
+def copy_kernels(kept: Path, into: Path) -> None:
+    """Copy the whole folders of `kept` that `into` lacks. What another process is writing there is left out."""
+    for folder in kept.iterdir() if kept.is_dir() else ():
+        target = into / folder.name
+        if target.exists() or not folder.is_dir():
+            continue
+        with contextlib.suppress(OSError, shutil.Error):
+            shutil.copytree(folder, target, ignore=shutil.ignore_patterns("tmp.*"))
+        for group in target.glob("__grp__*.json"):
+            # It names its files by their full paths.
+            group.write_text(group.read_text().replace(str(kept), str(into)))

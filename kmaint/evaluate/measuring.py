@@ -1,0 +1,280 @@
+"""Rung 7: the times of two files compared, from a worker's samples to a record or a rejection.
+
+The worker that imports the candidate only runs and claims. Here seeds are drawn after it was imported, more blocks are
+asked for while a call is close, a clock of our own runs beside, and a second worker, which never sees the candidate,
+judges what its timed calls left behind.
+"""
+
+from __future__ import annotations
+
+import secrets
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from kmaint import wire
+from kmaint.evaluate import facts
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask
+from kmaint.evaluate.profile import floor_us
+from kmaint.evaluate.stopwatch import Stopwatch
+from kmaint.evaluate.suite import verdict_of
+from kmaint.evaluate.timing import below_floor, combine, interval, is_win, settled, trace_agrees
+from kmaint.records.evaluation import Conditions, Dishonest, Rejection, Timing, Trace, WorkloadTiming, Wrong
+from kmaint.records.harness import Harness
+from kmaint.records.workload import Workload
+
+BATCH = 12
+"""Blocks between two looks at the samples."""
+SCREENED = 4
+"""Blocks of the first look, after which a hopeless candidate is given up."""
+HOPELESS = 0.9
+"""Slower than this in the best of the screened blocks of one workload: a win keeps 0.98 of the original's speed in the
+median of each, so that half of all blocks to come would have to be 9 % faster than the best that was seen."""
+CLOSE = {"graph": 0.05, "wall": 0.5}
+"""How far the ratio by our own clock may be from the claimed one; a dry run shares its processor with anyone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is measured: at most so many blocks of each workload, and all workloads so many times.
+
+    The clock "wall" is a dry run on the CPU through the same path.
+    """
+
+    most_blocks: int = 4 * BATCH
+    rounds: int = 1
+    clock: Literal["graph", "wall"] = "graph"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A comparison over all timed workloads, and the SM clock before the first and after the last of them."""
+
+    timing: Timing
+    clocks_mhz: tuple[int, ...]
+    given_up: str = ""
+    """Why it was timed no longer than a first look takes; empty where it was."""
+
+
+Value = dict[str, Any] | Rejection
+"""What was measured of one workload, or why it counts for nothing."""
+
+
+def confirmed(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measured | Rejection:
+    """As `measure`; a win is measured again in a new process on new data, and only that is reported."""
+    effort = Effort(most_blocks=BATCH) if bench.quick else Effort()
+    found = measure(harness, file, bench, scratch, effort)
+    if isinstance(found, Measured) and is_win(found.timing) and not bench.quick:
+        # The best of many candidates is partly luck.
+        bench.progress("time, confirming")
+        found = measure(harness, file, bench, scratch, effort)
+    return found
+
+
+def measure(
+    harness: Harness, file: Path, bench: Bench, scratch: Path, effort: Effort | None = None
+) -> Measured | Rejection:
+    """Time the file against the harness's kernel on every timed workload, in one process and one session."""
+    return measure_rounds(harness, file, bench, scratch, effort or Effort())[0]
+
+
+def measure_rounds(
+    harness: Harness, file: Path, bench: Bench, scratch: Path, effort: Effort
+) -> list[Measured | Rejection]:
+    """As `measure`, with one result for each round."""
+    session = Session(scratch=scratch, effort=effort)
+    items = session.items(harness.contract.timed)
+    answers = ask(bench, _request(harness, file, bench, session), scratch)
+    claimed = [_value(item["workload"], answer) for item, answer in zip(items, answers, strict=True)]
+    judged = _verify(harness, items, claimed, session, bench)
+    each = len(harness.contract.timed)
+    found = [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
+    return [replace(one, given_up=session.given_up) if isinstance(one, Measured) else one for one in found]
+
+
+@dataclass(kw_only=True)
+class Session:
+    """What the worker asks on its way, and what is remembered of it for each workload of each round."""
+
+    scratch: Path
+    effort: Effort
+    watches: dict[str, Stopwatch] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    given_up: str = ""
+    _claimed_us: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def items(self, workloads: Sequence[Workload]) -> tuple[dict[str, Any], ...]:
+        return tuple({"workload": w.name, "round": n} for n in range(self.effort.rounds) for w in workloads)
+
+    def reply(self, asked: dict[str, Any]) -> dict[str, Any]:
+        name = key(asked["of"])
+        match asked["ask"]:
+            case "run":
+                if name not in self.watches:
+                    close = CLOSE[self.effort.clock]
+                    self.watches[name] = Stopwatch(self._claimed_us[name], asked["calls"], close)
+                return self.watches[name].next()
+            case "blocks":
+                return {"blocks": self._more(name, asked)}
+            case "outputs":
+                path = self.scratch / f"outputs-{len(self.outputs)}.pt"
+                self.outputs[name] = {"path": str(path), "seed": secrets.randbits(30)}
+                return self.outputs[name]
+            case _:
+                return {"seed": secrets.randbits(30)}
+
+    def _more(self, name: str, found: dict[str, Any]) -> int:
+        """How many more blocks: none once the call is clear or cannot become a win, or the most are there."""
+        left = self.effort.most_blocks - len(found["original_us"])
+        if not found["original_us"]:
+            return min(SCREENED, left)
+        self._claimed_us[name] = (statistics.median(found["original_us"]), statistics.median(found["candidate_us"]))
+        self.given_up = self.given_up or hopeless(name, found["original_us"], found["candidate_us"])
+        if self.given_up or left <= 0:
+            return 0
+        noise = interval(found["control_a_us"], found["control_b_us"])
+        if len(found["original_us"]) >= BATCH and settled(found["original_us"], found["candidate_us"], noise):
+            return 0
+        return min(BATCH - len(found["original_us"]) % BATCH, left)
+
+
+def hopeless(name: str, original_us: Sequence[float], candidate_us: Sequence[float]) -> str:
+    """Why no more blocks could make a win of it; empty where they might."""
+    best = max(a / b for a, b in zip(original_us, candidate_us, strict=True))
+    if best >= HOPELESS:
+        return ""
+    return f"{name.partition(' ')[2]} ran at {best:.2f}x in the best of {len(original_us)} blocks"
+
+
+def key(item: dict[str, Any]) -> str:
+    return f"{item['round']} {item['workload']}"
+
+
+def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Request:
+    folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
+    return Request(
+        command="time",
+        shared={
+            "folder": str(folder),
+            "entry": harness.entry,
+            "candidate": str(file.resolve()),
+            "uuid": bench.environment.device_uuid,
+            "clock": session.effort.clock,
+        },
+        items=session.items(harness.contract.timed),
+        limit_s=bench.limits_s["time"],
+        harness=folder,
+        gpu=on_gpu,
+        interpret=not on_gpu,
+        reply=session.reply,
+    )
+
+
+def _value(workload: str, answer: Answer) -> Value:
+    match answer:
+        case Done(value={"failed": code, "text": text}):
+            return verdict_of(code, f"{workload}: {text}", "")
+        case Done(value={"tampered": name}):
+            reason = f"{workload}: {name} is no longer what it was before the candidate was imported"
+            return Dishonest(reason=reason, codes=("tampered",))
+        case Done(value=value):
+            return value
+        case Failed(type=kind, text=text, log=log):
+            return Wrong(reason=f"{workload}: {kind}: {facts.first_line(text)}", codes=("exception",), log=log)
+        case Lost(code=code, text=text, log=log):
+            return verdict_of(code, f"{workload}: {text}", log)
+
+
+def _verify(
+    harness: Harness, items: Sequence[dict[str, Any]], claimed: Sequence[Value], session: Session, bench: Bench
+) -> list[Value]:
+    """What was claimed, with what the session knows of it; or the verdict on what the timed calls left behind."""
+    folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
+    left = [item for item, value in zip(items, claimed, strict=True) if isinstance(value, dict)]
+    request = Request(
+        command="verify",
+        shared={"folder": str(folder), "entry": harness.entry, "device": "cuda" if on_gpu else "cpu"},
+        items=tuple({"workload": item["workload"], **session.outputs[key(item)]} for item in left),
+        limit_s=bench.limits_s["time"],
+        harness=folder,
+        gpu=on_gpu,
+        interpret=not on_gpu,
+    )
+    answers = dict(zip(map(key, left), ask(bench, request, session.scratch), strict=True))
+    return [
+        _judged(item, value, answers[key(item)], session) if isinstance(value, dict) else value
+        for item, value in zip(items, claimed, strict=True)
+    ]
+
+
+def _judged(item: dict[str, Any], value: dict[str, Any], answer: Answer, session: Session) -> Value:
+    Path(session.outputs[key(item)]["path"]).unlink(missing_ok=True)
+    found = _value(item["workload"], answer)
+    if not isinstance(found, dict):
+        return found
+    if found["code"]:
+        return verdict_of(found["code"], f"{item['workload']}: {found['text']}", "")
+    watch = session.watches[key(item)]
+    if disagreement := watch.disagreement():
+        return Dishonest(reason=f"{item['workload']}: {disagreement}", codes=("clock_disagrees",))
+    return {**value, "compared": found["compared"], "wall_ratio": watch.ratio}
+
+
+def _combined(harness: Harness, values: Sequence[Value], bench: Bench) -> Measured | Rejection:
+    """One round's workloads as a comparison, unless one of their times cannot be true."""
+    timings = []
+    for workload, value in zip(harness.contract.timed, values, strict=True):
+        if not isinstance(value, dict):
+            return value
+        floor = floor_us(harness.contract, workload, bench.environment)
+        timings.append(workload_timing(workload.name, workload.weight, value, floor_us=floor))
+        if refused := _refused(timings[-1], captured=not value["note"]):
+            return refused
+    ends = (timings[0].conditions[0], timings[-1].conditions[-1])
+    clocks = tuple(conditions.sm_mhz for conditions in ends if conditions.sm_mhz)
+    return Measured(timing=combine(timings), clocks_mhz=clocks)
+
+
+def _refused(found: WorkloadTiming, *, captured: bool) -> Rejection | None:
+    """Why a time cannot be true: beyond what memory allows, or against the device's own records."""
+    median_us = statistics.median(found.candidate_us)
+    if below_floor(found):
+        reason = f"{found.workload}: {median_us:.2f} us is less than memory allows ({found.floor_us:.2f} us)"
+        return Dishonest(reason=reason, codes=("not_run",))  # the work was not run
+    theirs, ours = found.original_trace, found.candidate_trace
+    # Where the records do not fit the original's time either, it is they that say nothing.
+    if theirs is None or not trace_agrees(statistics.median(found.original_us), theirs, captured=captured):
+        return None
+    if ours is None:
+        reason = f"{found.workload}: {median_us:.2f} us a call, and the device has no record of it"
+        return Dishonest(reason=reason, codes=("clock_disagrees",))
+    if not trace_agrees(median_us, ours, captured=captured):
+        busy = f"the device was busy for {ours.busy_us:.2f} us in {ours.launches:g} launches"
+        return Dishonest(reason=f"{found.workload}: {median_us:.2f} us a call, and {busy}", codes=("clock_disagrees",))
+    return None
+
+
+def workload_timing(
+    name: str, weight: float, value: dict[str, Any], *, floor_us: float | None = None
+) -> WorkloadTiming:
+    """The record of what the worker measured."""
+    traces = {side: value.get(side) for side in ("original_trace", "candidate_trace")}
+    return WorkloadTiming(
+        workload=name,
+        weight=weight,
+        original_us=tuple(value["original_us"]),
+        candidate_us=tuple(value["candidate_us"]),
+        speedup=interval(value["original_us"], value["candidate_us"]),
+        noise=interval(value["control_a_us"], value["control_b_us"]),
+        eager=interval(value["eager_original_us"], value["eager_candidate_us"]),
+        floor_us=floor_us,
+        control_a_us=tuple(value["control_a_us"]),
+        control_b_us=tuple(value["control_b_us"]),
+        dropped=value.get("dropped", 0),
+        conditions=tuple(wire.load(Conditions, found) for found in value.get("conditions", ())),
+        wall_ratio=value.get("wall_ratio"),
+        compared=value.get("compared"),
+        **{side: wire.load(Trace, found) if found else None for side, found in traces.items()},
+    )

@@ -1,0 +1,103 @@
+"""Warm interpreters for a bench: one for each harness and mode, started when first needed, ended with the block.
+
+They share what every interpreter of the harness imports (torch, triton, pytest, hypothesis and the harness's runtime)
+and nothing that a candidate did: each program is a fork of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kmaint.child import Finished
+from kmaint.errors import InternalError
+from kmaint.evaluate.bench import Alone, Bench, Runner, environment_of
+from kmaint.forking.programs import ForkServer, Program, fork_server
+from kmaint.forking.warm import Beforehand
+
+Use = Callable[[Runner], Finished]
+
+SEES_GPU = "import torch\ntorch.zeros(1, device='cuda').sum().item()\n"
+"""What a fork must be able to do on a machine with a GPU: something that was imported may have touched it before."""
+SEES_LIMIT_S = 120.0
+
+
+@contextlib.contextmanager
+def warmed(bench: Bench) -> Iterator[Bench]:
+    """The bench with warm interpreters, and a folder for what compiling the originals gives, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="kmaint-originals-", ignore_cleanup_errors=True) as originals:
+        pool = Pool(bench, Path(originals))
+        try:
+            yield dataclasses.replace(bench, warm=pool, originals=Path(originals))
+        finally:
+            pool.close()
+
+
+class Pool:
+    """Fork servers by harness and mode; any thread may use them."""
+
+    def __init__(self, bench: Bench, scratch: Path) -> None:
+        self._bench, self._scratch, self._open = bench, scratch, contextlib.ExitStack()
+        self._slots, self._lock = dict[tuple[Path, bool], Slot](), threading.Lock()
+        self._closed = False
+
+    def run(self, harness: Path, program: Program, use: Use) -> Finished:
+        """What `use` gives with what is warm for the program. A server that was lost is started again, once."""
+        interpreted = program.env.get("TRITON_INTERPRET") == "1"
+        with self._lock:
+            slot = self._slots.setdefault((harness, interpreted), Slot())
+        try:
+            return use(self._runner(slot, harness, interpreted=interpreted))
+        except InternalError:
+            if self._closed:
+                raise
+            slot.forget()
+            return use(self._runner(slot, harness, interpreted=interpreted))
+
+    def _runner(self, slot: Slot, harness: Path, *, interpreted: bool) -> Runner:
+        with slot.lock:
+            if slot.runner is None:
+                server = self._open.enter_context(_start(self._bench.python, harness, interpreted=interpreted))
+                fit = interpreted or self._bench.device == "none" or self._sees_gpu(server)
+                slot.runner = server if fit else Alone(self._bench.python)
+            return slot.runner
+
+    def _sees_gpu(self, server: ForkServer) -> bool:
+        program = self._scratch / "sees_gpu.py"
+        program.write_text(SEES_GPU)
+        environment = environment_of(None, self._scratch, gpu=True, only=self._bench.gpu)
+        asked = Program(argv=[program], env=environment, cwd=self._scratch)
+        ended = server.run(asked, timeout_s=SEES_LIMIT_S)
+        if ended.code != 0:
+            why = (ended.stderr.strip().splitlines() or ["no output"])[-1]
+            self._bench.progress(f"no warm interpreter for the GPU, since a fork does not see it: {why}")
+        return ended.code == 0
+
+    def close(self) -> None:
+        self._closed = True
+        self._open.close()
+
+
+@dataclasses.dataclass
+class Slot:
+    """A server, once it is there, or what stands in for one; the lock is held while it starts."""
+
+    runner: Runner | None = None
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+
+    def forget(self) -> None:
+        with self.lock:
+            self.runner = None
+
+
+def _start(python: Path, harness: Path, *, interpreted: bool) -> contextlib.AbstractContextManager[ForkServer]:
+    # triton reads this when it is imported, so that there are two kinds; no kind sees a GPU before it is forked.
+    extra = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "", **({"TRITON_INTERPRET": "1"} if interpreted else {})}
+    calls = ("runtime.interpreter:mend",) if interpreted else ()
+    return fork_server(
+        python, Beforehand(path=harness, modules=("runtime.suite", "runtime.properties"), calls=calls), extra=extra
+    )

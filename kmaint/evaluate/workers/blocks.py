@@ -1,0 +1,78 @@
+"""Blocks of paired runs: what drifts hits both legs alike, and what jumps is measured again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .sensors import Sensors
+
+if TYPE_CHECKING:
+    from .replay import Clock, Inputs, Leg
+
+WARM_UP_BLOCKS = 3
+STEADY = 0.03
+"""How far the SM clock may move within a block: beyond it the block is dropped."""
+
+
+@dataclass
+class Blocks:
+    """Each block times both of a pair twice, in one of the two mirrored orders; pairs take turns at random."""
+
+    clock: Clock
+    legs: list[Leg]
+    inputs: Inputs
+    draw: random.Random
+    sensors: Sensors
+    found: dict[str, list[float]] = field(
+        default_factory=lambda: {"original_us": [], "candidate_us": [], "control_a_us": [], "control_b_us": []}
+    )
+    dropped: int = 0
+    """Blocks in which the SM clock moved; each was measured again, as long as few were."""
+
+    def warm_up(self) -> None:
+        for _ in range(WARM_UP_BLOCKS):
+            self.inputs.restore()
+            self.clock(self.legs)
+
+    def run(self, blocks: int) -> None:
+        """So many blocks of the pair and as many of the original against itself."""
+        turns = [True] * blocks + [False] * blocks
+        self.draw.shuffle(turns)
+        spare = blocks
+        while turns:
+            paired = turns.pop()
+            if not self._run_one(paired=paired, droppable=spare > 0):
+                spare -= 1
+                turns.insert(0, paired)
+
+    def _run_one(self, *, paired: bool, droppable: bool) -> bool:
+        original, candidate, again, candidate_again = self.legs
+        n = len(self.found["original_us"])
+        a, b = ((original, again)[n % 2], (candidate, candidate_again)[n // 2 % 2]) if paired else (original, again)
+        self.inputs.restore()
+        before = self.sensors.sm_mhz()
+        left, right = mirrored(self.clock, a, b, self.draw)
+        if not steady(before, self.sensors.sm_mhz()):
+            self.dropped += 1
+            if droppable:
+                return False
+        names = ("original_us", "candidate_us") if paired else ("control_a_us", "control_b_us")
+        self.found[names[0]].append(left)
+        self.found[names[1]].append(right)
+        return True
+
+
+def steady(before: int | None, after: int | None) -> bool:
+    """Whether the clock stayed; where it cannot be read, nothing is said against it."""
+    return not before or not after or abs(after - before) <= STEADY * max(before, after)
+
+
+def mirrored(clock: Clock, a: Leg, b: Leg, draw: random.Random) -> tuple[float, float]:
+    """Means of one block, A B B A or B A A B: what drifts linearly through it hits both alike."""
+    if draw.random() < 0.5:
+        one, two, three, four = clock([a, b, b, a])
+        return (one + four) / 2, (two + three) / 2
+    one, two, three, four = clock([b, a, a, b])
+    return (two + three) / 2, (one + four) / 2

@@ -1,0 +1,135 @@
+"""What timed calls left behind: brought out as raw bytes for a judge elsewhere, or compared here to rank variants."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import random
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from .calls import building, judge, outcomes, synchronize
+from .replay import EagerLeg, Inputs, Leg
+
+CHECKED = 3
+"""Calls of a replay whose outputs are compared with the original's in this process, where variants are only ranked."""
+JUDGED = 2
+"""Calls of each of a candidate's legs whose outputs are judged elsewhere; a tenth of them, where that is more."""
+JUDGED_BYTES = 16 << 20
+"""Beyond this much no more calls than that, and of each only what it gives back or is meant to write."""
+
+
+def poison(leg: Leg, inputs: Inputs) -> None:
+    """Overwrite every output that is not also an argument as torch does fresh memory where all must be deterministic.
+
+    A replay that writes nothing leaves it so, and what the original never writes is alike in a process of its own.
+    """
+    for returned, call in zip(leg.returned, itertools.cycle(inputs.calls), strict=False):
+        for tensor in tensors(returned):
+            if not any(_overlaps(buffer.raw, tensor) for buffer in call.buffers.values()) and tensor.is_contiguous():
+                _unwrite(tensor)
+
+
+def _unwrite(tensor: torch.Tensor) -> None:
+    if tensor.dtype == torch.bool:
+        tensor.fill_(True)
+    elif not tensor.is_floating_point() and not tensor.is_complex():
+        tensor.fill_(torch.iinfo(tensor.dtype).max)
+    elif tensor.element_size() == 1:
+        tensor.view(torch.uint8).fill_(0x7F)  # NaN in both kinds of fp8
+    else:
+        tensor.fill_(math.nan)
+
+
+def tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [found for item in value for found in tensors(item)] if isinstance(value, (list, tuple)) else []
+
+
+def _overlaps(raw: torch.Tensor, tensor: torch.Tensor) -> bool:
+    return bool(tensor.numel()) and raw.data_ptr() <= tensor.data_ptr() < raw.data_ptr() + raw.numel()
+
+
+def run_over_poison(leg: Leg, inputs: Inputs) -> None:
+    """Once over restored inputs, with nothing of an earlier run left where outputs go."""
+    inputs.restore()
+    poison(leg, inputs)
+    with filled() if isinstance(leg, EagerLeg) else contextlib.nullcontext():
+        leg.run()
+    synchronize(inputs.device)
+
+
+@contextlib.contextmanager
+def filled() -> Iterator[None]:
+    """Torch fills what it allocates, as a call of the harness's own runtime has it."""
+    before = torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before)
+
+
+def left_behind(leg: Leg, inputs: Inputs) -> list[list[torch.Tensor]]:
+    """After such a run: all that a few of its calls gave back or changed."""
+    run_over_poison(leg, inputs)
+    compared = [spec["name"] for spec in inputs.contract.arguments if spec["values"] != "scratch"]
+    picked = range(0, len(inputs.calls), max(1, len(inputs.calls) // CHECKED))
+    return [
+        [t.detach().cpu() for t in tensors(leg.returned[n])]
+        + [found.view.detach().cpu() for name, found in inputs.calls[n].buffers.items() if name in compared]
+        for n in picked
+    ]
+
+
+def sampled(leg: Leg, inputs: Inputs, draw: random.Random) -> list[tuple[int, Any]]:
+    """After such a run: of a random share of its calls, which argument set each took and all that it left."""
+    run_over_poison(leg, inputs)
+    sets, made = len(inputs.calls), len(leg.returned)
+    one = sum(buffer.raw.numel() for buffer in inputs.calls[0].buffers.values())
+    one += sum(tensor.numel() * tensor.element_size() for tensor in tensors(leg.returned[0]))
+    share = max(JUDGED, min(made // 10, JUDGED_BYTES // max(1, one)))
+    whole = share * one <= JUDGED_BYTES
+    return [(n % sets, _outcome(leg, inputs, n, whole=whole)) for n in draw.sample(range(made), min(made, share))]
+
+
+def _outcome(leg: Leg, inputs: Inputs, n: int, *, whole: bool) -> Any:
+    call = inputs.calls[n % len(inputs.calls)]
+    kept = call.buffers if whole else inputs.pristine[n % len(inputs.calls)]
+    left = building.Call(call.arguments, {name: call.buffers[name] for name in kept})
+    # Whether an argument was written is for the original to say: here each is compared with itself.
+    given = {name: buffer.raw for name, buffer in left.buffers.items()}
+    returned = outcomes.returned_leaves("return", leg.returned[n], call)
+    return outcomes.Outcome([*returned, *outcomes.argument_leaves(inputs.contract, left, given)])
+
+
+def disagreement(original: Leg, candidate: Leg, inputs: Inputs) -> str:
+    """How timed calls of both differ on data that neither has seen; empty where they agree. For ranking only."""
+    left, right = left_behind(original, inputs), left_behind(candidate, inputs)
+    for n, (wanted, got) in enumerate(zip(left, right, strict=True)):
+        if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in got]:
+            return f"timed call {n}: gives back other shapes or types than the original"
+        for want, have in zip(wanted, got, strict=True):
+            if not agree(want, have):
+                return f"timed call {n}: its output is not the original's"
+    return ""
+
+
+def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
+    """Within the tolerance that the suite allows for the type."""
+    leaves = [
+        outcomes.Leaf("timed", "tensor", "", str(t.dtype), tuple(t.shape), (), "", _bytes(t)) for t in (want, got)
+    ]
+    return not judge.differences(outcomes.Outcome(leaves[:1]), outcomes.Outcome(leaves[1:]))
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.contiguous().reshape(-1)
+    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)

@@ -1,0 +1,63 @@
+"""Whose turn it is on a GPU: what is timed has it alone, what is only checked shares it; across processes.
+
+Needs the standard library only: a suite and a worker take their turns themselves, one example or one workload at a
+time, so that nobody waits for a whole rung of another candidate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Turns:
+    """The turns of one GPU; without a place, where there is no GPU, nobody waits.
+
+    The system lets go of a turn when its process ends, however it ends.
+    """
+
+    def __init__(self, place: str | Path | None) -> None:
+        self._place = place
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold the GPU beside others that only check; whoever waits to be alone goes first."""
+        if self._place is None:
+            yield
+            return
+        with _locked(self._door, fcntl.LOCK_EX):
+            turn = _locked(self._place, fcntl.LOCK_SH)
+            turn.__enter__()
+        with contextlib.ExitStack() as held:
+            held.push(turn.__exit__)
+            yield
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the GPU and nobody else does: those that wait for this go one after the other, then the rest."""
+        if self._place is None:
+            yield
+            return
+        with _locked(self._door, fcntl.LOCK_SH), _locked(self._place, fcntl.LOCK_EX):
+            yield
+
+    @property
+    def _door(self) -> str:
+        """Held in common by all who wait to be alone, and passed alone by whoever comes to share."""
+        return f"{self._place}.wanted"
+
+
+def place_of(gpu: str) -> Path:
+    """Where the turns of the GPU of that UUID are taken, by every process of this user on this machine."""
+    return Path(tempfile.gettempdir()) / f"kmaint-{os.getuid()}-gpu-{gpu.replace('/', '-')}.lock"
+
+
+@contextlib.contextmanager
+def _locked(path: str | Path, how: int) -> Iterator[None]:
+    with open(path, "w") as file:  # noqa: PTH123 - taken thousands of times
+        fcntl.flock(file, how)
+        yield

@@ -1,0 +1,192 @@
+"""Starts programs as forks of an interpreter that has imported torch, triton and pytest, each as if started anew.
+
+Run by kmaint.forking.programs in the target's interpreter. Its standard input is a socket. Every request is one
+message: a JSON object,
+
+    {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN}
+
+with four file descriptors: standard input, output and error of the program, and the socket on which its end is told,
+as {"status": WAIT_STATUS, "cpu_s": SECONDS}. A program leads a session of its own. It is killed with its whole group
+when it ends, when the other end of that socket is closed, and when this process ends. CUDA is never initialised here,
+so that every fork may.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib.util
+import json
+import os
+import random
+import resource
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+LONGEST_REQUEST = 1 << 20
+DESCRIPTORS = 4
+PATIENT = 10
+"""How much nicer than others a patient program is."""
+DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of <linux/prctl.h>."""
+
+
+class Server:
+    """The programs that run, by process id, and the socket on which each one's end is told."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests, self._running = requests, dict[int, socket.socket]()
+        self._ended, ended = os.pipe()
+        for end in (self._ended, ended):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler of ours nothing is written to the pipe
+        signal.set_wakeup_fd(ended, warn_on_full_buffer=False)
+        self._events = selectors.DefaultSelector()
+        for source in (requests, self._ended):
+            self._events.register(source, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Until the other end of the requests is closed; what still runs then is killed."""
+        while True:
+            for key, _ in self._events.select():
+                if key.fileobj is self._requests:
+                    if not self._start_one():
+                        self._kill(*self._running)
+                        return
+                elif key.fileobj == self._ended:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self._ended, 1 << 12)
+                    self._reap()
+                elif key.data in self._running:  # nothing is ever sent there: it was closed
+                    self._kill(key.data)
+                    self._events.unregister(key.fileobj)
+
+    def _start_one(self) -> bool:
+        said, descriptors, _, _ = socket.recv_fds(self._requests, LONGEST_REQUEST, DESCRIPTORS)
+        if not said:
+            return False
+        child = os.fork()
+        if child == 0:
+            _become(json.loads(said), descriptors[:3])
+        for descriptor in descriptors[:3]:
+            os.close(descriptor)
+        self._running[child] = socket.socket(fileno=descriptors[3])
+        self._events.register(self._running[child], selectors.EVENT_READ, data=child)
+        return True
+
+    def _reap(self) -> None:
+        """Tell of each program that ended. Its group is killed while its number cannot have been given to another."""
+        while self._running:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return
+            self._kill(ended.si_pid)
+            _, status, usage = os.wait4(ended.si_pid, 0)
+            told = self._running.pop(ended.si_pid)
+            with contextlib.suppress(KeyError):
+                self._events.unregister(told)
+            with contextlib.suppress(OSError):
+                told.send(json.dumps({"status": status, "cpu_s": usage.ru_utime + usage.ru_stime}).encode())
+            told.close()
+
+    @staticmethod
+    def _kill(*children: int) -> None:
+        for child in children:
+            for kill in (os.killpg, os.kill):  # it may not lead its group yet
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(child, signal.SIGKILL)
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+    """The fork's side: be the program, in a session of its own, and end as it ends."""
+    code = 1
+    try:
+        os.setsid()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, number)
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # the other programs' sockets among them
+        _set_up(request)
+        code = _run(request["argv"])
+    except BaseException:  # noqa: BLE001 - what a program raises ends it, as it does under any interpreter
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+
+def _set_up(request: dict[str, Any]) -> None:
+    """What differs between two interpreters that are started with the same modules to import."""
+    import torch
+
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    sys.path[:0] = [folder for folder in request["env"].get("PYTHONPATH", "").split(os.pathsep) if folder]
+    torch.set_num_threads(request["threads"])
+    if request["patient"]:
+        os.nice(PATIENT)
+    tempfile.tempdir = None  # found once, and then kept: the environment may name another
+    random.seed()  # every fork would draw the same numbers
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    gc.enable()
+
+
+def _run(argv: list[str]) -> int:
+    """Run the file, or the module after "-m", as __main__; its exit status."""
+    try:
+        if argv[0] == "-m":
+            sys.argv = argv[1:]
+            runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = argv
+            runpy.run_path(argv[0], run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return int(end.code or 0)
+        sys.stderr.write(f"{end.code}\n")
+        return 1
+    return 0
+
+
+def _beside(name: str) -> Any:
+    """A module from the folder of this file, which is not on the path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    """Import beforehand what the argument says, say so, and serve."""
+    requests = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    try:
+        _beside("zygote").warm(**json.loads(sys.argv[1]))
+    except ModuleNotFoundError as error:
+        requests.send(json.dumps({"missing": error.name}).encode())
+        return
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page that it looks at
+    gc.disable()
+    requests.send(json.dumps({"missing": ""}).encode())
+    Server(requests).serve()
+
+
+if __name__ == "__main__":
+    main()

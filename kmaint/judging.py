@@ -1,0 +1,77 @@
+"""Candidates to verdicts: by the executor that the settings name, on every GPU, and once each in a run."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kmaint import evaluate
+from kmaint.config import Config
+from kmaint.evaluate.executors import Executor, Local, Work
+from kmaint.records.evaluation import Candidate, Evaluation
+from kmaint.records.harness import Harness
+from kmaint.store import Store
+
+Progress = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def open_executor(config: Config, progress: Progress) -> Iterator[Executor]:
+    """The executor of the settings, for as long as the block lasts. MissingError where what it needs is not there."""
+    if config.executor == "ray":
+        from kmaint.evaluate.executors.ray_cluster import open_cluster  # the extra `ray`, only where it is asked for
+
+        with open_cluster(
+            config.python, address=config.ray, device=config.device, jobs=config.jobs, progress=progress
+        ) as cluster:
+            yield cluster
+        return
+    benches = evaluate.open_benches(config.python, device=config.device, progress=progress)
+    with evaluate.warmed(benches[0]) as first:
+        others = [dataclasses.replace(one, warm=first.warm, originals=first.originals) for one in benches[1:]]
+        yield Local([first, *others], jobs=config.jobs)
+
+
+@dataclass(frozen=True)
+class RunClaims:
+    """Who judges what in a run, as its store has it."""
+
+    store: Store
+    run_id: str
+
+    def claim(self, candidate: Candidate) -> Evaluation | Literal["ours", "theirs"]:
+        said = self.store.claim(self.run_id, candidate.id)
+        if said != "judged":
+            return said
+        found = self.store.evaluation(self.run_id, candidate.id)
+        assert found is not None  # a verdict is never taken back
+        return found
+
+    def release(self, candidate: Candidate) -> None:
+        self.store.release(self.run_id, candidate.id)
+
+
+def judge_in_run(
+    executor: Executor, harness: Harness, candidates: Sequence[Candidate], store: Store, run_id: str
+) -> Iterator[Evaluation]:
+    """Yield each candidate's evaluation once it is recorded; what other processes judge of them is waited for."""
+    work = Work(harness=harness, candidates=tuple(candidates), claims=RunClaims(store, run_id))
+    for evaluation in executor.judge(work):
+        store.record(run_id, evaluation)
+        yield evaluation
+
+
+def judge_of_run(
+    bench: evaluate.Bench, harness: Harness, store: Store, run_id: str
+) -> Callable[[Candidate], Evaluation]:
+    """Judges one candidate of a run at a time, on this bench; its verdict is recorded when it is given back."""
+    executor = Local([bench], jobs=1)
+
+    def judge(candidate: Candidate) -> Evaluation:
+        (found,) = judge_in_run(executor, harness, [candidate], store, run_id)
+        return found
+
+    return judge

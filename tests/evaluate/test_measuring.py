@@ -1,0 +1,211 @@
+"""A measurement without a GPU: the same workers, questions and judge, with the wall clock for CUDA graphs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmaint.evaluate import Bench
+from kmaint.evaluate.measuring import Effort, Measured, Session, _refused, measure, measure_rounds, workload_timing
+from kmaint.evaluate.timing import combine, is_win
+from kmaint.records.evaluation import Dishonest, Rejection, Trace, WorkloadTiming, Wrong
+from kmaint.records.harness import Harness
+
+DRY = Effort(most_blocks=2, clock="wall")
+RETURNED = "    return output, output_lse\n"
+ENTRY = "def merge_state_triton("
+VALUE = {
+    "original_us": [12.0, 12.0],
+    "candidate_us": [10.0, 10.0],
+    "control_a_us": [12.0, 12.0],
+    "control_b_us": [12.0, 12.0],
+    "eager_original_us": [20.0],
+    "eager_candidate_us": [25.0],
+}
+
+
+@pytest.fixture
+def small(harness: Harness) -> Harness:
+    """With one workload of a few rows."""
+    one = tuple(workload for workload in harness.contract.workloads if workload.name == "T4")
+    return dataclasses.replace(harness, contract=dataclasses.replace(harness.contract, workloads=one))
+
+
+def found_in(source: str, harness: Harness, bench: Bench, scratch: Path) -> Measured | Rejection:
+    file = scratch / "candidate.py"
+    file.write_text(source)
+    return measure(harness, file, bench, scratch, DRY)
+
+
+def wrapped(source: str, body: str, *, before: str = "") -> str:
+    """The same file with another entry, whose body may call the original one as `compute`."""
+    return f"{source.replace(ENTRY, 'def compute(')}\n{before}\ndef merge_state_triton(**arguments):\n{body}\n"
+
+
+def test_each_round_is_measured_seen_from_outside_and_judged(
+    small: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    file = tmp_path / "candidate.py"
+    file.write_text(source)
+    effort = Effort(most_blocks=2, rounds=2, clock="wall")
+    rounds = measure_rounds(small, file, bench, tmp_path, effort)
+    assert len(rounds) == 2
+    for one in rounds:
+        assert isinstance(one, Measured)
+        (timing,) = one.timing.workloads
+        for samples in (timing.original_us, timing.candidate_us, timing.control_a_us, timing.control_b_us):
+            assert len(samples) == 2
+            assert all(us > 0 for us in samples)
+        assert (timing.compared, timing.original_trace, len(timing.conditions)) == (2, None, 2)
+        assert timing.wall_ratio is not None
+        assert 0.1 < timing.wall_ratio < 10.0  # the machine is shared
+    assert rounds[0] != rounds[1]
+
+
+def test_an_answer_from_memory_is_found_in_what_timed_calls_left(
+    small: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    """Right once, and wrong on the data that it is timed with."""
+    body = (
+        "    key = arguments['prefix_output'].data_ptr()\n"
+        "    if key not in MEMORY:\n        MEMORY[key] = compute(**arguments)\n"
+        "    return MEMORY[key][0].clone(), MEMORY[key][1].clone()"
+    )
+    found = found_in(wrapped(source, body, before="MEMORY = {}"), small, bench, tmp_path)
+    assert isinstance(found, Wrong)
+    assert found.codes == ("mismatch",)
+    assert found.reason.startswith("T4: timed call 0: return[0]")
+
+
+@pytest.mark.slow
+def test_a_written_input_is_found_in_what_timed_calls_left(
+    small: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    body = "    found = compute(**arguments)\n    arguments['suffix_lse'].add_(1.0)\n    return found"
+    found = found_in(wrapped(source, body), small, bench, tmp_path)
+    assert isinstance(found, Wrong)
+    assert found.codes == ("mutated_input",)
+
+
+def test_a_clock_replaced_on_import_is_named(small: Harness, source: str, bench: Bench, tmp_path: Path) -> None:
+    tampered = "import time\nreal = time.perf_counter\ntime.perf_counter = lambda: real() / 2\n"
+    found = found_in(f"{source}\n{tampered}", small, bench, tmp_path)
+    assert isinstance(found, Dishonest)
+    assert found.codes == ("tampered",)
+    assert found.reason == "T4: time.perf_counter is no longer what it was before the candidate was imported"
+
+
+@pytest.mark.slow
+def test_a_clock_replaced_while_it_runs_is_named(small: Harness, source: str, bench: Bench, tmp_path: Path) -> None:
+    body = (
+        "    import sys\n    replay = sys.modules['workers.replay']\n"
+        "    replay.WallClock.__call__.__code__ = (lambda self, legs: [1.0 for _ in legs]).__code__\n"
+        "    return compute(**arguments)"
+    )
+    found = found_in(wrapped(source, body), small, bench, tmp_path)
+    assert isinstance(found, Dishonest)
+    assert found.codes == ("tampered",)
+    assert "workers.replay.WallClock.__call__ is no longer" in found.reason
+
+
+def test_a_lie_that_the_worker_does_not_see_is_seen_by_the_clock_outside(
+    small: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    """It blinds the watch and then claims a tenth of its time."""
+    before = (
+        "import sys\nimport time\n"
+        "HIDDEN = [0.0]\n"
+        "sys.modules['workers.watching'].Watch.changed = lambda self: ''\n"
+        "sys.modules['workers.replay'].perf_counter = lambda: time.perf_counter() - HIDDEN[0]\n"
+    )
+    body = (
+        "    start = time.perf_counter()\n    found = compute(**arguments)\n"
+        "    HIDDEN[0] += (time.perf_counter() - start) * 0.9\n    return found"
+    )
+    found = found_in(wrapped(source, body, before=before), small, bench, tmp_path)
+    assert isinstance(found, Dishonest)
+    assert found.codes == ("clock_disagrees",)
+    assert found.reason.startswith("T4: claims ")
+
+
+def asked(ratios: list[float]) -> dict[str, Any]:
+    same = [10.0 + 0.01 * (n % 3) for n in range(len(ratios))]
+    own = {"original_us": [10.0 * ratio for ratio in ratios], "candidate_us": [10.0] * len(ratios)}
+    return {"ask": "blocks", "of": {"workload": "T4", "round": 0}, **own, "control_a_us": same, "control_b_us": same}
+
+
+@given(before=st.lists(st.floats(0.5, 2.0), min_size=4, max_size=4), after=st.lists(st.floats(0.5, 2.0), max_size=8))
+def test_what_is_given_up_would_not_have_become_a_win(before: list[float], after: list[float]) -> None:
+    """Unless the blocks to come have nothing to do with those that were seen: half of them 9 % above the best one."""
+    session = Session(scratch=Path(), effort=Effort())
+    assert session.reply(asked([])) == {"blocks": 4}
+    more = session.reply(asked(before))["blocks"]
+    assert (more == 0) == (max(before) < 0.9) == bool(session.given_up)
+    later = [min(ratio, 1.08 * max(before)) for ratio in after]
+    if not more:
+        value = {**VALUE, "original_us": asked(before + later)["original_us"]}
+        value["candidate_us"] = [10.0] * len(value["original_us"])
+        assert not is_win(combine([workload_timing("T4", 1.0, value)]))
+
+
+def test_what_one_workload_has_made_hopeless_is_only_looked_at_on_the_others() -> None:
+    session = Session(scratch=Path(), effort=Effort())
+    assert session.reply(asked([0.7, 0.8, 0.75, 0.7])) == {"blocks": 0}
+    assert session.given_up == "T4 ran at 0.80x in the best of 4 blocks"
+    other = {**asked([1.5] * 4), "of": {"workload": "T64", "round": 0}}
+    assert session.reply({**other, "original_us": [], "candidate_us": []}) == {"blocks": 4}
+    assert session.reply(other) == {"blocks": 0}
+    hopeful = Session(scratch=Path(), effort=Effort())
+    near = [0.97, 0.99] * 24
+    assert [hopeful.reply(asked(near[:n]))["blocks"] for n in (0, 4, 12, 24, 36, 48)] == [4, 8, 12, 12, 12, 0]
+
+
+def test_what_the_worker_measured_becomes_a_record() -> None:
+    found = workload_timing("T4", 0.5, VALUE, floor_us=3.0)
+    assert (found.original_us, found.candidate_us) == ((12.0, 12.0), (10.0, 10.0))
+    assert (found.speedup.ratio, found.noise.ratio, found.floor_us) == (1.2, 1.0, 3.0)
+    assert (found.control_a_us, found.wall_ratio, found.original_trace) == ((12.0, 12.0), None, None)
+    assert found.eager is not None
+    assert found.eager.ratio == 0.8
+
+
+def traced(original_us: float, candidate_us: float | None) -> WorkloadTiming:
+    def trace(busy_us: float) -> dict[str, object]:
+        return {"busy_us": busy_us, "launches": 1.0, "streams": 1, "kernels": ["kernel"]}
+
+    traces = {"original_trace": trace(original_us), "candidate_trace": trace(candidate_us) if candidate_us else None}
+    return workload_timing("T4", 1.0, {**VALUE, **traces})
+
+
+def test_records_of_the_device_that_fit_are_kept() -> None:
+    found = traced(11.5, 9.5)
+    assert _refused(found, captured=True) is None
+    assert found.candidate_trace == Trace(busy_us=9.5, launches=1.0, streams=1, kernels=("kernel",))
+
+
+@pytest.mark.parametrize(
+    ("busy_us", "said"),
+    [
+        (20.0, "T4: 10.00 us a call, and the device was busy for 20.00 us in 1 launches"),
+        (2.0, "T4: 10.00 us a call, and the device was busy for 2.00 us in 1 launches"),
+        (None, "T4: 10.00 us a call, and the device has no record of it"),
+    ],
+)
+def test_records_of_the_device_that_do_not_fit_are_a_rejection(busy_us: float | None, said: str) -> None:
+    found = _refused(traced(11.5, busy_us), captured=True)
+    assert isinstance(found, Dishonest)
+    assert (found.codes, found.reason) == (("clock_disagrees",), said)
+
+
+def test_records_that_do_not_fit_the_original_either_say_nothing() -> None:
+    assert _refused(traced(30.0, 20.0), captured=True) is None
+
+
+def test_a_call_outside_a_graph_may_wait_for_its_host() -> None:
+    assert _refused(traced(11.5, 2.0), captured=False) is None
+    assert _refused(traced(11.5, 20.0), captured=False) is not None

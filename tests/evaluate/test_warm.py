@@ -1,0 +1,60 @@
+"""Warm interpreters: what one program does, the next knows nothing of; and what is said is what a cold one says."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from kmaint.evaluate import Bench, warmed
+from kmaint.evaluate.bench import environment_of
+from kmaint.evaluate.suite import run_suite
+from kmaint.forking.programs import Program
+from kmaint.records.evaluation import Candidate
+from kmaint.records.harness import Harness
+
+MARKS = """
+import os, sys, builtins, runtime.cases, torch
+print(hasattr(builtins, "mark"), hasattr(runtime.cases, "mark"), "MARK" in os.environ, os.getppid())
+builtins.mark = runtime.cases.mark = 1
+os.environ["MARK"] = "1"
+sys.modules["torch"].ones = None
+"""
+
+
+def run(bench: Bench, harness: Harness, program: Path, *, interpret: bool) -> str:
+    environment = environment_of(harness.folder, program.parent, gpu=False, interpret=interpret)
+    asked = Program(argv=[program], env=environment, cwd=program.parent)
+    ended = bench.run(harness.folder, asked, timeout_s=60)
+    assert ended.code == 0, ended.stderr
+    return ended.stdout
+
+
+def test_programs_share_an_interpreter_and_no_state(bench: Bench, harness: Harness, tmp_path: Path) -> None:
+    program = tmp_path / "marks.py"
+    program.write_text(MARKS)
+    said = [run(bench, harness, program, interpret=interpret) for interpret in (True, True, False)]
+    assert {line.rpartition(" ")[0] for line in said} == {"False False False"}
+    servers = [line.split()[-1] for line in said]
+    assert servers[0] == servers[1] != servers[2]
+
+
+def test_a_server_that_is_killed_is_replaced(bench: Bench, harness: Harness, tmp_path: Path) -> None:
+    program = tmp_path / "marks.py"
+    program.write_text(MARKS)
+    with warmed(bench) as own:
+        server = int(run(own, harness, program, interpret=True).split()[-1])
+        os.kill(server, signal.SIGKILL)
+        assert int(run(own, harness, program, interpret=True).split()[-1]) != server
+
+
+def test_a_suite_says_the_same_warm_and_cold(
+    bench: Bench, harness: Harness, source: str, tmp_path: Path, propose: Callable[[str], Candidate]
+) -> None:
+    file = tmp_path / "candidate.py"
+    file.write_text(source.replace("    return output, output_lse\n", "    return output_lse, output\n"))
+    found = [run_suite(harness, file, one, on_gpu=False) for one in (bench, dataclasses.replace(bench, warm=None))]
+    assert [one.rejection and one.rejection.codes for one in found] == [("mismatch",), ("mismatch",)]
+    assert found[0].ran == found[1].ran
