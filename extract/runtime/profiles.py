@@ -143,6 +143,10 @@ def note(test: CodeType, error: AssertionError, case: Case) -> None:
     try:
         known = dict(json.loads(path.read_text())) if path.is_file() else {}
         known[f"{test.co_name} {said[: said.find(']') + 1]}"] = case.to_json()
-        path.write_text(json.dumps(known, indent=1) + "\n")
+        own = path.with_name(
+            f"{path.name}.{os.getpid()}"
+        )  # whole at any time: several candidates may be judged at once
+        own.write_text(json.dumps(known, indent=1) + "\n")
+        own.replace(path)
     except (OSError, ValueError):
         return
