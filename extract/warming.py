@@ -10,7 +10,7 @@ from kmaint.forking.warm import Beforehand, Zygote, warm_interpreter
 OWN = Path(__file__).parent
 BEFOREHAND = Beforehand(
     path=OWN,
-    modules=("runtime.suite",),  # that of every harness: it is copied there unchanged
+    modules=("runtime.suite", "runtime.properties"),  # that of every harness: it is copied there unchanged
     programs=(OWN / "trying" / "trial.py", OWN / "deriving" / "direct_probe.py"),
     calls=("runtime.interpreter:mend",),
 )

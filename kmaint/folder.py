@@ -1,6 +1,7 @@
 """The harness folder on disk: what its files are called, and how they are read and written.
 
-harness.toml  kernel.py  shims.py  workloads.json  reference.py  test_kernel.py  parity.json  README.md  runtime/
+harness.toml  kernel.py  shims.py  workloads.json  reference.py  test_kernel.py  tried.json  failures.json  parity.json
+README.md  runtime/
 """
 
 from __future__ import annotations

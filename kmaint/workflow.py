@@ -24,7 +24,7 @@ from kmaint.judging import judge_of_run, open_executor
 from kmaint.records.call import Capture
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, speedup
-from kmaint.records.harness import Extraction, Harness
+from kmaint.records.harness import Extraction, Harness, Suite
 from kmaint.records.kernel import Kernel, Scan
 from kmaint.records.mutation import Judged, Mutation
 from kmaint.records.parity import Parity
@@ -74,7 +74,7 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     if extraction.folder is None or extraction.state != "ready":
         return Maintained(extraction=extraction)
     harness = folder.read_harness(extraction.folder)
-    suite = testgen.write_suite(harness)
+    suite = write_tests(harness, config, progress)
     progress(f"wrote {len(suite.properties)} properties with {suite.examples} examples to {suite.path}")
     parity = folder.read_parity(harness.folder) or hold(harness, config, progress, tree=tree)
     progress(f"parity: {parity.state} {parity.reason}".rstrip())
@@ -84,6 +84,14 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     landing = land(run, tree, config, progress) if run.winner else None
     report, pull_request = write_reports(run, config, landing)
     return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
+
+
+def write_tests(harness: Harness, config: Config, progress: Progress) -> Suite:
+    """The harness's suite, once it is known what the original takes beyond its contract."""
+    if harness.language == "triton":
+        progress(f"trying what {harness.entry} takes")
+        testgen.try_original(harness, str(config.python))
+    return testgen.write_suite(harness)
 
 
 def sources_of(tree: Path, record: Path | None, *, tests: bool) -> extract.Sources:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from kmaint.expression import evaluate
 from kmaint.expression import names_in as mentioned
@@ -12,8 +13,39 @@ from kmaint.records.workload import Argument, Axis, Binding, Contract
 PRIMES = (3, 7, 13, 31, 61, 127, 251, 509, 1021)
 """Sizes that no block divides."""
 
-SMALL = 128
-"""What the interpreter is given along an axis that does not count rows."""
+FLOATS = ("float32", "bfloat16", "float16")
+"""Types of number that a kernel computes with, the most exact first."""
+
+SMALL = 257
+"""The most that the interpreter is given along an axis that does not count rows: two blocks of 128 and one more."""
+
+PROFILES = (
+    "normal",
+    "small",
+    "large",
+    "subnormal",
+    "zeros",
+    "constant",
+    "outlier",
+    "infinite",
+    "nan",
+    "integers",
+    "ties",
+    "first_row",
+    "scales",
+    "largest",
+    "square",
+    "ragged",
+)
+"""As runtime/contents.py of a harness knows them."""
+
+WIDELY = (0, 1, 2, 7, 33, 16, 64, 129, 8, 127, 257)
+"""Sizes tried of an axis whose own were guessed, those first that tell most."""
+
+MOST_TRIED = 1100
+
+MOST_DRAWN = 33
+"""The largest of them that is drawn again and again, and not tried once only."""
 
 
 def names_in(expression: object) -> set[str]:
@@ -33,11 +65,12 @@ def choices(axis: Axis) -> list[Binding]:
     return sorted(axis.choices, key=lambda choice: float(choice)) if numbers else list(axis.choices)
 
 
-def strategy(axis: Axis) -> str:
-    """The source of the axis's strategy."""
+def values(axis: Axis, more: Iterable[Binding] = (), near: Iterable[int] = ()) -> list[Binding]:
+    """Everything that an axis is most worth trying at, the smallest first."""
     if axis.choices:
-        return f"st.sampled_from({choices(axis)!r})"
-    return f"st.sampled_from({sizes(axis)!r}) | st.integers({axis.low}, {axis.high})"
+        return choices(replace(axis, choices=tuple(dict.fromkeys([*axis.choices, *more]))))
+    found = sizes(replace(axis, edges=tuple(sorted({*axis.edges, *(e for e in near if axis.low <= e <= axis.high)}))))
+    return sorted({*found, *(size for size in more if isinstance(size, int))})
 
 
 def meaning(axis: Axis, arguments: Iterable[Argument]) -> str:
@@ -126,3 +159,68 @@ def smallest(contract: Contract, fixed: Mapping[str, Binding]) -> dict[str, Bind
         if all(evaluate(constraint, axes) for constraint in contract.constraints):
             return axes
     return None
+
+
+def ordinary(contract: Contract) -> dict[str, Binding] | None:
+    """A small case on which much shows: no size of 1 or a power of two where the constraints let it be, and the
+    numbers as exact as they come."""
+    options = [sorted(_small(axis), key=_tells_little) for axis in contract.axes]
+    for bound in itertools.islice(itertools.product(*options), 5000):
+        axes = dict(zip((axis.name for axis in contract.axes), bound, strict=True))
+        if all(evaluate(constraint, axes) for constraint in contract.constraints):
+            return axes
+    return None
+
+
+def _small(axis: Axis) -> list[Binding]:
+    """Sizes to choose a small case from, and no flag or name is smaller than another."""
+    if axis.choices:
+        return choices(axis)
+    return [size for size in sorted({3, 5, 6, 8, 12, 16, 48, 64, *sizes(axis)}) if axis.low <= size <= axis.high]
+
+
+def _tells_little(size: Binding) -> tuple[bool, bool]:
+    """Sorts what a small case should rather not have behind the rest."""
+    if type(size) is not int:
+        return isinstance(size, str) and size in FLOATS[1:], False
+    return size < 3, size & (size - 1) == 0
+
+
+def broken(contract: Contract) -> list[dict[str, Binding]]:
+    """For each constraint a case like the ordinary one that breaks it and no other, one axis changed."""
+    base = ordinary(contract)
+    found: list[dict[str, Binding]] = []
+    if base is None:
+        return found
+    for constraint in contract.constraints:
+        others = [one for one in contract.constraints if one != constraint]
+        for axis in (axis for axis in contract.axes if axis.name in names_in(constraint)):
+            options = (*WIDELY, 3, 5) if type(base[axis.name]) is int else ()
+            tried = ({**base, axis.name: size} for size in options if axis.choices or size >= axis.low)
+            bent = next((c for c in tried if not evaluate(constraint, c) and all(evaluate(o, c) for o in others)), None)
+            if bent is not None:
+                found.append(bent)
+                break
+    return found
+
+
+def beyond(contract: Contract, near: Iterable[int]) -> dict[str, list[Binding]]:
+    """Values of each axis that the contract does not name and that are worth trying, those first that tell most.
+
+    None where somebody has worked the contract out, or has listed what callers use: that is all they use.
+    """
+    found: dict[str, list[Binding]] = {}
+    around = [edge + step for edge in near for step in (1, -1, 0)]
+    for axis in contract.axes if not contract.flops else ():
+        known = set(choices(axis)) if axis.choices else set(sizes(axis))
+        if all(type(one) is int for one in axis.choices) and len(axis.choices) <= 2:
+            wanted = [size for size in dict.fromkeys([*WIDELY, *around]) if size not in known and size <= MOST_TRIED]
+            found[axis.name] = [*wanted[:16]]
+        elif axis.name in float_axes(contract):
+            found[axis.name] = [dtype for dtype in FLOATS if dtype not in known]
+    return found
+
+
+def float_axes(contract: Contract) -> list[str]:
+    """The axes that choose among types of number."""
+    return [axis.name for axis in contract.axes if axis.choices and set(axis.choices) <= set(FLOATS)]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
-from kmaint.folder import SUITE
+from kmaint import wire
+from kmaint.folder import KERNEL, SUITE
 from kmaint.formatting import format_python
 from kmaint.records.harness import Harness, Suite
-from kmaint.records.workload import Binding, Contract, Workload
+from kmaint.records.workload import Axis, Binding, Contract, Workload
 from testgen import axes
+from testgen.reading import boundaries
+from testgen.tried import NOTHING, Tried, read_tried
 
 MANY = 65_536
 """One more program than the second and third dimension of a grid may have."""
@@ -24,9 +28,10 @@ PROPERTY = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class AxisText:
-    """How one axis stands in the file: its name, the source of its strategy, and what it is in words."""
+    """How one axis stands in the file: its name, the source of its values and strategy, and what it is in words."""
 
     name: str
+    values: str
     strategy: str
     comment: str
 
@@ -61,14 +66,28 @@ def render(harness: Harness) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - the output is Python
     )
+    tried = read_tried(harness)
+    found = axes.ordinary(contract) if tried.base is None else dict(tried.base)
     return environment.get_template("test_kernel.py.j2").render(
         entry=harness.entry,
         kernel=harness.kernel,
         release=f"{origin.framework} {origin.version or origin.commit or ''}".strip(),
         oracle=harness.oracle,
-        axes=[axis_text(contract, name) for name in (axis.name for axis in contract.axes)],
-        values="st.sampled_from(PROFILES)",
-        layouts=layouts(contract),
+        kept_as=repr(kept_as(harness)),
+        axes=[axis_text(harness, tried, axis) for axis in contract.axes],
+        values="list(PROFILES)" if tried.base is None else repr(list(tried.values)),
+        layouts=layouts(contract, tried),
+        far=[" ".join(["far", *names]) for layout, names in tried.layouts.items() if layout == "far"],
+        dtypes=[{}, *map(dict, tried.dtypes)],
+        poked=poked(contract),
+        base=case_text(found) if found else None,
+        races=tried.races,
+        float_axes=axes.float_axes(contract),
+        settled=settled(contract, tried),
+        refused=[refusal_text(contract, case) for case in tried.refused],
+        wide=dict(tried.wide),
+        tried_comment=comment(tried_text(tried)),
+        inert=comment(inert_text(tried)),
         workloads=[workload_text(workload) for workload in contract.workloads],
         smallest=smallest_workload(contract),
         leading=leading,
@@ -88,11 +107,73 @@ class Name(str):
         return str(self)
 
 
-def axis_text(contract: Contract, name: str) -> AxisText:
-    """One axis of the contract as it stands in the file."""
-    axis = next(axis for axis in contract.axes if axis.name == name)
-    comment = textwrap.fill(axes.meaning(axis, contract.arguments), 116, subsequent_indent="# ")
-    return AxisText(name=name, strategy=axes.strategy(axis), comment=comment)
+def axis_text(harness: Harness, tried: Tried, axis: Axis) -> AxisText:
+    """One axis of the contract as it stands in the file, with the sizes that the kernel's own text speaks of."""
+    near = boundaries((harness.folder / KERNEL).read_text())
+    more = tried.sizes.get(axis.name, ())
+    values = axes.values(axis, more, near)
+    large = [size for size in more if isinstance(size, int) and size > axes.MOST_DRAWN]
+    drawn = [value for value in values if value not in large]
+    inner = f"st.sampled_from({drawn!r})" if axis.choices else f"st.sampled_from({axis.name}_AT)"
+    return AxisText(
+        name=axis.name,
+        values=repr(values),
+        strategy=inner if axis.choices else f"{inner} | st.integers({axis.low}, {axis.high})",
+        comment=comment(axes.meaning(axis, harness.contract.arguments)),
+    )
+
+
+def comment(text: str) -> str:
+    """Text that fits behind a hash, over as many lines as it takes."""
+    return textwrap.fill(text, 116, subsequent_indent="# ")
+
+
+def kept_as(harness: Harness) -> str:
+    """What failing cases are kept under: the op and how it is called, not the text of its kernel or of its tests."""
+    called = {"axes": harness.contract.axes, "arguments": harness.contract.arguments}
+    return f"{harness.op} {wire.digest(called, length=8)}"
+
+
+def poked(contract: Contract) -> list[str]:
+    """Arguments that hold numbers for the kernel to compute with."""
+    floating = {"", *axes.FLOATS, *(axis.name for axis in contract.axes if set(axis.choices) & set(axes.FLOATS))}
+    given = [a for a in contract.arguments if a.kind == "tensor" and a.dtype in floating]
+    return [a.name for a in given if a.values in ("normal", "log_sum_exp", "scale", "probability")]
+
+
+def settled(contract: Contract, tried: Tried) -> str:
+    """The source of whether the original itself has one answer on a case; empty where it always has.
+
+    A contract that nobody worked out may leave a relation unsaid, without which the kernel reads past a tensor.
+    """
+    asked = {
+        "pair.in_any_order(case)": tried.races,
+        "pair.wherever_it_lies(case)": bool(layouts(contract, tried)[2:]),
+        "pair.reads_only_inside(case)": not contract.flops,
+    }
+    return " and ".join(source for source, needed in asked.items() if needed)
+
+
+def refusal_text(contract: Contract, case: Mapping[str, object]) -> str:
+    """The source of a case that the launcher turns away."""
+    names = [axis.name for axis in contract.axes]
+    twist = [f"twist={case['twist']!r}"] if case.get("twist") else []
+    return f"Case({', '.join([*(f'{name}={case[name]!r}' for name in names), *twist])})"
+
+
+def tried_text(tried: Tried) -> str:
+    """What is known from running the original, in words."""
+    if tried.base is None:
+        return tried.reason and f"Not tried further than the contract goes: {tried.reason}."
+    text = "What follows was found by running the original: nothing that it does not take is asked of a candidate."
+    return f"{text} Time ran out before all was tried." if tried.cut_short else text
+
+
+def inert_text(tried: Tried) -> str:
+    """Which inputs a test on the small case says nothing about, in words."""
+    if not tried.inert:
+        return ""
+    return f"On the small case the contents of {', '.join(tried.inert)} make no difference to what the original gives."
 
 
 def workload_text(workload: Workload) -> WorkloadText:
@@ -116,9 +197,10 @@ def case_text(bound: dict[str, Binding]) -> str:
     return f"Case({', '.join(f'{name}={value!r}' for name, value in bound.items())})"
 
 
-def layouts(contract: Contract) -> list[str]:
-    """Every layout that some argument of the launcher admits, in the order of the contract."""
-    return list(dict.fromkeys(layout for a in contract.arguments if a.kind == "tensor" for layout in a.layouts))
+def layouts(contract: Contract, tried: Tried = NOTHING) -> list[str]:
+    """Layouts that some argument admits: those of the contract, and those found, with the arguments they are for."""
+    known = dict.fromkeys(layout for a in contract.arguments if a.kind == "tensor" for layout in a.layouts)
+    return [*known, *(" ".join([layout, *names]) for layout, names in tried.layouts.items() if layout != "far")]
 
 
 def cuts(contract: Contract, leading: str | None) -> list[str]:
@@ -129,5 +211,7 @@ def cuts(contract: Contract, leading: str | None) -> list[str]:
         if axis.name == leading:
             found.append(f'{leading}=min(axes["{leading}"], max(1, MOST_ROWS // rows_each))')
         elif not axis.choices and max([axis.high, *bound]) > axes.SMALL:
-            found.append(f'{axis.name}=min(axes["{axis.name}"], {axes.SMALL})')
+            # what is even stays even, and what is a multiple of a block stays one
+            size = f'axes["{axis.name}"]'
+            found.append(f"{axis.name}={size} if {size} <= {axes.SMALL} else 128 + {size} % 128")
     return found

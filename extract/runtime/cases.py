@@ -1,7 +1,7 @@
 """A case, and the contract that says which cases there are.
 
-Copied unchanged into every harness. A case binds each axis of workloads.json and adds a seed, a profile of values and a
-layout; everything else follows from the contract in that file.
+Copied unchanged into every harness. A case binds each axis of workloads.json and adds a seed, a profile of values, a
+layout and what else is out of the ordinary; everything else follows from the contract in that file.
 """
 
 from __future__ import annotations
@@ -16,32 +16,61 @@ from typing import Any
 
 import torch
 
+DEFAULTS: dict[str, Any] = {
+    "seed": 0,
+    "values": "normal",
+    "layout": "contiguous",
+    "pokes": (),
+    "dtypes": {},
+    "around": 0xA5,
+    "anew": "",
+    "twist": "",
+    "rolled": {},
+    "within": None,
+}
+"""What a case has beside its axes, each as it is where nothing is said."""
+
 
 class Case:
     """One call: `Case(T=64, H=32, DT="bfloat16", seed=7)`. Prints as what would build it again.
 
-    `within` makes it the leading part of a larger one: `Case(T=5, H=32, within={"T": 9})` holds the first 5 of 9 rows.
+    `values` is a profile of contents.py; `pokes` put single special values over it: `[("x", 5, "nan")]`. `layout` is
+    one of layouts.py for every argument whose contract admits it, or for those named behind it: `"strided x out"`.
+    `dtypes` gives tensors another dtype than the contract's, with the contents that they have in the contract's.
+    `around` is the byte that fills the red zones; `anew` names an argument whose contents differ from those that the
+    seed gives; `twist` bends one argument so that the launcher should refuse it: `"shorter x 1"`. `within` makes it the
+    leading part of a larger case: `Case(T=5, H=32, within={"T": 9})` holds the first 5 of 9 rows; `rolled` moves the
+    rows along an axis on, the last ones to the front: `rolled={"T": 2}`.
     """
 
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        values: str = "normal",
-        layout: str = "contiguous",
-        within: dict[str, int] | None = None,
-        **axes: Any,
-    ) -> None:
-        self.axes, self.seed, self.values, self.layout, self.within = axes, seed, values, layout, within
+    seed: int
+    values: str
+    layout: str
+    pokes: tuple[tuple[str, int, str], ...]
+    dtypes: dict[str, str]
+    around: int
+    anew: str
+    twist: str
+    rolled: dict[str, int]
+    within: dict[str, int] | None
+
+    def __init__(self, **given: Any) -> None:
+        for name, default in DEFAULTS.items():
+            setattr(self, name, given.pop(name, default))
+        self.axes: dict[str, Any] = given
 
     def __repr__(self) -> str:
-        defaults = {"seed": 0, "values": "normal", "layout": "contiguous", "within": None}
-        extra = {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
+        own = {name: getattr(self, name) for name in DEFAULTS}
+        extra = {name: value for name, value in own.items() if value and value != DEFAULTS[name]}
         return f"Case({', '.join(f'{name}={value!r}' for name, value in {**self.axes, **extra}.items())})"
 
+    @property
+    def overflows(self) -> bool:
+        """Whether its numbers are at the end of their type's range."""
+        return self.values in ("largest", "square") or any(poked[2] in ("largest", "square") for poked in self.pokes)
+
     def to_json(self) -> dict[str, Any]:
-        own = {"seed": self.seed, "values": self.values, "layout": self.layout, "within": self.within}
-        return {**own, **self.axes}
+        return {**{name: getattr(self, name) for name in DEFAULTS}, **self.axes}
 
     def but(self, **changes: Any) -> Case:
         """The same case with some of its axes or other fields changed."""

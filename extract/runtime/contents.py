@@ -10,19 +10,83 @@ from collections.abc import Callable
 
 import torch
 
-PROFILES = ("normal", "small", "large", "subnormal", "zeros", "constant", "outlier", "infinite", "nan")
-"""What the floating-point contents of a case look like; index tensors are valid under every profile."""
+PROFILES = (
+    "normal",
+    "small",
+    "large",
+    "subnormal",
+    "zeros",
+    "constant",
+    "outlier",
+    "infinite",
+    "nan",
+    "integers",
+    "ties",
+    "first_row",
+    "scales",
+    "largest",
+    "square",
+    "ragged",
+)
+"""What the contents of a case look like. Whole numbers add up exactly; with ties a row holds three values; first_row
+is a thousand times the others; with scales each row has one of its own, from 1e-4 to 150; largest and square put into
+each row one element that is the largest there is, or whose square is no number of its type any more; ragged has index
+contents at their edges: lengths of 0 beside full ones, most indices alike, empty experts. Index contents are valid
+under every profile."""
+
+SPECIALS = ("nan", "inf", "-inf", "-0.0", "subnormal", "largest", "square", "1.0")
+"""What a poke may put in place of an element."""
 
 
 def fill(view: torch.Tensor, kind: str, bound: int, profile: str, generator: torch.Generator) -> None:
     """Write contents of a kind into the view; `bound` is what index contents stay below, or a kind's own parameter."""
     view = once(view)
-    view.copy_(CONTENTS[kind](tuple(view.shape), bound, profile, generator))
+    if (
+        not view.is_floating_point()
+        and kind == "normal"
+        and profile in ("infinite", "nan", "largest", "square", "outlier", "scales")
+    ):
+        profile = "normal"  # there is no such whole number
+    x = CONTENTS[kind](tuple(view.shape), bound, profile, generator)
+    if kind == "normal" and profile in ("largest", "square", "subnormal"):
+        x = _at_the_end(x, profile, view.dtype, generator)
+    view.copy_(x)
+
+
+def firsts(view: torch.Tensor) -> tuple[slice, ...]:
+    """Of a tensor that repeats elements, which to take so that each is taken once."""
+    return tuple(slice(1) if stride == 0 else slice(None) for stride in view.stride())
 
 
 def once(view: torch.Tensor) -> torch.Tensor:
     """The part of an expanded tensor that holds each element in memory once; any other tensor as it is."""
-    return view[tuple(slice(1) if stride == 0 else slice(None) for stride in view.stride())]
+    return view[firsts(view)]
+
+
+def poke(view: torch.Tensor, at: int, special: str) -> None:
+    """Put a special value in place of one element, counted from the first and round again; none into whole numbers."""
+    view = once(view)
+    if view.is_floating_point() and view.numel():
+        where = torch.unravel_index(torch.tensor(at % view.numel()), view.shape)
+        view[tuple(int(one) for one in where)] = special_value(special, view.dtype)
+
+
+def special_value(special: str, dtype: torch.dtype) -> float:
+    """The value of that name in the type."""
+    limits = torch.finfo(dtype)
+    named = {"subnormal": limits.smallest_normal / 4, "largest": limits.max, "square": 1.5 * math.sqrt(limits.max)}
+    return named[special] if special in named else float(special)
+
+
+def _at_the_end(x: torch.Tensor, profile: str, dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:
+    """The contents scaled to subnormal numbers, or with one element at the end of the type's range in each row."""
+    value = special_value(profile, dtype)
+    if profile == "subnormal":
+        return x.double() * value
+    if not x.numel() or not x.dim():
+        return x
+    at = torch.randint(x.shape[-1], (*x.shape[:-1], 1), generator=generator, device=x.device)
+    return x.scatter(-1, at, value)
 
 
 Contents = Callable[[tuple[int, ...], int, str, torch.Generator], torch.Tensor]
@@ -34,10 +98,12 @@ def _random(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
 
 def _normal(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
     x = _random(shape, generator)
-    scale = {"small": 1e-3, "large": 100.0, "subnormal": 1e-39, "zeros": 0.0}.get(profile, 1.0)
+    scale = {"small": 1e-3, "large": 100.0}.get(profile, 1.0)
     x = x * scale
-    if profile == "zeros":
-        x = torch.where(_random(shape, generator) > 0, 0.0, -0.0)
+    if profile in ROWS and x.dim():
+        x = ROWS[profile](x, generator)
+    elif profile == "zeros":
+        x = torch.where(x > 0, 0.0, -0.0)
     elif profile == "constant":
         x = torch.full_like(x, 0.5)
     elif profile in ("outlier", "infinite", "nan") and x.numel():
@@ -45,6 +111,25 @@ def _normal(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.
         at = torch.randint(x.numel(), (1 + x.numel() // 97,), generator=generator, device=x.device)
         x.view(-1)[at] = special
     return x
+
+
+def _first_row(x: torch.Tensor, _generator: torch.Generator) -> torch.Tensor:
+    x[:1] *= 1000.0
+    return x
+
+
+def _scales(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    each = torch.rand((*x.shape[:-1], 1), generator=generator, device=x.device)
+    return x * torch.exp(math.log(1e-4) + each * math.log(150 / 1e-4))
+
+
+ROWS: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
+    "integers": lambda x, _generator: (x * 2).round().clamp(-4, 4),
+    "ties": lambda x, _generator: torch.where(x > 0.4, 1.0, torch.where(x < -0.4, -0.5, 0.25)),
+    "first_row": _first_row,
+    "scales": _scales,
+}
+"""Profiles of numbers that differ from row to row, or take few values."""
 
 
 def _log_sum_exp(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
@@ -56,7 +141,11 @@ def _log_sum_exp(shape: tuple[int, ...], _bound: int, profile: str, generator: t
     return x
 
 
-def _index(shape: tuple[int, ...], bound: int, _profile: str, generator: torch.Generator) -> torch.Tensor:
+def _index(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
+    """Any below the bound; where ragged, most of them are the lowest and many are none, as tokens choose experts."""
+    if profile == "ragged":
+        drawn = torch.rand(shape, generator=generator, device=generator.device)
+        return (drawn**4 * max(1, bound)).long()
     return torch.randint(max(1, bound), shape, generator=generator, device=generator.device)
 
 
@@ -75,10 +164,14 @@ def _slots(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Ge
 
 
 def _lengths(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
-    """Sequence lengths from 1 to the bound: all of them full under the normal profile, ragged under the others."""
+    """Sequence lengths from 1 to the bound: all of them full under the normal profile, and where ragged some are 0."""
     if profile == "normal":
         return torch.full(shape, bound, device=generator.device)
-    return torch.randint(1, max(2, bound + 1), shape, generator=generator, device=generator.device)
+    lengths = torch.randint(1, max(2, bound + 1), shape, generator=generator, device=generator.device)
+    if profile == "ragged":
+        drawn = torch.rand(shape, generator=generator, device=generator.device)
+        return torch.where(drawn < 0.3, 0, torch.where(drawn > 0.8, bound, lengths))
+    return lengths
 
 
 def _cumulative(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:

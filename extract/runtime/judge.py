@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .building import GUARD_BYTE
+from .contents import once
 from .outcomes import Leaf, Outcome, tensor_of
 
 
@@ -48,11 +48,17 @@ class Difference:
 
 
 def differences(
-    expected: Outcome, actual: Outcome, *, exact: bool = False, interpreted: bool = False
+    expected: Outcome,
+    actual: Outcome,
+    *,
+    exact: bool = False,
+    interpreted: bool = False,
+    overflows: bool = False,
 ) -> list[Difference]:
     """Every way in which `actual` is not what `expected` was; empty where the calls did the same.
 
     An argument that the expected call left alone must be left alone to the byte, and so must what lies around each.
+    Where the case `overflows`, nothing is asked of elements on which the original's own arithmetic did.
     """
     if expected.error or actual.error:
         return _error_differences(expected.error, actual.error)
@@ -64,7 +70,27 @@ def differences(
     if actual.overrun and not expected.overrun:
         found.append(Difference("wrote_outside", actual.overrun))
     for path, leaf in left.items():
-        found.extend(_leaf_differences(leaf, right[path], exact, interpreted))
+        found.extend(_leaf_differences(leaf, right[path], exact, interpreted, overflows))
+    return found
+
+
+def other_values(expected: Outcome, actual: Outcome, *, exact: bool = False) -> list[Difference]:
+    """Elements of tensors that differ, wherever in memory they lie and whatever is around them; errors that differ."""
+    if expected.error or actual.error:
+        return _error_differences(expected.error, actual.error)
+    left = {leaf.path: leaf for leaf in expected.leaves if leaf.kind == "tensor"}
+    right = {leaf.path: leaf for leaf in actual.leaves if leaf.kind == "tensor"}
+    if left.keys() != right.keys():
+        return [Difference("mismatch", f"gives back {sorted(right)}, not {sorted(left)}")]
+    found: list[Difference] = []
+    for path, leaf in left.items():
+        other = right[path]
+        if (leaf.dtype, leaf.shape) != (other.dtype, other.shape):
+            found.append(Difference("mismatch", f"{path}: {other.dtype} {other.shape}, not {leaf.dtype} {leaf.shape}"))
+        elif damaged(other) and not damaged(leaf):
+            found.append(Difference("wrote_outside", f"{path}: bytes around it were overwritten"))
+        elif leaf.kind != "scratch":
+            found.extend(_value_differences(path, tensor_of(leaf), tensor_of(other), exact))
     return found
 
 
@@ -79,7 +105,9 @@ def _error_differences(expected: str, actual: str) -> list[Difference]:
     ]
 
 
-def _leaf_differences(expected: Leaf, actual: Leaf, exact: bool, interpreted: bool) -> list[Difference]:
+def _leaf_differences(
+    expected: Leaf, actual: Leaf, exact: bool, interpreted: bool, overflows: bool
+) -> list[Difference]:
     for what in ("kind", "value", "dtype", "shape", "strides", "alias"):
         if getattr(expected, what) != getattr(actual, what):
             code = "aliased_output" if what == "alias" else "mismatch"
@@ -99,6 +127,8 @@ def _leaf_differences(expected: Leaf, actual: Leaf, exact: bool, interpreted: bo
     want, got = tensor_of(expected), tensor_of(actual)
     if interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE:
         return []
+    if overflows and want.is_floating_point():
+        got = torch.where(want.double().isfinite(), got.double(), want.double()).to(got.dtype)
     return _value_differences(expected.path, want, got, exact)
 
 
@@ -111,8 +141,8 @@ def damaged(leaf: Leaf) -> int:
     size = view.element_size()
     strides = (*(stride * size for stride in leaf.strides), 1)
     if view.numel():
-        outside.as_strided((*leaf.shape, size), strides, leaf.start).fill_(False)
-    return int((outside & (leaf.raw != GUARD_BYTE)).sum())
+        once(outside.as_strided((*leaf.shape, size), strides, leaf.start)).fill_(False)
+    return int((outside & (leaf.raw != leaf.raw[-1])).sum())  # the last byte is one of the red zone
 
 
 def _value_differences(path: str, want: torch.Tensor, got: torch.Tensor, exact: bool) -> list[Difference]:
@@ -140,13 +170,13 @@ def _nan(x: torch.Tensor) -> torch.Tensor:
 
 def _within(want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:
     """Elementwise; infinities and NaN must stand at the same places with the same signs."""
-    close = (got - want).abs() <= tolerance.relative * want.abs() + tolerance.absolute * _row_scale(want)
+    close = (got - want).abs() <= tolerance.relative * want.abs() + tolerance.absolute * row_scale(want)
     finite = want.isfinite() & got.isfinite()
     same = (want == got) | (want.isnan() & got.isnan())
     return torch.where(finite, close, same)
 
 
-def _row_scale(x: torch.Tensor) -> torch.Tensor:
+def row_scale(x: torch.Tensor) -> torch.Tensor:
     """Largest finite magnitude along the last axis, for broadcasting; a tiny number where all is zero."""
     magnitude = torch.where(x.isfinite(), x.abs(), 0.0)
     scale = magnitude.amax(dim=-1, keepdim=True) if x.dim() and x.shape[-1] else magnitude
@@ -158,6 +188,6 @@ def error_against(truth: torch.Tensor, got: torch.Tensor) -> float:
     in the truth do not count."""
     if not truth.numel():
         return 0.0
-    error = (got.double() - truth).abs() / _row_scale(truth)
+    error = (got.double() - truth).abs() / row_scale(truth)
     counted = torch.where(truth.isfinite(), error, 0.0)
     return math.inf if bool(counted.isnan().any()) else float(counted.max())

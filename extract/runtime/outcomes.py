@@ -75,7 +75,7 @@ def argument_leaves(contract: Contract, call: Call, given: dict[str, torch.Tenso
             "scratch" if name in scratch else "tensor",
             dtype=str(view.dtype),
             shape=tuple(view.shape),
-            strides=view.stride(),
+            strides=buffer.strides,
             raw=raw,
             start=buffer.start,
             written=not torch.equal(raw, given[name].cpu()),

@@ -1,43 +1,103 @@
-"""What a generated test_kernel.py stands on: the pair of subjects, the profiles of Hypothesis, and how a test fails.
+"""What a generated test_kernel.py stands on: the original and the code under test side by side, and how a test fails.
 
-Copied unchanged into every harness; the only file of the runtime that needs hypothesis and pytest. The environment says
-what is tested: KMAINT_CANDIDATE (a kernel.py to hold against the original; without it the original against itself),
-KMAINT_PROFILE (people, ci or gate), KMAINT_SEED (a whole number) and KMAINT_CALL_LIMIT_S.
+Copied unchanged into every harness. The environment says what is tested: KMAINT_CANDIDATE (a kernel.py to hold against
+the original; without it the original against itself), KMAINT_PROFILE (people, ci or gate), KMAINT_SEED (a whole number)
+and KMAINT_CALL_LIMIT_S.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import hypothesis
-import torch
-from hypothesis.database import DirectoryBasedExampleDatabase
-
-from .building import Call, build
+from .building import NoRoomError
 from .cases import Case, Contract
-from .judge import INTERPRETER_CANNOT_JUDGE, TOLERANCES, WORSE, Difference, damaged, error_against
-from .outcomes import Outcome, tensor_of
+from .judge import Difference, differences, other_values
+from .order import reversed_programs
+from .outcomes import Outcome
+from .profiles import note, profile
 from .subject import CALL_LIMIT_S, Local, Remote, Subject, SubjectLost, load, remote
 
 RESTARTS = MappingProxyType({"people": 8, "ci": 2, "gate": 0})
 """How often a candidate's process is started again after its end: the gate wants a verdict, a person a small case."""
+
+KEPT_BYTES = 200 << 20
+"""How much of what the original did is kept for the next property that asks for the same case."""
+
+
+class Original:
+    """The original in this process. What it did on a case is kept: one seed draws the same cases for several tests."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._known: dict[str, Outcome] = {}
+        self._bytes = 0
+
+    def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
+        key = f"{case} {how}"
+        if key not in self._known:
+            found = self.anew(case, how=how)
+            self._bytes += sum(leaf.raw.numel() for leaf in found.leaves)
+            if self._bytes > KEPT_BYTES:
+                self._known.clear()
+                self._bytes = sum(leaf.raw.numel() for leaf in found.leaves)
+            self._known[key] = found
+        return self._known[key]
+
+    def anew(self, case: Case, *, how: str = "direct") -> Outcome:
+        """What it does on the case now, whatever it did before."""
+        return self._subject(case, how=how)
 
 
 class Pair:
     """The original, in this process, and the code under test."""
 
     def __init__(self, original: Subject, tested: Subject, contract: Contract, device: str) -> None:
-        self.original, self.tested, self.contract, self.device = original, tested, contract, device
+        self.original = original if isinstance(original, Original) else Original(original)
+        self.tested, self.contract, self.device = tested, contract, device
+        self._settled: dict[str, bool] = {}
 
     def __repr__(self) -> str:
         return "pair"  # as the test's parameter is called: a falsifying example is all about the case
+
+    def in_any_order(self, case: Case) -> bool:
+        """Whether the original gives the same with its programs run last to first: what it gives by chance is no
+        promise, so none is asked of a candidate."""
+        return self._asked("order", case, self._backward)
+
+    def wherever_it_lies(self, case: Case) -> bool:
+        """Whether the original gives the same on contiguous copies: if not, it does not honour strides here."""
+        return case.layout in ("contiguous", "offset") or self._asked("layout", case, self._contiguous)
+
+    def reads_only_inside(self, case: Case) -> bool:
+        """Whether the original gives the same with other bytes around its arguments."""
+        return self._asked("around", case, self._surrounded)
+
+    def _surrounded(self, case: Case) -> bool:
+        return not other_values(self.original(case), self.original(case.but(around=0xFF)), exact=True)
+
+    def _asked(self, what: str, case: Case, ask: Callable[[Case], bool]) -> bool:
+        key = f"{what} {case}"
+        if key not in self._settled:
+            self._settled[key] = ask(case)
+        return self._settled[key]
+
+    def _backward(self, case: Case) -> bool:
+        with reversed_programs() as possible:
+            return not possible or not differences(self.original(case), self.original.anew(case), exact=True)
+
+    def _contiguous(self, case: Case) -> bool:
+        layout = case.layout.replace("expanded", "repeated") if "expanded" in case.layout else "contiguous"
+        try:
+            return not other_values(self.original(case.but(layout=layout)), self.original(case))
+        except NoRoomError:
+            return False
 
 
 @contextlib.contextmanager
@@ -101,151 +161,21 @@ class Standing:
         return self._subject
 
 
-def check(differences: Iterable[Difference]) -> None:
+def check(found: Iterable[Difference], *, on: Case | None = None) -> None:
     """Fail with the first difference; the message starts with its code in brackets, which is what the gate reads."""
-    for difference in differences:
-        fail(difference.code, difference.text)
+    for difference in found:
+        fail(difference.code, difference.text, on=on)
 
 
-def fail(code: str, text: str) -> NoReturn:
-    """Fail the test as `[code] text`."""
-    raise _failure(code)(f"[{code}] {text}")
+def fail(code: str, text: str, *, on: Case | None = None) -> NoReturn:
+    """Fail the test as `[code] text`, and say on which case where Hypothesis does not."""
+    error = _failure(code)(f"[{code}] {text}" + (f"; on {on}" if on else ""))
+    if on is not None:
+        note(sys._getframe(2).f_code, error, on)  # noqa: SLF001 - the test that asked for the check
+    raise error
 
 
 @functools.cache
 def _failure(code: str) -> type[AssertionError]:
     # One type per code: Hypothesis tells failures apart by their type, and so never shrinks one kind into another.
     return type(code, (AssertionError,), {"__module__": "gate"})
-
-
-def recoded(code: str, differences: Iterable[Difference]) -> list[Difference]:
-    """The same differences under the code of what the test at hand has changed; damage keeps its own."""
-    return [d if d.code == "wrote_outside" else Difference(code, d.text) for d in differences]
-
-
-def broken(outcome: Outcome) -> list[Difference]:
-    """What no call on a workload may do: fail, write outside its tensors, or neither write nor return anything."""
-    found = [Difference("mismatch", outcome.error)] if outcome.error else []
-    found += [Difference("wrote_outside", outcome.overrun)] if outcome.overrun else []
-    for leaf in outcome.leaves:
-        if damage := damaged(leaf):
-            found.append(Difference("wrote_outside", f"{leaf.path}: {damage} bytes around it were overwritten"))
-    if not found and not any(leaf.written or not leaf.path.startswith("argument") for leaf in outcome.leaves):
-        found.append(Difference("mismatch", "it writes nothing and returns nothing"))
-    return found
-
-
-def untouched(pair: Pair, case: Case, expected: Outcome, actual: Outcome) -> list[Difference]:
-    """Arguments that the original leaves alone and the tested call does not, compared with freshly built ones."""
-    fresh = build(pair.contract, case, pair.device).buffers
-    found = [Difference("wrote_outside", actual.overrun)] if actual.overrun else []
-    for left, right in zip(expected.leaves, actual.leaves, strict=False):
-        if not right.path.startswith("argument"):
-            continue
-        if damaged(right):
-            found.append(
-                Difference("wrote_outside", f"{right.path}: {damaged(right)} bytes around it were overwritten")
-            )
-        elif (
-            left.kind == "tensor"
-            and not left.written
-            and not torch.equal(right.raw, fresh[right.path.removeprefix("argument ")].raw.cpu())
-        ):
-            found.append(Difference("mutated_input", f"{right.path} was written; the original leaves it alone"))
-    return found
-
-
-def unwritten(expected: Outcome, actual: Outcome) -> list[Difference]:
-    """Outputs with more NaN than the original's: fresh memory is filled with NaN before the call."""
-    found = []
-    for left, right in zip(expected.leaves, actual.leaves, strict=False):
-        if left.kind == right.kind == "tensor" and left.dtype == right.dtype and left.shape == right.shape:
-            holes = tensor_of(right).double().isnan() & ~tensor_of(left).double().isnan()
-            if holes.any():
-                text = f"{right.path}: {int(holes.sum())} of {holes.numel()} elements were never written"
-                found.append(Difference("uninitialised", text))
-    return found
-
-
-def leading(outcome: Outcome, axis: int, rows: int) -> Outcome:
-    """What the call did to its first `rows`: of each tensor that is `axis` long the leading part, nothing of others."""
-    leaves = []
-    for leaf in outcome.leaves:
-        if leaf.kind == "tensor" and leaf.shape[:1] == (axis,):
-            part = tensor_of(leaf)[:rows].contiguous()
-            raw = part.view(-1).view(torch.uint8) if part.numel() else torch.empty(0, dtype=torch.uint8)
-            leaves.append(dataclasses.replace(leaf, shape=tuple(part.shape), strides=part.stride(), raw=raw, start=0))
-    return Outcome(leaves, outcome.error)
-
-
-def upcast(call: Call) -> dict[str, Any]:
-    """The arguments with every floating-point tensor in float64, as reference() takes them."""
-    return {
-        name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
-        for name, value in call.arguments.items()
-    }
-
-
-def less_accurate(
-    truth: dict[str, torch.Tensor], expected: Outcome, actual: Outcome, *, interpreted: bool
-) -> list[Difference]:
-    """Outputs further from the float64 truth than WORSE times the original's error plus the tolerance of the type.
-
-    None for outputs on which the original itself does not reach the truth: they say nothing about the tested code.
-    """
-    found = []
-    right = {leaf.path: leaf for leaf in actual.leaves}
-    for leaf in expected.leaves:
-        if leaf.path not in truth or leaf.path not in right or right[leaf.path].shape != leaf.shape:
-            continue
-        want, got = tensor_of(leaf), tensor_of(right[leaf.path])
-        if want.dtype not in TOLERANCES or (interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE):
-            continue
-        known = truth[leaf.path].cpu()
-        own, other = error_against(known, want), error_against(known, got)
-        allowed = WORSE * own + TOLERANCES[want.dtype].absolute
-        if own <= TOLERANCES[want.dtype].relative and not other <= allowed:
-            text = f"{leaf.path} is off by {other:.3g} of its row's scale; the original by {own:.3g}"
-            found.append(Difference("less_accurate", text))
-    return found
-
-
-def profile() -> str:
-    """people, ci or gate."""
-    return os.environ.get("KMAINT_PROFILE") or ("ci" if os.environ.get("CI") else "people")
-
-
-def use_profile(folder: Path) -> None:
-    """Settings of Hypothesis for whoever runs the suite.
-
-    No deadline: a first call compiles. No health checks of speed or filtering: a call under the interpreter takes
-    milliseconds a program, and a contract with several constraints turns away more draws than Hypothesis likes.
-    """
-    slow = [
-        hypothesis.HealthCheck.too_slow,
-        hypothesis.HealthCheck.filter_too_much,
-        hypothesis.HealthCheck.data_too_large,
-    ]
-    common = hypothesis.settings(deadline=None, suppress_health_check=slow, report_multiple_bugs=False)
-    examples, at_the_gate = (12, 8) if os.environ.get("TRITON_INTERPRET") == "1" else (60, 30)
-    hypothesis.settings.register_profile(
-        "people", common, max_examples=examples, database=DirectoryBasedExampleDatabase(folder / ".hypothesis")
-    )
-    hypothesis.settings.register_profile("ci", common, max_examples=examples, derandomize=True, database=None)
-    # The gate reports a failure as found: shrinking would spend its time on a candidate that is already out.
-    found_is_enough = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
-    hypothesis.settings.register_profile(
-        "gate", common, max_examples=at_the_gate, database=None, print_blob=False, phases=found_is_enough
-    )
-    hypothesis.settings.load_profile(profile())
-
-
-def seeded(test: Callable[..., None]) -> Callable[..., None]:
-    """Draw from KMAINT_SEED where it is set; otherwise as the profile says."""
-    given = os.environ.get("KMAINT_SEED")
-    return hypothesis.seed(int(given))(test) if given else test
-
-
-def few() -> hypothesis.settings:
-    """A third of the profile's examples: for a property that hardly depends on the case."""
-    return hypothesis.settings(max_examples=max(4, hypothesis.settings().max_examples // 3))

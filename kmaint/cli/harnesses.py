@@ -29,15 +29,22 @@ class TraceFormat(StrEnum):
     FLASHINFER = "flashinfer-trace"
 
 
-def write_tests(harness: HarnessArgument, output: FormatOption = Format.TABLE) -> None:
+def write_tests(
+    harness: HarnessArgument,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
     """Write a Hypothesis suite, test_kernel.py, into a harness folder.
 
-    Run it with plain pytest there: on a CPU under the Triton interpreter, on a GPU as it is.
+    The original is tried first, for what it takes beyond its contract: layouts, types, sizes; tried.json keeps that.
+    Run the suite with plain pytest there: on a CPU under the Triton interpreter, on a GPU as it is.
     """
-    from kmaint import folder, show
-    from testgen import write_suite
+    from kmaint import folder, show, workflow
+    from kmaint.config import load_config
 
-    show.suite(write_suite(folder.read_harness(harness)), output)
+    config = load_config(python=python)
+    show.suite(workflow.write_tests(folder.read_harness(harness), config, console.Progress(quiet=quiet)), output)
 
 
 def mutate(

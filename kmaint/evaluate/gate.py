@@ -18,6 +18,7 @@ from kmaint.evaluate.facts import Built
 from kmaint.evaluate.lint import lint
 from kmaint.evaluate.measuring import Measured, confirmed, measure
 from kmaint.evaluate.profile import profile
+from kmaint.evaluate.sanitize import sanitize
 from kmaint.evaluate.suite import run_suite, trust, verdict_of
 from kmaint.evaluate.timing import is_win
 from kmaint.folder import KERNEL
@@ -91,7 +92,7 @@ def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
         ("interpreter", lambda climb: _suite(climb, on_gpu=False)),
     ]
     if on_gpu:
-        common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
+        common.append(("device", _device))
     common.append(("numerics", numerics_rung))
     if on_gpu:
         common.append(("time", _time))
@@ -127,6 +128,14 @@ def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
         if fault:
             return None, f"not judged: the interpreter of this triton cannot run the original ({fault})"
     return outcome.rejection, f"{outcome.ran} tests"
+
+
+def _device(climb: Climb) -> tuple[Rejection | None, str]:
+    rejection, said = _suite(climb, on_gpu=True)
+    if rejection is not None:
+        return rejection, said
+    rejection, more = sanitize(climb.harness, climb.file, climb.bench, climb.scratch)
+    return rejection, f"{said}; {more}"
 
 
 def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:

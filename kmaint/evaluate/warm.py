@@ -98,4 +98,6 @@ def _start(python: Path, harness: Path, *, interpreted: bool) -> contextlib.Abst
     # triton reads this when it is imported, so that there are two kinds; no kind sees a GPU before it is forked.
     extra = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "", **({"TRITON_INTERPRET": "1"} if interpreted else {})}
     calls = ("runtime.interpreter:mend",) if interpreted else ()
-    return fork_server(python, Beforehand(path=harness, modules=("runtime.suite",), calls=calls), extra=extra)
+    return fork_server(
+        python, Beforehand(path=harness, modules=("runtime.suite", "runtime.properties"), calls=calls), extra=extra
+    )

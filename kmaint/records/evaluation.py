@@ -19,6 +19,8 @@ Code = Literal[
     "aliased_output",
     "nondeterministic",
     "no_kernel_launched",
+    "memcheck",
+    "race",
     "stream",
     "graph_capture",
     "tampered",

@@ -32,10 +32,40 @@ def test_sizes_stand_around_edges_and_ends() -> None:
     assert axes.sizes(Axis(name="T", low=1, high=40, edges=(16, 500))) == [1, 2, 3, 7, 13, 15, 16, 17, 31, 39, 40]
 
 
-def test_a_strategy_shrinks_towards_the_smallest_choice() -> None:
-    assert axes.strategy(Axis(name="H", choices=(8, 1, 3))) == "st.sampled_from([1, 3, 8])"
-    assert axes.strategy(Axis(name="DT", choices=("float16", "bfloat16"))) == "st.sampled_from(['float16', 'bfloat16'])"
-    assert axes.strategy(Axis(name="N", high=3)) == "st.sampled_from([0, 1, 2, 3]) | st.integers(0, 3)"
+def test_values_shrink_towards_the_smallest() -> None:
+    assert axes.values(Axis(name="H", choices=(8, 1, 3)), [2, 33]) == [1, 2, 3, 8, 33]
+    assert axes.values(Axis(name="DT", choices=("float16", "bfloat16"))) == ["float16", "bfloat16"]
+    assert axes.values(Axis(name="N", high=3)) == [0, 1, 2, 3]
+    assert axes.values(Axis(name="N", low=1, high=40), [64], [32, 500]) == [1, 2, 3, 7, 13, 31, 32, 33, 39, 40, 64]
+
+
+def test_the_ordinary_case_has_no_size_on_which_little_shows() -> None:
+    assert axes.ordinary(CACHE) == {"T": 3, "H": 3, "D": 64, "BLOCKS": 3, "DT": "bfloat16", "SCALED": False}
+    halves = Contract(axes=(Axis(name="D", low=1, high=300),), arguments=(), constraints=("D % 2 == 0",))
+    assert axes.ordinary(halves) == {"D": 6}
+
+
+def test_each_constraint_is_broken_alone() -> None:
+    contract = Contract(
+        axes=(Axis(name="D", low=1, high=64), Axis(name="N", low=1, high=9)),
+        arguments=(),
+        constraints=("D % 2 == 0", "N <= D"),
+    )
+    assert axes.ordinary(contract) == {"D": 6, "N": 3}
+    assert axes.broken(contract) == [{"D": 7, "N": 3}, {"D": 2, "N": 3}]
+
+
+def test_only_sizes_that_nobody_chose_are_tried_beyond_the_contract() -> None:
+    guessed = Contract(
+        axes=(Axis(name="N", choices=(3, 5)), Axis(name="H", choices=(1, 5, 8)), Axis(name="DT", choices=("float16",))),
+        arguments=(),
+    )
+    found = axes.beyond(guessed, [64])
+    assert found["N"][:5] == [0, 1, 2, 7, 33]
+    assert {63, 64, 65} <= set(found["N"])
+    assert found["DT"] == ["float32", "bfloat16"]
+    assert "H" not in found
+    assert axes.beyond(Contract(axes=guessed.axes, arguments=(), flops="N"), [64]) == {}
 
 
 @pytest.mark.parametrize(

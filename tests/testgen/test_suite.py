@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from kmaint.child import Finished, clean_environment, run_child
-from kmaint.folder import read_harness
+from kmaint.folder import harness_digest, read_harness
 from testgen.suite import write_suite
+from testgen.tried import TRIED
 
 HERE = Path(__file__).parent
 RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
@@ -25,6 +27,12 @@ WRITTEN = "test_writes_every_element_of_its_outputs"
 ACCURATE = "test_is_as_close_to_float64_as_the_original"
 OUTLIVE = "test_results_outlive_the_next_call"
 BATCH = "test_a_row_does_not_depend_on_its_batch"
+LAYOUT = "test_takes_every_layout"
+TYPE = "test_takes_every_type"
+SIZE = "test_takes_every_size"
+VALUES = "test_takes_every_kind_of_values"
+REFUSAL = "test_turns_away_what_the_original_turns_away"
+TRUTH = "test_is_as_close_to_the_truth_as_the_original"
 
 
 def harness(name: str, folder: Path) -> Path:
@@ -45,7 +53,17 @@ def reshape_and_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return harness("reshape_and_cache", tmp_path_factory.mktemp("suite"))
 
 
-@pytest.mark.parametrize("name", ["merge_state", "reshape_and_cache"])
+@pytest.fixture(scope="module")
+def scale(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The harness of which more is known than its contract says, as if it had just been tried."""
+    folder = harness("scale", tmp_path_factory.mktemp("suite"))
+    found = json.loads((HERE / "cases" / "scale_tried.json").read_text())
+    (folder / TRIED).write_text(json.dumps({**found, "of": harness_digest(folder)}))
+    write_suite(read_harness(folder))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["merge_state", "reshape_and_cache", "scale"])
 def test_text_is_as_recorded(name: str, request: pytest.FixtureRequest) -> None:
     written = (request.getfixturevalue(name) / "test_kernel.py").read_text()
     recording = HERE / "recorded" / f"test_{name}.py"
@@ -61,14 +79,20 @@ def test_the_text_says_what_it_holds(merge_state: Path) -> None:
     assert suite.properties == (
         SMOKE,
         EQUALS,
+        "test_takes_every_kind_of_values",
+        "test_takes_every_size",
+        "test_takes_every_layout",
+        "test_reads_nothing_around_its_arguments",
         ACCURATE,
         TWICE,
         UNTOUCHED,
         WRITTEN,
         OUTLIVE,
         BATCH,
+        "test_a_row_does_not_depend_on_its_place",
         "test_runs_on_the_current_stream",
         "test_can_be_captured_in_a_graph",
+        "test_runs_where_its_arguments_are",
         "test_takes_more_rows_than_a_grid_is_wide",
     )
 
@@ -84,7 +108,12 @@ def pytest_in(folder: Path, *words: str, **environment: str) -> Finished:
 
 
 @pytest.mark.parametrize(
-    ("name", "summary"), [("merge_state", "8 passed, 5 skipped in"), ("reshape_and_cache", "7 passed, 2 skipped in")]
+    ("name", "summary"),
+    [
+        ("merge_state", "13 passed, 6 skipped in"),
+        ("reshape_and_cache", "12 passed, 3 skipped in"),
+        ("scale", "13 passed, 3 skipped in"),
+    ],
 )
 def test_the_original_passes_its_own_suite(name: str, summary: str, request: pytest.FixtureRequest) -> None:
     finished = pytest_in(request.getfixturevalue(name))
@@ -141,10 +170,22 @@ WRONG_WRITES = {
     "written_mapping": (SLOT, f"{SLOT}    tl.store(slot_mapping_ptr, 5)\n", UNTOUCHED, "[mutated_input]"),
     "the_original": (SLOT, SLOT, EQUALS, ""),
 }
+WRONG_SCALES = {
+    "own_stride": ("x, w, out, x.stride(0), columns", "x, w, out, columns, columns", LAYOUT, "[mismatch]"),
+    "no_assert": ("    assert x.stride(-1) == 1", "    assert True", REFUSAL, "[mismatch]"),
+    "another_error": ("raise ValueError", "raise TypeError", REFUSAL, "[mismatch]"),
+    "one_type": ("    rows, columns", "    assert w.dtype == torch.float32\n    rows, columns", TYPE, "[mismatch]"),
+    "no_empty_batch": ("    rows, columns", "    assert len(x) > 0\n    rows, columns", SIZE, "[mismatch]"),
+    "half_precision": ("(x * w).to", "(x * w).to(tl.bfloat16).to", TRUTH, "[less_accurate]"),
+    "clipped": ("(x * w).to", "(tl.minimum(x, 1e4) * w).to", VALUES, "[mismatch]"),
+    "the_original": ("    rows, columns", "    rows, columns", LAYOUT, ""),
+}
 
 
 @pytest.mark.parametrize(
-    ("name", "candidates"), [("merge_state", WRONG_MERGES), ("reshape_and_cache", WRONG_WRITES)], ids=["merge", "write"]
+    ("name", "candidates"),
+    [("merge_state", WRONG_MERGES), ("reshape_and_cache", WRONG_WRITES), ("scale", WRONG_SCALES)],
+    ids=["merge", "write", "scale"],
 )
 def test_each_wrong_candidate_fails_its_property_with_its_code(
     name: str, candidates: dict[str, tuple[str, str, str, str]], request: pytest.FixtureRequest
@@ -201,3 +242,10 @@ def test_a_candidate_in_its_own_process_fails_the_suite_in_words(
     assert finished.code == 1, finished.stdout
     messages = [failure.get("message", "").splitlines()[0] for failure in ElementTree.parse(report).iter("failure")]
     assert [first in messages[0], then in messages[1]] == [True, True], messages
+
+
+def test_a_candidate_that_counts_in_32_bits_is_caught_by_entries_far_apart(scale: Path) -> None:
+    candidate = scale / "short.py"
+    candidate.write_text((scale / "kernel.py").read_text().replace("program_id(0).to(tl.int64)", "program_id(0)"))
+    finished = pytest_in(scale, "-k", LAYOUT, KMAINT_CANDIDATE=str(candidate))
+    assert re.search(r"\[(signal|mismatch)\] .*far x", finished.stdout), finished.stdout

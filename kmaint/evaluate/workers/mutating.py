@@ -145,10 +145,13 @@ class _Calls:
 
     def _less_accurate(self, number: int, case: dict[str, Any], expected: Any, actual: Any) -> list[Any]:
         """Whether it is further from the float64 recomputation than the suite allows."""
-        suite, build = importlib.import_module("runtime.suite"), importlib.import_module("runtime.building").build
+        properties, build = (
+            importlib.import_module("runtime.properties"),
+            importlib.import_module("runtime.building").build,
+        )
         reference = importlib.import_module("reference").reference
-        truth = reference(**suite.upcast(build(self._contract, self._case(number, case), "cpu")))
-        found: list[Any] = suite.less_accurate(truth, expected, actual, interpreted=True)
+        truth = reference(**properties.upcast(build(self._contract, self._case(number, case), "cpu")))
+        found: list[Any] = properties.less_accurate(truth, expected, actual, interpreted=True)
         return found
 
 

@@ -30,7 +30,11 @@ def main(folder: Path) -> None:
     json.dump(verdicts, sys.stdout)
 
 
-ENTRY = {"merge_state": "merge_state_triton", "reshape_and_cache": "launch_reshape_and_cache_flash"}
+ENTRY = {
+    "merge_state": "merge_state_triton",
+    "reshape_and_cache": "launch_reshape_and_cache_flash",
+    "scale": "scale",
+}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

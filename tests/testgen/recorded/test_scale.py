@@ -1,0 +1,322 @@
+"""Properties of `scale`, which launches `scale_kernel` of sglang 0.5.17.
+
+`pytest` in this folder runs them: on the GPU where there is one, otherwise on CPU tensors under the Triton interpreter.
+The code under test is kernel.py against itself, or the file that KMAINT_CANDIDATE names against kernel.py, in a process
+of its own: it may crash or hang without taking this one along. A failure starts with its code in brackets.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+HERE = Path(__file__).parent
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1" or not torch.cuda.is_available()
+if INTERPRETED:
+    os.environ["TRITON_INTERPRET"] = "1"  # triton reads it when it is imported, so before kernel.py is
+sys.path.insert(0, str(HERE))
+
+from runtime.cases import Case, Contract  # noqa: E402
+from runtime.contents import PROFILES, SPECIALS  # noqa: E402
+from runtime.judge import differences, other_values  # noqa: E402
+from runtime.profiles import few, in_time, kept_as, paced, use_profile  # noqa: E402
+from runtime.properties import (  # noqa: E402
+    broken,
+    less_accurate,
+    recoded,
+    untouched,
+    unwritten,
+    wide,
+)
+from runtime.suite import Pair, check, opened  # noqa: E402
+
+DEVICE = "cpu" if INTERPRETED else "cuda"
+CONTRACT = Contract.read(HERE)
+KEPT_AS = (
+    "test.scale c580146a"  # failing cases are kept in .hypothesis under it, and are met first by the next candidate
+)
+use_profile(HERE)
+REPEATS = 2 if INTERPRETED else 20  # a race shows once in many runs, and never under the interpreter
+needs_gpu = pytest.mark.skipif(INTERPRETED, reason="needs a CUDA device: the interpreter has no streams and no graphs")
+needs_two = pytest.mark.skipif(INTERPRETED or torch.cuda.device_count() < 2, reason="needs a second CUDA device")
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """The original, and the code under test beside it."""
+    with opened(HERE, "scale", DEVICE) as both:
+        yield both
+
+
+# --- What it is called with
+
+# T: dimension 0 of x.
+T_AT = [0, 1, 2, 3, 5, 7, 8, 9, 16, 31, 32, 33]
+T = st.sampled_from([0, 1, 2, 3, 5, 7, 8, 9, 16, 31, 32, 33])
+# D: last dimension of x; dimension 0 of w and unread.
+D_AT = [1, 2, 6, 7, 8, 9, 10, 16, 31, 32, 33, 64, 127, 129, 257]
+D = st.sampled_from([1, 2, 6, 7, 8, 9, 10, 16, 31, 32, 33])
+# DT: dtype of x.
+DT_AT = ["bfloat16", "float32", "float16"]
+DT = st.sampled_from(["bfloat16", "float32", "float16"])
+
+# What follows was found by running the original: nothing that it does not take is asked of a candidate.
+# On the small case the contents of unread make no difference to what the original gives.
+VALUES = [
+    "normal",
+    "small",
+    "large",
+    "subnormal",
+    "zeros",
+    "constant",
+    "outlier",
+    "infinite",
+    "nan",
+    "integers",
+    "ties",
+    "first_row",
+    "scales",
+    "largest",
+    "square",
+    "ragged",
+]
+LAYOUTS = ["contiguous", "offset", "rows x", "heads x", "sliced x", "repeated x w", "expanded x"]
+FAR = ["far x"]  # entries of the first axis more than 2^31 elements apart; not drawn again and again
+DTYPES: list[dict[str, str]] = [{}, {"w": "bfloat16"}, {"w": "float16"}]
+
+# Single special values over a profile's, in what the original reads as numbers.
+POKES = st.lists(
+    st.tuples(st.sampled_from(["x", "w", "unread"]), st.integers(0, 2**16), st.sampled_from(SPECIALS)), max_size=3
+)
+
+
+def reachable(case: Case) -> Case:
+    """The case itself on a GPU; under the interpreter one of the same kind that takes well under a second."""
+    return case
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """A recipe: each field is drawn whatever the others are and only then made to fit, so that each shrinks alone."""
+    case = reachable(
+        Case(
+            T=draw(T),
+            D=draw(D),
+            DT=draw(DT),
+            values=draw(st.sampled_from(VALUES)),
+            layout=draw(st.sampled_from(LAYOUTS)),
+            dtypes=draw(st.sampled_from(DTYPES)),
+            pokes=draw(POKES),
+            seed=draw(st.integers(0, 2**16)),
+        )
+    )
+    assume(CONTRACT.admits(case))
+    return case
+
+
+# What is timed: its share of the time's score, and where it is from.
+WORKLOADS = {
+    # 100%; derived: by hand
+    "small": Case(T=3, D=10, DT="bfloat16"),
+}
+
+SMALL = Case(T=3, D=6, DT="bfloat16")  # small and quick, and no stride or row too few goes unseen on it
+
+
+# --- What must hold
+
+
+def test_smoke(pair: Pair) -> None:
+    """The smallest workload does something, without an error and without a byte outside its tensors."""
+    case = reachable(WORKLOADS["small"])
+    expected = pair.original(case)
+    check(broken(expected))
+    check(differences(expected, pair.tested(case), interpreted=INTERPRETED))
+
+
+@kept_as(KEPT_AS)
+@given(case=cases())
+@example(case=reachable(WORKLOADS["small"]))
+@paced
+def test_does_what_the_original_does(pair: Pair, case: Case) -> None:
+    """Same values within the tolerance of their type, same shapes, strides and aliases, same error where there is one.
+
+    Arguments that it writes count as results. The red zones around every tensor stay as they were.
+    """
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
+    check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED, overflows=case.overflows))
+
+
+def test_takes_every_kind_of_values(pair: Pair) -> None:
+    """Each profile of values on the small case, and on another type of number."""
+    each = [SMALL.but(values=values, seed=seed) for seed, values in enumerate(VALUES)]
+    each += [case.but(DT=DT_AT[case.seed % len(DT_AT)]) for case in each]
+    for case in in_time(each):
+        if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+            continue  # the original has no one answer here
+        found = differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED, overflows=case.overflows)
+        check(found, on=case)
+
+
+def test_takes_every_size(pair: Pair) -> None:
+    """Each axis at every value that it is worth trying at, the others as in the small case."""
+    edges = {
+        "T": T_AT,
+        "D": D_AT,
+        "DT": DT_AT,
+    }
+    for case in in_time(reachable(SMALL.but(**{name: size})) for name, sizes in edges.items() for size in sizes):
+        if CONTRACT.admits(case) and pair.wherever_it_lies(case) and pair.reads_only_inside(case):
+            check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
+
+
+def test_takes_every_layout(pair: Pair) -> None:
+    """Its tensors wherever they may lie: the original was tried on each, and gives the same as on contiguous ones."""
+    for case in in_time(SMALL.but(layout=layout, seed=1) for layout in LAYOUTS + FAR):
+        if pair.wherever_it_lies(case) and pair.reads_only_inside(case):
+            check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
+
+
+def test_takes_every_type(pair: Pair) -> None:
+    """Other types of number in the arguments whose callers have one: the original takes them, and does the same."""
+    for case in in_time(SMALL.but(dtypes=dtypes) for dtypes in DTYPES):
+        if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+            continue  # the original has no one answer here
+        check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
+
+
+def test_reads_nothing_around_its_arguments(pair: Pair) -> None:
+    """Other bytes around the tensors make no difference, as they make none to the original."""
+    for case in in_time(SMALL.but(values=values, seed=2) for values in VALUES[:4]):
+        other = case.but(around=0xFF)
+        if not other_values(pair.original(case), pair.original(other), exact=True):
+            found = other_values(pair.tested(case), pair.tested(other), exact=True)
+            check(recoded("nondeterministic", found), on=case)
+
+
+REFUSED = [
+    Case(T=3, D=6, DT="bfloat16", twist="shorter x 1"),
+    Case(T=3, D=6, DT="bfloat16", twist="deeper x"),
+    Case(T=3, D=6, DT="bfloat16", twist="gaps x"),
+    Case(T=3, D=6, DT="bfloat16", twist="none x"),
+    Case(T=3, D=6, DT="bfloat16", twist="shorter w 0"),
+    Case(T=3, D=6, DT="bfloat16", twist="deeper w"),
+]
+
+
+def test_turns_away_what_the_original_turns_away(pair: Pair) -> None:
+    """Where the launcher checks an argument and raises, so does the code under test, with the same type of error."""
+    for case in in_time(REFUSED):
+        expected = pair.original(case)
+        if expected.error:
+            check(differences(expected, pair.tested(case)), on=case)
+
+
+WIDE = {"x": "float64", "w": "float64", "unread": "float64"}
+
+
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@example(case=reachable(WORKLOADS["small"]))
+@paced
+def test_is_as_close_to_the_truth_as_the_original(pair: Pair, case: Case) -> None:
+    """The error is at most WORSE times the original's: no precision is traded for speed.
+
+    There is no oracle: the truth is what the original itself makes of the same numbers in wider types.
+    """
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
+    truth = wide(pair.original(case.but(dtypes=WIDE)))
+    check(less_accurate(truth, pair.original(case), pair.tested(case), interpreted=INTERPRETED))
+
+
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@paced
+def test_gives_the_same_bits_twice(pair: Pair, case: Case) -> None:
+    """Equal arguments give equal bits, as they do from the original."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
+    if differences(pair.original(case), pair.original.anew(case), exact=True):
+        pytest.skip(f"the original itself does not on {case}")
+    first = pair.tested(case)
+    for _ in range(REPEATS):
+        check(recoded("nondeterministic", differences(first, pair.tested(case), exact=True)))
+
+
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@paced
+def test_leaves_alone_what_the_original_leaves_alone(pair: Pair, case: Case) -> None:
+    """Arguments that the original only reads keep their bytes, and so does the memory around every tensor."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
+    check(untouched(pair, case, pair.original(case), pair.tested(case)))
+
+
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@paced
+def test_writes_every_element_of_its_outputs(pair: Pair, case: Case) -> None:
+    """New memory holds NaN before the call; none is left where the original has a number."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
+    check(unwritten(pair.original(case), pair.tested(case)))
+
+
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@paced
+def test_results_outlive_the_next_call(pair: Pair, case: Case) -> None:
+    """A second call on other values, made before the results of the first are read, does not change these."""
+    if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+        return  # the original has no one answer here
+    expected, found = pair.original(case, how="again"), pair.tested(case, how="again")
+    check(recoded("aliased_output", differences(expected, found, interpreted=INTERPRETED, overflows=case.overflows)))
+
+
+@needs_gpu
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@paced
+def test_runs_on_the_current_stream(pair: Pair, case: Case) -> None:
+    """Called on another stream and waited for on that stream only, it has done the same: nothing runs elsewhere."""
+    check(recoded("stream", differences(pair.original(case), pair.tested(case, how="stream"))))
+
+
+@needs_gpu
+@few()
+@kept_as(KEPT_AS)
+@given(case=cases())
+@paced
+def test_can_be_captured_in_a_graph(pair: Pair, case: Case) -> None:
+    """Captured in a CUDA graph and replayed it does the same, wherever the original can be captured."""
+    expected = pair.original(case, how="graph")
+    if expected.error:
+        pytest.skip(f"the original cannot be captured: {expected.error}")
+    check(recoded("graph_capture", differences(expected, pair.tested(case, how="graph"))))
+
+
+@needs_two
+def test_runs_where_its_arguments_are(pair: Pair) -> None:
+    """On the second device, while the first is the current one, it does the same, wherever the original does."""
+    case = reachable(WORKLOADS["small"])
+    with opened(HERE, "scale", "cuda:1") as other:
+        expected = other.original(case)
+        if expected.error or differences(pair.original(case), expected):
+            pytest.skip(f"the original does not: {expected.error or 'other results'}")
+        check(differences(expected, other.tested(case)))

@@ -1,0 +1,79 @@
+"""What is found out about a kernel by running it, against what is known of the kernel."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kmaint.folder import read_harness
+from kmaint.records.harness import Harness
+from testgen.axes import PROFILES
+from testgen.tried import NOTHING, TRIED, Tried, read_tried, try_original
+
+HERE = Path(__file__).parent
+RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
+
+
+def placed(folder: Path) -> Harness:
+    """The harness whose answers are known, in a folder of its own."""
+    shutil.copytree(HERE / "cases" / "scale", folder)
+    shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    return read_harness(folder)
+
+
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return placed(tmp_path_factory.mktemp("tried") / "scale")
+
+
+@pytest.fixture(scope="module")
+def tried(harness: Harness) -> Tried:
+    return try_original(harness)
+
+
+def test_layouts_are_those_that_the_launcher_honours(tried: Tried) -> None:
+    assert tried.base == {"T": 3, "D": 6, "DT": "bfloat16"}
+    honoured = {layout: set(names) for layout, names in tried.layouts.items()}
+    for layout in ("rows", "heads", "sliced", "expanded", "far"):
+        assert honoured[layout] == {"x"}
+    assert honoured["repeated"] == {"x", "w"}
+    assert not {"strided", "transposed"} & set(honoured)
+
+
+def test_types_values_and_sizes_are_those_it_does_the_same_on(tried: Tried) -> None:
+    assert tried.values == PROFILES
+    assert list(tried.dtypes) == [{"w": "bfloat16"}, {"w": "float16"}]
+    assert set(tried.wide) >= {"x", "w"}
+    assert {0, 1, 7, 33} <= set(tried.sizes["T"])
+    assert {1, 2, 7, 33, 129} <= set(tried.sizes["D"])
+    assert set(tried.sizes["DT"]) == {"float32", "float16"}
+    assert not tried.races and not tried.cut_short
+
+
+def test_what_it_turns_away_and_what_it_does_not_read_is_known(tried: Tried) -> None:
+    twists = {str(case["twist"]) for case in tried.refused}
+    assert {"gaps x", "shorter x 1", "shorter w 0"} <= twists
+    assert not {"shorter x 0", "none x", "none unread", "dtype w"} & twists
+    assert tried.inert == ("unread",)
+
+
+def test_answers_are_kept_for_the_harness_as_it_is(harness: Harness, tried: Tried) -> None:
+    before = (harness.folder / TRIED).stat().st_mtime_ns
+    assert try_original(harness) == tried
+    assert (harness.folder / TRIED).stat().st_mtime_ns == before
+    kernel = harness.folder / "kernel.py"
+    text = kernel.read_text()
+    kernel.write_text(text + "\n")
+    assert read_tried(harness) == NOTHING
+    kernel.write_text(text)
+
+
+def test_a_kernel_that_does_not_run_is_an_answer(tmp_path: Path) -> None:
+    broken = placed(tmp_path / "broken")
+    found = try_original(dataclasses.replace(broken, entry="no_such_name"))
+    assert found.base is None
+    assert found.reason.startswith("the original cannot be tried here: AttributeError:")
+    assert read_tried(broken) == found
