@@ -208,7 +208,8 @@ def table(known: list[dict[str, Any]]) -> str:
     dates = sorted({one["date"] for one in known})
     lines.append(
         f"\n{dates[-1]}, no GPU. {rounding} more mutants change bits within the stated tolerance only. "
-        f"Where the framework's test runs, our suite kills {ours[0]} of {ours[1]}."
+        f"Where the framework's test runs, our suite kills {ours[0]} of {ours[1]}. "
+        "Every survivor stands with its reason in the results file."
     )
     return "\n".join(lines)
 

@@ -35,7 +35,12 @@ class Source:
 
     @functools.cached_property
     def functions(self) -> dict[str, Function]:
-        return {node.name: node for node in self.tree.body if isinstance(node, Function)}
+        """Those of the module, the last of a name; under conditions such as `if HAS_TRITON` too, there the first."""
+        found: dict[str, Function] = {}
+        for node in _module_level(self.tree.body):
+            if isinstance(node, Function):
+                found.setdefault(node.name, node)
+        return {**found, **{node.name: node for node in self.tree.body if isinstance(node, Function)}}
 
     def span(self, node: Node) -> tuple[int, int]:
         """First and one-past-last character; of an expression in brackets, without the brackets."""
@@ -188,6 +193,14 @@ def constexprs(function: Function) -> set[str]:
 def parameters(function: Function) -> list[str]:
     """Every parameter's name, in order."""
     return [item.arg for item in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+
+
+def _module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when the module is imported, those of an `if` or `try` among them."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            yield from _module_level([*node.body, *getattr(node, "orelse", [])])
 
 
 def _without_comments(text: str) -> str:

@@ -42,6 +42,13 @@ def test_reachable_are_called_and_launched_functions_of_the_file() -> None:
     assert reachable(source, "absent") == []
 
 
+def test_functions_under_a_condition_of_the_module_are_its_functions() -> None:
+    text = "if HAS_TRITON:\n    def f(x):\n        return x\nelse:\n    def f(): ...\n    def g(): ...\n"
+    source = Source(f"{text}class A:\n    def method(self): ...\n")
+    assert list(source.functions) == ["f", "g"]
+    assert source.of(source.functions["f"]) == "def f(x):\n        return x"
+
+
 def test_regions_leave_their_markers_out() -> None:
     start, end = region_spans(TEXT)[0]
     assert TEXT[start:end].startswith("def launch") and TEXT[start:end].endswith("torch.empty(2))\n")

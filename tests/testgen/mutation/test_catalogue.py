@@ -81,6 +81,13 @@ def test_mutants_of_real_files_parse(path: Path) -> None:
         assert mutant.source != text
 
 
+def test_functions_under_a_condition_are_planted_in_too() -> None:
+    text = "if HAS_TRITON:\n    @triton.jit\n    def f(x, n):\n        if n < 1:\n            tl.store(x, n / 2)\n"
+    found, total = mutants(text, "f")
+    assert total == len(found) == len({mutant.operator for mutant in found}) == 4
+    assert all(ast.parse(mutant.source) for mutant in found)
+
+
 def test_a_choice_takes_every_operator_in_turn() -> None:
     everything, total = mutants(MERGE_STATE, "merge_state_triton")
     kinds = {mutant.operator for mutant in everything}
