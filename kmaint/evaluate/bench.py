@@ -36,6 +36,9 @@ LIMITS_S: Mapping[str, float] = {
     "call": 60.0,
 }
 """Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
+Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
+JUDGES: tuple[Command, ...] = ("numerics",)
+"""Commands that start a candidate's process, and never import one."""
 MEASURED = ("blocks", "run")
 """What a measuring worker asks while only its own work may be on the GPU."""
 MOST_WAITING_S = 1800.0
@@ -43,15 +46,20 @@ MOST_WAITING_S = 1800.0
 START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
 
-Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
-
 
 class Runner(Protocol):
     """Runs programs of the target's interpreter, each with a process and state of its own."""
 
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What a program puts before a command line of the interpreter to have it run like this too."""
+
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished: ...
 
     def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished: ...
+
+
+Use = Callable[[Runner], Finished]
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Alone:
     """Starts an interpreter for each program."""
 
     python: Path
+    prefix: tuple[str, ...] = ()
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         argv = [self.python, *program.argv]
@@ -72,7 +81,7 @@ class Alone:
 class Warm(Protocol):
     """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.warm."""
 
-    def run(self, harness: Path, program: Program, use: Callable[[Runner], Finished]) -> Finished: ...
+    def run(self, harness: Path, program: Program, use: Use) -> Finished: ...
 
 
 class Once:
@@ -118,24 +127,34 @@ class Bench:
         """Where the turns on its GPU are taken; None without one."""
         return place_of(self.environment.device_uuid or self.gpu or "all") if self.device == "cuda" else None
 
-    def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
-        program = self._with_its_share(program)
-        return self._use(harness, program, lambda runner: runner.run(program, timeout_s=timeout_s, stdin=stdin))
+    def run(
+        self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "", judges: bool = False
+    ) -> Finished:
+        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness.
+
+        One that `judges` starts a candidate's process itself, and is told how that is warm too.
+        """
+
+        def use(runner: Runner) -> Finished:
+            told = {"KMAINT_WARM": json.dumps(runner.prefix)} if judges and runner.prefix else {}
+            asked = replace(self._with_its_share(program), env={**program.env, **told})
+            return runner.run(asked, timeout_s=timeout_s, stdin=stdin)
+
+        return self._use(harness, program, use)
 
     def talk(
         self, harness: Path | None, program: Program, hear: Callable[[str], str | None], *, timeout_s: float
     ) -> Finished:
         """As `run`, and hear each line of output the moment it comes."""
-        program = self._with_its_share(program)
-        return self._use(harness, program, lambda runner: runner.talk(program, hear, timeout_s=timeout_s))
+        asked = self._with_its_share(program)
+        return self._use(harness, program, lambda runner: runner.talk(asked, hear, timeout_s=timeout_s))
 
     def _with_its_share(self, program: Program) -> Program:
         """Of the processor: what needs no GPU yields to what has one, for which others may be waiting."""
         patient = self.device == "cuda" and program.env.get("CUDA_VISIBLE_DEVICES") == ""
         return replace(program, threads=self.threads, patient=patient)
 
-    def _use(self, harness: Path | None, program: Program, use: Callable[[Runner], Finished]) -> Finished:
+    def _use(self, harness: Path | None, program: Program, use: Use) -> Finished:
         if self.warm is None or harness is None:
             return use(Alone(self.python))
         return self.warm.run(harness, program, use)
@@ -284,7 +303,8 @@ def _ask_once(
         copy_kernels(bench.originals, scratch / CACHE)
     given = _message(request, bench)
     if request.reply is None:
-        finished = bench.run(request.harness, program, timeout_s=limit_s, stdin=given)
+        judges = request.command in JUDGES
+        finished = bench.run(request.harness, program, timeout_s=limit_s, stdin=given, judges=judges)
     else:
         with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
             hear = _hearing(given, measuring)
