@@ -8,16 +8,16 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.child import Finished, clean_environment, run_child, talk
+from kmaint.child import Finished, clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.kernels import copy_kernels
+from kmaint.evaluate.running import Alone, Measuring, Once, Reply, Runner, Use, Warm
 from kmaint.evaluate.workers.turns import Turns, place_of
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
@@ -39,60 +39,10 @@ LIMITS_S: Mapping[str, float] = {
 Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
 JUDGES: tuple[Command, ...] = ("numerics",)
 """Commands that start a candidate's process, and never import one."""
-MEASURED = ("blocks", "run")
-"""What a measuring worker asks while only its own work may be on the GPU."""
 MOST_WAITING_S = 1800.0
-"""How long a measuring worker may stand still because others have the GPU, beside its own limit."""
+"""How long a worker may stand still because others have the GPU, beside its own limit."""
 START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
-
-
-class Runner(Protocol):
-    """Runs programs of the target's interpreter, each with a process and state of its own."""
-
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        """What a program puts before a command line of the interpreter to have it run like this too."""
-
-    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished: ...
-
-    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished: ...
-
-
-Use = Callable[[Runner], Finished]
-
-
-@dataclass(frozen=True)
-class Alone:
-    """Starts an interpreter for each program."""
-
-    python: Path
-    prefix: tuple[str, ...] = ()
-
-    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-        argv = [self.python, *program.argv]
-        return run_child(argv, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin)
-
-    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
-        argv = [self.python, *program.argv]
-        return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd)
-
-
-class Warm(Protocol):
-    """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.warm."""
-
-    def run(self, harness: Path, program: Program, use: Use) -> Finished: ...
-
-
-class Once:
-    """Locks by name: what every candidate of a harness needs is found out by the first, while the others wait."""
-
-    def __init__(self) -> None:
-        self._locks, self._lock = dict[str, threading.RLock](), threading.Lock()
-
-    def __call__(self, name: str) -> threading.RLock:
-        with self._lock:
-            return self._locks.setdefault(name, threading.RLock())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +136,6 @@ class Lost:
 
 
 Answer = Done | Failed | Lost
-Reply = Callable[[dict[str, Any]], dict[str, Any]]
-"""Answers what a worker asks on its way."""
 
 
 def open_bench(
@@ -304,7 +252,8 @@ def _ask_once(
     given = _message(request, bench)
     if request.reply is None:
         judges = request.command in JUDGES
-        finished = bench.run(request.harness, program, timeout_s=limit_s, stdin=given, judges=judges)
+        waiting_s = MOST_WAITING_S if request.gpu else 0.0
+        finished = bench.run(request.harness, program, timeout_s=limit_s + waiting_s, stdin=given, judges=judges)
     else:
         with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
             hear = _hearing(given, measuring)
@@ -329,33 +278,6 @@ def _message(request: Request, bench: Bench | None) -> str:
             "originals": str(bench.originals) if bench and on_gpu and bench.originals else None,
         }
     )
-
-
-class Measuring:
-    """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
-
-    None before its first question: until then it imports, and makes its CUDA context.
-    """
-
-    def __init__(self, turns: Turns, reply: Reply) -> None:
-        self._turns, self._reply = turns, reply
-        self._held, self._how = contextlib.ExitStack(), ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._held.close()
-
-    def __call__(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self._take("alone" if asked["ask"] in MEASURED else "shared")
-        return self._reply(asked)
-
-    def _take(self, how: Literal["alone", "shared"]) -> None:
-        if how != self._how:
-            self._held.close()
-            self._held.enter_context(self._turns.alone() if how == "alone" else self._turns.shared())
-            self._how = how
 
 
 def _hearing(given: str, reply: Reply) -> Callable[[str], str | None]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from kmaint.child import Finished
 from kmaint.errors import InternalError
-from kmaint.evaluate.bench import Alone, Bench, Runner, Use, environment_of
+from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.evaluate.running import Alone, Runner, Use
 from kmaint.forking.programs import ForkServer, Program, fork_server
 from kmaint.forking.warm import Beforehand
 
