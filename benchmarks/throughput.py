@@ -84,7 +84,8 @@ def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace
 
         with ThreadPoolExecutor(len(names)) as pool:
             list(pool.map(judge, names))
-        return Turn(f"kmaint, {len(benches)} GPU", found, max(one["at_s"] for one in found.values()))
+        where = f"{len(benches)} GPU" if benches[0].device == "cuda" else "no GPU"
+        return Turn(f"kmaint, {where}", found, max(one["at_s"] for one in found.values()))
 
 
 @contextlib.contextmanager
@@ -209,7 +210,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, help="candidates at a time on each GPU")
     parser.add_argument("--seconds", type=float, default=3600.0, help="of each evaluator's turn")
     parser.add_argument("--device", choices=("auto", "cuda", "none"), default="cuda")
-    parser.add_argument("--out", type=Path, default=Path("throughput.json"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/throughput.json"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kmaint-throughput-", ignore_cleanup_errors=True) as name:
         options.work, folder = Path(name) / "candidates", Path(name) / "harnesses"

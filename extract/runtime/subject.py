@@ -82,7 +82,9 @@ class Remote:
     ) -> None:
         self._scratch, self._lost, self._count, self._limit_s = scratch, "", 0, limit_s
         self._is_ready = False
-        argv = [sys.executable, "-m", "runtime.subject", str(folder), str(candidate), entry, device]
+        # A warm interpreter of the harness, where whoever runs us has one: torch takes seconds to import.
+        warm = json.loads(os.environ.get("KMAINT_WARM", "[]"))
+        argv = [*warm, sys.executable, "-m", "runtime.subject", str(folder), str(candidate), entry, device]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KMAINT_")}
         environment = {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self._log = (scratch / "subject.log").open("wb")

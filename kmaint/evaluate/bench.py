@@ -8,16 +8,16 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.child import Finished, clean_environment, run_child, talk
+from kmaint.child import Finished, clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.kernels import copy_kernels
+from kmaint.evaluate.running import Alone, Measuring, Once, Reply, Runner, Use, Warm
 from kmaint.evaluate.workers.turns import Turns, place_of
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
@@ -36,54 +36,13 @@ LIMITS_S: Mapping[str, float] = {
     "call": 60.0,
 }
 """Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
-MEASURED = ("blocks", "run")
-"""What a measuring worker asks while only its own work may be on the GPU."""
+Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
+JUDGES: tuple[Command, ...] = ("numerics",)
+"""Commands that start a candidate's process, and never import one."""
 MOST_WAITING_S = 1800.0
-"""How long a measuring worker may stand still because others have the GPU, beside its own limit."""
+"""How long a worker may stand still because others have the GPU, beside its own limit."""
 START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
-
-Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
-
-
-class Runner(Protocol):
-    """Runs programs of the target's interpreter, each with a process and state of its own."""
-
-    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished: ...
-
-    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished: ...
-
-
-@dataclass(frozen=True)
-class Alone:
-    """Starts an interpreter for each program."""
-
-    python: Path
-
-    def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-        argv = [self.python, *program.argv]
-        return run_child(argv, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin)
-
-    def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
-        argv = [self.python, *program.argv]
-        return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd)
-
-
-class Warm(Protocol):
-    """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.warm."""
-
-    def run(self, harness: Path, program: Program, use: Callable[[Runner], Finished]) -> Finished: ...
-
-
-class Once:
-    """Locks by name: what every candidate of a harness needs is found out by the first, while the others wait."""
-
-    def __init__(self) -> None:
-        self._locks, self._lock = dict[str, threading.RLock](), threading.Lock()
-
-    def __call__(self, name: str) -> threading.RLock:
-        with self._lock:
-            return self._locks.setdefault(name, threading.RLock())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,24 +77,34 @@ class Bench:
         """Where the turns on its GPU are taken; None without one."""
         return place_of(self.environment.device_uuid or self.gpu or "all") if self.device == "cuda" else None
 
-    def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
-        program = self._with_its_share(program)
-        return self._use(harness, program, lambda runner: runner.run(program, timeout_s=timeout_s, stdin=stdin))
+    def run(
+        self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "", judges: bool = False
+    ) -> Finished:
+        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness.
+
+        One that `judges` starts a candidate's process itself, and is told how that is warm too.
+        """
+
+        def use(runner: Runner) -> Finished:
+            told = {"KMAINT_WARM": json.dumps(runner.prefix)} if judges and runner.prefix else {}
+            asked = replace(self._with_its_share(program), env={**program.env, **told})
+            return runner.run(asked, timeout_s=timeout_s, stdin=stdin)
+
+        return self._use(harness, program, use)
 
     def talk(
         self, harness: Path | None, program: Program, hear: Callable[[str], str | None], *, timeout_s: float
     ) -> Finished:
         """As `run`, and hear each line of output the moment it comes."""
-        program = self._with_its_share(program)
-        return self._use(harness, program, lambda runner: runner.talk(program, hear, timeout_s=timeout_s))
+        asked = self._with_its_share(program)
+        return self._use(harness, program, lambda runner: runner.talk(asked, hear, timeout_s=timeout_s))
 
     def _with_its_share(self, program: Program) -> Program:
         """Of the processor: what needs no GPU yields to what has one, for which others may be waiting."""
         patient = self.device == "cuda" and program.env.get("CUDA_VISIBLE_DEVICES") == ""
         return replace(program, threads=self.threads, patient=patient)
 
-    def _use(self, harness: Path | None, program: Program, use: Callable[[Runner], Finished]) -> Finished:
+    def _use(self, harness: Path | None, program: Program, use: Use) -> Finished:
         if self.warm is None or harness is None:
             return use(Alone(self.python))
         return self.warm.run(harness, program, use)
@@ -167,8 +136,6 @@ class Lost:
 
 
 Answer = Done | Failed | Lost
-Reply = Callable[[dict[str, Any]], dict[str, Any]]
-"""Answers what a worker asks on its way."""
 
 
 def open_bench(
@@ -284,7 +251,9 @@ def _ask_once(
         copy_kernels(bench.originals, scratch / CACHE)
     given = _message(request, bench)
     if request.reply is None:
-        finished = bench.run(request.harness, program, timeout_s=limit_s, stdin=given)
+        judges = request.command in JUDGES
+        waiting_s = MOST_WAITING_S if request.gpu else 0.0
+        finished = bench.run(request.harness, program, timeout_s=limit_s + waiting_s, stdin=given, judges=judges)
     else:
         with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
             hear = _hearing(given, measuring)
@@ -309,33 +278,6 @@ def _message(request: Request, bench: Bench | None) -> str:
             "originals": str(bench.originals) if bench and on_gpu and bench.originals else None,
         }
     )
-
-
-class Measuring:
-    """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
-
-    None before its first question: until then it imports, and makes its CUDA context.
-    """
-
-    def __init__(self, turns: Turns, reply: Reply) -> None:
-        self._turns, self._reply = turns, reply
-        self._held, self._how = contextlib.ExitStack(), ""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._held.close()
-
-    def __call__(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self._take("alone" if asked["ask"] in MEASURED else "shared")
-        return self._reply(asked)
-
-    def _take(self, how: Literal["alone", "shared"]) -> None:
-        if how != self._how:
-            self._held.close()
-            self._held.enter_context(self._turns.alone() if how == "alone" else self._turns.shared())
-            self._how = how
 
 
 def _hearing(given: str, reply: Reply) -> Callable[[str], str | None]:

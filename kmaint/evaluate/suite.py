@@ -61,7 +61,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
             },
             cwd=scratch,
         )
-        finished = bench.run(folder, program, timeout_s=bench.limits_s[rung])
+        finished = bench.run(folder, program, timeout_s=bench.limits_s[rung], judges=True)
         return _judge(finished, report, suite, bench.limits_s[rung])
 
 

@@ -10,16 +10,15 @@ import contextlib
 import dataclasses
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from kmaint.child import Finished
 from kmaint.errors import InternalError
-from kmaint.evaluate.bench import Alone, Bench, Runner, environment_of
+from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.evaluate.running import Alone, Runner, Use
 from kmaint.forking.programs import ForkServer, Program, fork_server
 from kmaint.forking.warm import Beforehand
-
-Use = Callable[[Runner], Finished]
 
 SEES_GPU = "import torch\ntorch.zeros(1, device='cuda').sum().item()\n"
 """What a fork must be able to do on a machine with a GPU: something that was imported may have touched it before."""
