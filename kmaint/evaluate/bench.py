@@ -32,7 +32,7 @@ LIMITS_S: Mapping[str, float] = {
 START_S = 120.0
 """Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
 
-Command = Literal["survey", "compile", "numerics", "time", "screen"]
+Command = Literal["survey", "compile", "numerics", "probe", "time", "screen"]
 TIMED: tuple[Command, ...] = ("survey", "time", "screen")
 """Commands that measure, and so need the GPU to themselves."""
 

@@ -16,6 +16,7 @@ from kmaint.errors import HarnessError
 from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
 from kmaint.evaluate.facts import Built
+from kmaint.evaluate.integrity import probe
 from kmaint.evaluate.lint import lint
 from kmaint.evaluate.profile import floor_us, profile
 from kmaint.evaluate.suite import run_suite, trust, verdict_of
@@ -87,12 +88,12 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
 
 
 def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
-    """What a candidate climbs on this machine; the controls stand before the suite whose word they test."""
+    """What a candidate climbs on this machine; the controls stand before the rungs whose word they test."""
     on_gpu = bench.device == "cuda"
     common: list[tuple[RungName, Step]] = [
         ("lint", _lint),
         ("compile", _compile),
-        ("integrity", _controls),
+        ("integrity", _integrity),
         ("interpreter", lambda climb: _suite(climb, on_gpu=False)),
     ]
     if on_gpu:
@@ -118,8 +119,11 @@ def _compile(climb: Climb) -> tuple[Rejection | None, str]:
     return facts.without_kernel(climb.harness, original, built), "; ".join(hints)
 
 
-def _controls(climb: Climb) -> tuple[Rejection | None, str]:
-    return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
+def _integrity(climb: Climb) -> tuple[Rejection | None, str]:
+    rejection, said = probe(climb.harness, climb.file, climb.bench, climb.scratch)
+    if rejection is not None:
+        return rejection, ""
+    return None, f"{said}; {trust(climb.harness, climb.bench, on_gpu=climb.bench.device == 'cuda')}"
 
 
 def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:

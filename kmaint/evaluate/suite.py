@@ -18,7 +18,7 @@ from kmaint.errors import HarnessError, InternalError
 from kmaint.evaluate.bench import Bench, environment_of
 from kmaint.evaluate.turns import turn
 from kmaint.folder import KERNEL, SUITE
-from kmaint.records.evaluation import Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
+from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
 from kmaint.records.harness import Harness
 
 CODED = re.compile(r"\[(?P<code>[a-z_]+)\] (?P<text>[^\n]*)")
@@ -133,10 +133,9 @@ def verdict_of(code: Code, text: str, log: str) -> Rejection:
             return TimedOut(reason=reason, log=log)
         case "signal" | "exit" | "not_run":
             return Crashed(reason=reason, codes=(code,), log=log)
-        case "no_kernel_launched":
-            return Dishonest(reason=reason, codes=(code,), log=log)
         case _:
-            return Wrong(reason=reason, codes=(code,), log=log)
+            kind = Dishonest if code in DISHONEST else Wrong
+            return kind(reason=reason, codes=(code,), log=log)
 
 
 def trust(harness: Harness, bench: Bench, *, on_gpu: bool) -> str:

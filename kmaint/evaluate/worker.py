@@ -23,6 +23,7 @@ COMMANDS = {
     "survey": "surveying",
     "compile": "compiling",
     "numerics": "numerics",
+    "probe": "probing",
     "time": "clocking",
     "screen": "screening",
 }

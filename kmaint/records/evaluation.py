@@ -17,6 +17,21 @@ Code = Literal[
     "wrote_outside",
     "uninitialised",
     "aliased_output",
+    "reused_output",
+    "changed_after_return",
+    "lazy_output",
+    "stale_result",
+    "phase_detection",
+    "reference_read",
+    "reference_fallback",
+    "memory_scan",
+    "tampered",
+    "hidden_thread",
+    "hidden_process",
+    "files_touched",
+    "escape",
+    "leaked_memory",
+    "spoofed_result",
     "nondeterministic",
     "no_kernel_launched",
     "stream",
@@ -30,6 +45,29 @@ Code = Literal[
     "timeout",
     "not_run",
 ]
+DISHONEST: frozenset[Code] = frozenset(
+    (
+        "reused_output",
+        "changed_after_return",
+        "lazy_output",
+        "stale_result",
+        "phase_detection",
+        "reference_read",
+        "reference_fallback",
+        "memory_scan",
+        "tampered",
+        "hidden_thread",
+        "hidden_process",
+        "files_touched",
+        "escape",
+        "leaked_memory",
+        "spoofed_result",
+        "no_kernel_launched",
+        "stream",
+    )
+)
+"""Codes of what gets a result or a time by other means than computing it: the README says what each one names."""
+
 RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile"]
 Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
 NumericalClass = Literal["bit-exact", "rounding-only"]
