@@ -7,12 +7,13 @@ pipe at once, where nothing that runs later can take it back; what would reach o
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ REFUSED = ("files_touched", "hidden_process", "escape")
 class Guard:
     """Watches from `watch()` on; `report` writes one finding, `codes` are those that were reported."""
 
-    def __init__(self, view: Path, scratch: Path, forbidden: Mapping[str, str], pipe: int) -> None:
-        self.view, self.scratch, self.forbidden = str(view), str(scratch), dict(forbidden)
+    def __init__(self, own: Sequence[Path], forbidden: Mapping[str, str], pipe: int) -> None:
+        """`own`: folders whose code is ours."""
+        self.own, self.forbidden = tuple(f"{path}/" for path in own), dict(forbidden)
         self._pipe, self._seen, self._busy = pipe, set[Finding](), set[int]()
         self.threads: list[Any] = []
 
@@ -67,6 +69,19 @@ class Guard:
                 raise PermissionError(f"a candidate may not: {found[1]}")
 
         sys.addaudithook(hook)
+        self._watch_threads(hook)
+        sys.meta_path.insert(0, _Asked(hook))
+
+    def _watch_threads(self, hook: Callable[[str, tuple[Any, ...]], None]) -> None:
+        """Raise the event that Python before 3.12 does not when a thread is started."""
+        original = _thread.start_new_thread
+
+        def start_new_thread(function: Any, args: Any, *rest: Any) -> int:
+            hook("_thread.start_new_thread", (function, args, *rest))
+            return original(function, args, *rest)
+
+        for module, name in ((_thread, "start_new_thread"), (_thread, "start_new"), (threading, "_start_new_thread")):
+            setattr(module, name, start_new_thread)
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -84,6 +99,16 @@ class Guard:
             return any(one.is_alive() for one in self.threads if isinstance(one, threading.Thread)) or bool(
                 {one for one in self.threads if isinstance(one, int)} & set(sys._current_frames())  # noqa: SLF001
             )
+
+
+class _Asked:
+    """Raises the event that Python does not for an import by importlib; finds nothing itself."""
+
+    def __init__(self, hook: Callable[[str, tuple[Any, ...]], None]) -> None:
+        self._hook = hook
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        self._hook("import", (name,))
 
 
 class Stack:
@@ -105,9 +130,9 @@ class Stack:
             frame = frame.f_back  # type: ignore[assignment]
 
     def _owner(self, name: str) -> str:
-        if name.startswith(self._guard.view + "/runtime/"):
+        if name.startswith(self._guard.own):
             return "ours"
-        if "/site-packages/" in name or "/dist-packages/" in name:
+        if "-packages/" in name:
             return "package"
         if name.startswith("<frozen ") or name.startswith(PYTHON):
             return "python"
@@ -146,8 +171,8 @@ def _rules(guard: Guard) -> dict[str, Rule]:
     rules: dict[str, Rule] = {
         "import": lambda args, stack: _import(guard, args, stack),
         "open": lambda args, stack: _open(guard, args, stack),
-        "_thread.start_new_thread": lambda args, stack: _thread(guard, args, stack),
-        "_thread.start_joinable_thread": lambda args, stack: _thread(guard, args, stack),
+        "_thread.start_new_thread": lambda args, stack: _starts_thread(guard, args, stack),
+        "_thread.start_joinable_thread": lambda args, stack: _starts_thread(guard, args, stack),
         "sys._getframe": _frames,
         "sys._getframemodulename": _frames,
         "object.__getattr__": _attribute,
@@ -215,7 +240,7 @@ def _read(name: str) -> Finding:
     return ("spoofed_result" if "/fd/" in name else "phase_detection"), f"reads {name}"
 
 
-def _thread(guard: Guard, args: tuple[Any, ...], stack: Stack) -> Finding | None:
+def _starts_thread(guard: Guard, args: tuple[Any, ...], stack: Stack) -> Finding | None:
     if stack.anywhere():
         owner = getattr(args[0], "__self__", None)
         if isinstance(owner, threading.Thread):

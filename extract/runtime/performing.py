@@ -118,6 +118,11 @@ class Allocations(TorchDispatchMode):  # type: ignore[misc]  # torch is not read
         super().__init__()
         self.buffers: list[Buffer] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not wrapped by torch's compiler, whose import takes seconds a process."""
+        return False
+
     def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         fresh = func(*args, **(kwargs or {}))
         if not _is_fresh(func.overloadpacket.__name__) or not fresh.numel() or fresh.layout is not torch.strided:

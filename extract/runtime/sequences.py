@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +19,9 @@ from .cases import Case, Contract
 from .outcomes import Leaf, Outcome, argument_leaves, lazy, returned_leaves
 from .performing import Allocations, counted, error_of, filled, raised
 
-LATER_S = 0.3
-"""How long results are left alone before they are read again, where the candidate has a thread running."""
-
 SMALL = 1e-2
 
-_equal, _sleep, _collect, _objects = torch.equal, time.sleep, gc.collect, gc.get_objects  # as they are before any candidate
+_equal, _collect, _objects = torch.equal, gc.collect, gc.get_objects  # as they are before any candidate
 
 
 @dataclass(frozen=True)
@@ -73,13 +69,13 @@ def perform_steps(
         call = _arguments(contract, step, call, device)
         given = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
         outcome, returned = _made(entry, step, call)
+        if running():
+            outcome.findings.append(("hidden_thread", "a thread that it started runs on after the call"))
         if not outcome.error:
             outcome.leaves = [*returned_leaves("return", returned, call), *argument_leaves(contract, call, given)]
         outcomes.append(outcome)
         kept.append(returned)
         own.append([_extent(buffer.raw) for buffer in call.buffers.values()])
-    if running():
-        _sleep(LATER_S)
     outcomes[-1].findings += [*_changed(outcomes, kept), *_reused(kept, own)]
     return outcomes
 

@@ -34,11 +34,11 @@ def serve(setup: dict[str, Any], answers: int, kept: int, pipe: int) -> None:
     import triton.testing  # noqa: F401 - so that its functions are known before the candidate could change them
 
     gc.freeze()  # what is there now is not the candidate's: a look at all objects leaves it out
-    guard = Guard(Path(setup["view"]), Path(setup["scratch"]), setup["forbidden"], pipe)
+    guard = Guard([Path(setup["view"]) / "runtime"], setup["forbidden"], pipe)
+    guard.watch()
     snapshot = Snapshot()
     os.write(answers, b"ready\n")
     requests, sys.argv = sys.stdin.buffer, ["candidate"]
-    guard.watch()
     function = getattr(load(Path(setup["candidate"]), "candidate"), setup["entry"])
     _look(guard, snapshot)
     for line in requests:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 MODULES = (
-    *("builtins", "time", "os", "gc", "json", "pickle", "random", "math", "threading", "io"),
+    *("builtins", "time", "os", "gc", "json", "pickle", "random", "math", "_thread", "threading", "io"),
     *("torch", "torch.cuda", "torch.testing", "torch.testing._comparison", "torch.nn.functional", "torch.linalg"),
     *("torch.utils.deterministic", "torch.utils._python_dispatch", "torch.utils.benchmark", "torch.random"),
     *("torch.cuda.random", "torch.cuda.streams", "torch.cuda.memory", "torch.serialization"),
@@ -34,7 +34,10 @@ class Snapshot:
     """Who is who at one moment: every function of what matters, and the settings that change results."""
 
     def __init__(self) -> None:
-        self._places = {**{name: vars(module) for name, module in _modules()}, **_types()}
+        types_of = _types()
+        self._had = {name: (kind, set(vars(kind))) for name, kind in types_of.items()}
+        self._places: dict[str, Any] = {name: vars(module) for name, module in _modules()}
+        self._places |= {name: vars(kind) for name, kind in types_of.items()}
         self._known = {
             name: {key: (value, _code(value)) for key, value in list(place.items()) if isinstance(value, CALLABLE)}
             for name, place in self._places.items()
@@ -50,6 +53,10 @@ class Snapshot:
                 now = place.get(key)
                 if _code(value) is not code or (now is not value and not _wrapped(now, key)):
                     return f"{name}.{key} was replaced"
+        for name, (kind, had) in self._had.items():
+            for key in vars(kind).keys() - had:
+                if any(key in vars(base) for base in kind.__mro__[1:]):
+                    return f"{name}.{key} was put before the one it inherits"
         for name, module in self._modules.items():
             if sys.modules.get(name) is not module:
                 return f"module {name} was replaced"
@@ -79,13 +86,13 @@ def _modules() -> Iterator[tuple[str, types.ModuleType]]:
     yield from ((name, module) for name, module in list(sys.modules.items()) if name.startswith("runtime."))
 
 
-def _types() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _types() -> dict[str, type]:
+    found: dict[str, type] = {}
     for name in TYPES:
         module, _, attribute = name.rpartition(".")
         holder = sys.modules.get(module)
         if holder is not None and hasattr(holder, attribute):
-            found[name] = vars(getattr(holder, attribute))
+            found[name] = getattr(holder, attribute)
     return found
 
 

@@ -109,7 +109,6 @@ class Remote:
         os.close(theirs)
         setup = {
             "view": str(view),
-            "scratch": str(room),
             "candidate": str(place),
             "entry": entry,
             "device": device,
@@ -248,7 +247,8 @@ def _whole(descriptor: int) -> bytes:
 def prefix(view: Path, room: Path) -> list[str]:
     """The launcher of the sandbox with its arguments, from KMAINT_SANDBOX; empty where there is none."""
     given = os.environ.get("KMAINT_SANDBOX")
-    return [word.format(view=view, room=room) for word in json.loads(given)] if given else []
+    words = json.loads(given) if given else []
+    return [word.replace("{view}", str(view)).replace("{room}", str(room)) for word in words]
 
 
 def environment(view: Path, room: Path) -> dict[str, str]:

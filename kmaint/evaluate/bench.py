@@ -16,6 +16,7 @@ from kmaint.child import Finished, clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.turns import turn
 from kmaint.records.evaluation import Code, Environment
+from kmaint.sandbox import NO_WALLS, Sandbox, sandbox
 
 WORKER = Path(__file__).with_name("worker.py")
 LIMITS_S: Mapping[str, float] = {
@@ -54,6 +55,8 @@ class Bench:
     """Digests of the suites whose controls failed as they must."""
     known: dict[str, Any] = field(default_factory=dict)
     """Compile facts of originals, by digest."""
+    walls: Sandbox = NO_WALLS
+    """What stands around a candidate's process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,7 @@ def open_bench(
         limits_s={**LIMITS_S, **(limits_s or {})},
         quick=quick,
         progress=progress,
+        walls=sandbox(python, gpu=environment.device is not None),
     )
 
 
@@ -141,7 +145,10 @@ class Request:
 
 def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
     """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
-    environment = environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret)
+    environment = {
+        **environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret),
+        **walls_of(bench),
+    }
     answers: list[Answer] = []
     while len(answers) < len(request.items):
         rest = Request(**{**vars(request), "items": request.items[len(answers) :]})
@@ -179,7 +186,10 @@ def _read(finished: Finished, limit_s: float) -> list[Answer]:
     answers: list[Answer] = []
     started = -1
     for line in finished.stdout.splitlines():
-        said: dict[str, Any] = json.loads(line)
+        said = _said(line)
+        if said is None:  # measured code in this process found the way to where the answers go
+            text = f"writes {line[:80]!r} among the answers"
+            return [*answers, Lost(code="spoofed_result", text=text, log=finished.stderr)]
         if said["event"] == "started":
             started = said["item"]
         elif said["event"] == "done":
@@ -189,6 +199,15 @@ def _read(finished: Finished, limit_s: float) -> list[Answer]:
     if started == len(answers):
         answers.append(_lost(finished, limit_s))
     return answers
+
+
+def _said(line: str) -> dict[str, Any] | None:
+    """What a line of the worker says; None where it is none of its lines."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and said.get("event") in ("started", "done", "failed") else None
 
 
 def _lost(finished: Finished, limit_s: float) -> Lost:
@@ -203,6 +222,11 @@ def _lost(finished: Finished, limit_s: float) -> Lost:
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "no output"
+
+
+def walls_of(bench: Bench) -> dict[str, str]:
+    """The variable by which whoever starts a candidate's process learns of its walls."""
+    return {"KMAINT_SANDBOX": json.dumps(bench.walls.prefix)} if bench.walls.prefix else {}
 
 
 def environment_of(harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import cast, get_args
 from kmaint import wire
 from kmaint.child import Finished, run_child
 from kmaint.errors import HarnessError, InternalError
-from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.evaluate.bench import Bench, environment_of, walls_of
 from kmaint.evaluate.turns import turn
 from kmaint.folder import KERNEL, SUITE
 from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
@@ -65,6 +65,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
                 env={
                     **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
                     **_settings(candidate, bench, scratch),
+                    **walls_of(bench),
                 },
                 cwd=scratch,
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from runtime.sequences import CALLERS, Step  # type: ignore[import-not-found]
 
-from .calls import interpreter_sized, leading_axes, with_axis
+from .calls import elements, interpreter_sized, leading_axes, with_axis
 
 ROWS = 3
 WIDTH = 96
@@ -18,6 +18,8 @@ LARGEST = 1 << 17
 EDITABLE = ("normal", "log_sum_exp", "scale", "probability")
 """Contents of which any element may be another: an index must stay below its bound, and lengths add up."""
 MOST_CONSTANTS = 16
+MOST_ELEMENTS = 1 << 22
+"""Of the arguments of a call at its real size: a fifth of a second, and as much for the reference in float64."""
 MANY = 40
 """A counter of warm-up calls has to be past its end by then: the largest that was seen anywhere is 25."""
 
@@ -115,3 +117,18 @@ def scaled(contract: Any, constants: Iterable[int], seed: int) -> Iterator[Any]:
                 case = small.but(**{name: size})
                 if axis["low"] <= size <= most and contract.admits(case):
                     yield case
+
+
+def real_sizes(contract: Any, seed: int) -> list[Any]:
+    """The workloads with as many rows as they have, and as long ones as MOST_ELEMENTS lets them be."""
+    found: dict[str, Any] = {}
+    for _workload, case in contract.cases():
+        inner = [name for name, axis in contract.axes.items() if not axis["choices"]]
+        for name in sorted(inner, key=lambda name: (name in leading_axes(contract), -case.axes[name])):
+            while elements(contract, case) > MOST_ELEMENTS and case.axes[name] > 1:
+                smaller = with_axis(contract, case, name, case.axes[name] // 2)
+                if smaller is case:
+                    break
+                case = smaller
+        found.setdefault(repr(case.axes), case.but(seed=seed))
+    return [case for case in found.values() if elements(contract, case) <= MOST_ELEMENTS]

@@ -6,6 +6,7 @@ What is right alone and wrong in a sequence is no slip of the arithmetic: it has
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ from typing import Any
 
 import torch
 
-from .calls import building, cases, elements, entry_of, interpreter_sized, judge, outcomes, subject
-from .plan import Probe, base, plan, scaled
+from .calls import building, cases, entry_of, judge, outcomes, subject
+from .plan import Probe, base, plan, real_sizes, scaled
 
-MOST_AT_SCALE = 1 << 26
-"""Elements of the arguments of a call at full size."""
 AT_SCALE_S = 5.0
-"""What one such call may be expected to take, from how long small ones took."""
+"""What a large call may be expected to take, from how long small ones took."""
+ALL_AT_SCALE_S = 10.0
+"""For how long large calls are begun."""
 LOW_PRECISION = 2.0**-5
 """Errors below this part of a row's scale, without a direction, are those of a shorter mantissa."""
 
@@ -72,9 +73,8 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_fault(state: State, item: dict[str, Any]) -> tuple[str, str]:
-    with subject.remote(
-        state.folder, Path(item["path"]), state.entry, state.device, limit_s=state.call_limit_s
-    ) as candidate:
+    path = Path(item["path"])
+    with _begun(state, path) as candidate:
         launches, slowest = 0, 0.0
         for probe, expected in zip(state.probes, state.expected, strict=True):
             started = time.monotonic()
@@ -82,13 +82,34 @@ def _first_fault(state: State, item: dict[str, Any]) -> tuple[str, str]:
             slowest = max(slowest, (time.monotonic() - started) / sum(_rows(state, s.case) for s in probe.steps))
             launches += sum(outcome.launches for outcome in actual)
             if found := _compared(state, probe, expected, actual):
-                return found
+                code, text, step = found
+                return (_alone(state, path, step, code) if code in CARRIED else code), text
         for case in _at_scale(state, item["constants"], launches, slowest):
-            if found := _against_truth(state, case, candidate):
-                return found
+            if fault := _against_truth(state, case, candidate):
+                return fault
         small = base(state.contract, state.probes[0].steps[0].case, rows=2)
         candidate.growth([small.but(seed=small.seed + number) for number in range(30)])
     return "", ""
+
+
+CARRIED = ("mismatch", "stale_result", "phase_detection")
+"""Codes of a wrong result that say whether what went before it, or where it was asked for, had a part in it."""
+
+
+def _begun(state: State, path: Path) -> Any:
+    return subject.remote(state.folder, path, state.entry, state.device, limit_s=state.call_limit_s)
+
+
+def _alone(state: State, path: Path, step: Any, code: str) -> str:
+    """The code of a wrong result, once the same call was made first thing in a new process: wrong there too, it is
+    plainly wrong, and otherwise it came from what was there before."""
+    first = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
+    (want,) = state.original.steps([first])
+    with _begun(state, path) as candidate:
+        (got,) = candidate.steps([first])
+    if judge.differences(want, got, interpreted=state.device == "cpu"):
+        return "less_accurate" if _rounded(want, got) else "mismatch"
+    return "stale_result" if code == "mismatch" else code
 
 
 def _rows(state: State, case: Any) -> int:
@@ -102,9 +123,9 @@ def _rows(state: State, case: Any) -> int:
 # --- What a difference is called
 
 
-def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]) -> tuple[str, str] | None:
+def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]) -> tuple[str, str, Any] | None:
     if len(actual) != len(expected):
-        return "spoofed_result", f"answers {len(actual)} calls of {len(expected)}"
+        return "spoofed_result", f"answers {len(actual)} calls of {len(expected)}", probe.steps[0]
     for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
         found = judge.differences(want, got, interpreted=state.device == "cpu")
         if not found and state.reference is None:
@@ -113,7 +134,7 @@ def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]
             code = _named(probe, found[0], expected, actual, index)
             step = probe.steps[index]
             where = f"{step.case}" if probe.kind == "single" else f"call {index + 1} of {probe.what}, {step.case}"
-            return code, f"{where}: {found[0].text}"
+            return code, f"{where}: {found[0].text}", step
     return None
 
 
@@ -153,10 +174,18 @@ def _rounded(want: Any, got: Any) -> bool:
         spread = float(error.square().mean().sqrt())
         if float(error.abs().max()) > LOW_PRECISION or abs(float(error.mean())) > spread / 3:
             return False
-        if float((error != 0).double().mean()) < 1 / 4:
+        if float((error != 0).double().mean()) < 1 / 4 or _follows(error, left):
             return False
         seen = True
     return seen
+
+
+def _follows(error: torch.Tensor, values: torch.Tensor) -> bool:
+    """Whether the error grows with the value along a row, as with another factor: rounding has no such bond."""
+    values = values.nan_to_num(posinf=0.0, neginf=0.0)
+    size = (error.square().sum(-1) * values.square().sum(-1)).sqrt()
+    bond = (error * values).sum(-1).abs() / size.clamp_min(1e-300)
+    return float(bond[size > 0].mean()) > 1 / 2
 
 
 def _repeats(want: Any, got: Any, earlier: Any) -> bool:
@@ -224,13 +253,10 @@ def _at_scale(state: State, constants: list[int], launches: int, row_s: float) -
     """Cases that the interpreter cannot run through the original: held against the float64 reference."""
     if state.reference is None:
         return
+    until = time.monotonic() + ALL_AT_SCALE_S
     seed = state.probes[0].steps[0].case.seed
-    wanted = [*scaled(state.contract, constants, seed)]
-    if not launches:
-        wanted += [case.but(seed=seed) for _workload, case in state.contract.cases()]
-    for case in wanted:
-        small = elements(state.contract, case) <= MOST_AT_SCALE
-        if small and (not launches or row_s * _rows(state, case) <= AT_SCALE_S):
+    for case in [*scaled(state.contract, constants, seed), *real_sizes(state.contract, seed)]:
+        if time.monotonic() < until and (not launches or row_s * _rows(state, case) <= AT_SCALE_S):
             yield case
 
 
@@ -269,6 +295,3 @@ def _step(case: Any) -> Any:
     from runtime.sequences import Step  # type: ignore[import-not-found]
 
     return Step(case)
-
-
-__all__ = ["handle", "interpreter_sized", "prepare"]
