@@ -123,7 +123,12 @@ def evaluation(found: Evaluation, output: Format) -> int:
     if output is Format.JSON:
         print_object(
             "kmaint.check/1",
-            {**_verdict_fields(found), "rungs": dump(found.rungs), "environment": dump(found.environment)},
+            {
+                **_verdict_fields(found),
+                "sandbox": found.environment.sandbox,
+                "rungs": dump(found.rungs),
+                "environment": dump(found.environment),
+            },
         )
     else:
         print_table(

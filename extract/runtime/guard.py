@@ -134,7 +134,7 @@ class Stack:
             return "ours"
         if "-packages/" in name:
             return "package"
-        if name.startswith("<frozen ") or name.startswith(PYTHON):
+        if name.startswith(("<frozen ", PYTHON)):
             return "python"
         return "candidate"
 
@@ -170,7 +170,7 @@ def _rules(guard: Guard) -> dict[str, Rule]:
     """What is looked at, by the name of Python's audit event."""
     rules: dict[str, Rule] = {
         "import": lambda args, stack: _import(guard, args, stack),
-        "open": lambda args, stack: _open(guard, args, stack),
+        "open": _open,
         "_thread.start_new_thread": lambda args, stack: _starts_thread(guard, args, stack),
         "_thread.start_joinable_thread": lambda args, stack: _starts_thread(guard, args, stack),
         "sys._getframe": _frames,
@@ -216,7 +216,7 @@ def _import(guard: Guard, args: tuple[Any, ...], stack: Stack) -> Finding | None
     return (code, f"imports {name}") if code and stack.anywhere() else None
 
 
-def _open(guard: Guard, args: tuple[Any, ...], stack: Stack) -> Finding | None:
+def _open(args: tuple[Any, ...], stack: Stack) -> Finding | None:
     path, mode, flags = args
     if not isinstance(path, (str, bytes)):
         return None

@@ -54,7 +54,7 @@ def error_of(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def filled(findings: list[tuple[str, str]]) -> Iterator[None]:
-    """torch fills what torch.empty returns, so that an element nobody writes shows as NaN; said where that was undone."""
+    """torch fills what torch.empty returns: an element nobody writes shows as NaN. Says where a call undid that."""
     before = torch.are_deterministic_algorithms_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -255,5 +255,3 @@ CALLERS: dict[str, Callable[[Callable[..., Any], dict[str, Any]], Any]] = {
     "with gradients": _in_mode(torch.enable_grad),
     "in inference mode": _in_mode(torch.inference_mode),
 }
-
-

@@ -21,10 +21,10 @@ from .cases import Case, Contract
 from .guard import Guard
 from .interpreter import mend
 from .loading import load
-from .outcomes import Outcome
 from .performing import perform
 from .sequences import Step, growth, perform_steps
 from .snapshot import Snapshot
+
 
 def serve(setup: dict[str, Any], answers: int, kept: int, pipe: int) -> None:
     """`answers`, `kept` and `pipe` are the descriptors of the lines, of the answers' file and of the findings."""

@@ -27,7 +27,13 @@ TYPES = (
     *("torch.Tensor", "torch._C.TensorBase", "torch.cuda.Event", "torch.cuda.Stream", "torch.Generator"),
     *("triton.runtime.jit.JITFunction", "triton.runtime.autotuner.Autotuner", "threading.Thread"),
 )
-CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, type)
+CALLABLE = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    type,
+)
 
 
 class Snapshot:

@@ -52,7 +52,7 @@ NO_ANSWER = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFE
 
 
 class SubjectLost(Exception):
-    """The candidate's process ended, was killed or did what none may: `code` is one of the gate's, the text says how."""
+    """The candidate's process ended, was killed or did what none may: `code` is one of the gate's."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)

@@ -65,7 +65,7 @@ def _imported(source: Path) -> set[str]:
     """First names of the modules that a file imports anywhere."""
     if not source.is_file():
         return set()
-    found = set()
+    found = set[str]()
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):
             found.update(alias.name.split(".")[0] for alias in node.names)

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from kmaint.child import Finished, clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.turns import turn
 from kmaint.records.evaluation import Code, Environment
+from kmaint.records.harness import Harness
 from kmaint.sandbox import NO_WALLS, Sandbox, sandbox
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -57,6 +58,11 @@ class Bench:
     """Compile facts of originals, by digest."""
     walls: Sandbox = NO_WALLS
     """What stands around a candidate's process."""
+
+    def exempt(self, harness: Harness) -> set[Code]:
+        """Codes of what a harness's original does as well, and so no candidate of it is blamed for."""
+        found: set[Code] = self.known.setdefault(f"exempt of {harness.folder.resolve()}", set())
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +107,15 @@ def open_bench(
     environment = survey(python, device=device)
     if device == "cuda" and environment.device is None:
         raise MissingError(f"{python}: torch {environment.torch} sees no CUDA device", "use --device none")
+    walls = sandbox(python, gpu=environment.device is not None)
     return Bench(
         python=python,
         device="none" if environment.device is None else "cuda",
-        environment=environment,
+        environment=replace(environment, sandbox=walls.level, sandbox_reason=walls.reason),
         limits_s={**LIMITS_S, **(limits_s or {})},
         quick=quick,
         progress=progress,
-        walls=sandbox(python, gpu=environment.device is not None),
+        walls=walls,
     )
 
 

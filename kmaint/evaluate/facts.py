@@ -63,7 +63,11 @@ def _walls(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Pat
     folder = harness.folder.resolve()
     if all(source.resolve().parent == folder for source in sources):
         return None
-    more = [word for path in (WORKER.parent, *(source.parent.resolve() for source in sources)) for word in ("--read", str(path))]
+    more = [
+        word
+        for path in (WORKER.parent, *(source.parent.resolve() for source in sources))
+        for word in ("--read", str(path))
+    ]
     words = [word.replace("{view}", str(folder)).replace("{room}", str(scratch)) for word in bench.walls.within]
     return {"launcher": str(LAUNCHER), "words": [*more, *words] if words else []}
 

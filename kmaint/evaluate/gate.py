@@ -158,6 +158,7 @@ def numerics_rung(climb: Climb) -> tuple[Rejection | None, str]:
             "oracle": climb.harness.oracle,
             "seed": secrets.randbits(30),
             "call_limit_s": climb.bench.limits_s["call"],
+            "exempt": sorted(climb.bench.exempt(climb.harness)),
         },
         items=refer([climb.file]),
         limit_s=climb.bench.limits_s["numerics"],

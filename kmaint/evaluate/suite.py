@@ -24,8 +24,6 @@ from kmaint.records.harness import Harness
 CODED = re.compile(r"\[(?P<code>[a-z_]+)\] (?P<text>[^\n]*)")
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 REASON_LENGTH = 300
-TRUSTED = ".kmaint-controls"
-"""In the harness folder: digests of the suites whose controls failed as they must, one a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
                 timeout_s=bench.limits_s[rung],
                 env={
                     **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu),
-                    **_settings(candidate, bench, scratch),
+                    **_settings(candidate, bench, scratch, bench.exempt(harness)),
                     **walls_of(bench),
                 },
                 cwd=scratch,
@@ -72,7 +70,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
         return _judge(finished, report, suite, bench.limits_s[rung])
 
 
-def _settings(candidate: Path, bench: Bench, scratch: Path) -> dict[str, str]:
+def _settings(candidate: Path, bench: Bench, scratch: Path, exempt: set[Code]) -> dict[str, str]:
     return {
         "KMAINT_CANDIDATE": str(candidate.resolve()),
         "KMAINT_PROFILE": "gate",
@@ -80,6 +78,7 @@ def _settings(candidate: Path, bench: Bench, scratch: Path) -> dict[str, str]:
         "KMAINT_CALL_LIMIT_S": str(bench.limits_s["call"]),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "KMAINT_EXEMPT": ",".join(sorted(exempt)),
     }
 
 
@@ -142,12 +141,12 @@ def verdict_of(code: Code, text: str, log: str) -> Rejection:
 def trust(harness: Harness, bench: Bench, *, on_gpu: bool) -> str:
     """Run a kernel that does nothing and one that computes something else; InternalError where the suite accepts one.
 
-    Once for each suite and kind of machine; gives a sentence for the report.
+    Once for each suite in every run of kmaint: no file vouches for a suite. Gives a sentence for the report.
     """
     original = (harness.folder / KERNEL).read_text()
     mark = wire.digest(f"{original}{(harness.folder / SUITE).read_text()}{'gpu' if on_gpu else 'cpu'}", length=32)
-    if mark in bench.trusted or mark in _remembered(harness):
-        return "controls were refused when this suite was first run"
+    if mark in bench.trusted:
+        return "controls were refused when this run began"
     for what, source in controls(original).items():
         bench.progress(f"control: {what}")
         with tempfile.TemporaryDirectory(prefix="kmaint-control-") as name:
@@ -159,14 +158,7 @@ def trust(harness: Harness, bench: Bench, *, on_gpu: bool) -> str:
                     f"write it again with 'kmaint testgen {harness.folder}'",
                 )
     bench.trusted.add(mark)
-    with contextlib.suppress(OSError), (harness.folder / TRUSTED).open("a") as file:
-        file.write(mark + "\n")
     return "a kernel that does nothing and one that computes something else were refused"
-
-
-def _remembered(harness: Harness) -> set[str]:
-    path = harness.folder / TRUSTED
-    return set(path.read_text().split()) if path.is_file() else set()
 
 
 def controls(original: str) -> dict[str, str]:

@@ -70,6 +70,7 @@ DISHONEST: frozenset[Code] = frozenset(
 
 RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile"]
 Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
+Sandboxed = Literal["bubblewrap", "landlock", "none"]
 NumericalClass = Literal["bit-exact", "rounding-only"]
 
 
@@ -117,6 +118,10 @@ class Environment:
     """Measured by a large device-to-device copy in the same session, read plus written."""
     clocks_mhz: tuple[int, ...] = ()
     """SM clock at the start and at the end of the session."""
+    sandbox: Sandboxed = "none"
+    """What stood around the candidate's process."""
+    sandbox_reason: str = ""
+    """Why it was nothing stronger."""
 
 
 @dataclass(frozen=True, kw_only=True)

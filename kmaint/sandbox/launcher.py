@@ -2,9 +2,9 @@
 
     python -I -S launcher.py --read DIR --write DIR --memory BYTES ... -- COMMAND
 
-New namespaces where the kernel lets us make them (no network, a scratch folder of limited size), limits, Landlock (files
-outside those named, TCP, signals to others), no capability, and a seccomp filter. Each of these that the machine lacks is
-left out: whether the rest holds is for the self-test to find out, not for this file to promise.
+New namespaces where the kernel lets us make them (no network, a scratch folder of limited size), limits, Landlock
+(files outside those named, TCP, signals to others), no capability, and a seccomp filter. Each of these that the machine
+lacks is left out: whether the rest holds is for the self-test to find out, not for this file to promise.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _limit_scratch(folders: Iterable[str], size: int) -> None:
     LIBC.mount(b"none", b"/", None, PRIVATE_MOUNTS, None)
     for folder in folders:
         LIBC.mount(b"tmpfs", folder.encode(), b"tmpfs", 2 | 4, f"size={size},mode=0700".encode())  # nosuid, nodev
-    os.chdir(os.getcwd())  # the folder we stand in may be another one now
+    os.chdir(os.getcwd())  # noqa: PTH109 - the folder we stand in may be another one now
 
 
 def _limit(wanted: argparse.Namespace) -> None:
@@ -139,12 +139,40 @@ def _drop_capabilities() -> None:
 
 KILL, TGKILL, CLONE, SOCKET = 62, 234, 56, 41
 REFUSED = {
-    **{"ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "pidfd_open": 434},
-    **{"pidfd_send_signal": 424, "pidfd_getfd": 438, "tkill": 200, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297},
-    **{"mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272, "setns": 308},
-    **{"move_mount": 429, "open_tree": 428, "fsopen": 430, "init_module": 175, "finit_module": 313, "kexec_load": 246},
-    **{"bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "keyctl": 250, "add_key": 248},
-    **{"request_key": 249, "reboot": 169, "swapon": 167, "acct": 163, "quotactl": 179, "syslog": 103},
+    "ptrace": 101,
+    "process_vm_readv": 310,
+    "process_vm_writev": 311,
+    "kcmp": 312,
+    "pidfd_open": 434,
+    "pidfd_send_signal": 424,
+    "pidfd_getfd": 438,
+    "tkill": 200,
+    "rt_sigqueueinfo": 129,
+    "rt_tgsigqueueinfo": 297,
+    "mount": 165,
+    "umount2": 166,
+    "pivot_root": 155,
+    "chroot": 161,
+    "unshare": 272,
+    "setns": 308,
+    "move_mount": 429,
+    "open_tree": 428,
+    "fsopen": 430,
+    "init_module": 175,
+    "finit_module": 313,
+    "kexec_load": 246,
+    "bpf": 321,
+    "perf_event_open": 298,
+    "userfaultfd": 323,
+    "io_uring_setup": 425,
+    "keyctl": 250,
+    "add_key": 248,
+    "request_key": 249,
+    "reboot": 169,
+    "swapon": 167,
+    "acct": 163,
+    "quotactl": 179,
+    "syslog": 103,
 }
 """Of x86-64. Nothing that computes on tensors needs one of these."""
 FORKS = {"fork": 57, "vfork": 58}
@@ -178,7 +206,10 @@ def _program(*, processes: bool) -> list[tuple[int, int, int, int]]:
     if not processes:
         for call in FORKS.values():
             found += [(JUMP_EQUAL, 0, 1, call), deny]
-        found += [(JUMP_EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, UNKNOWN)]  # its flags cannot be seen; libc then takes clone
+        found += [
+            (JUMP_EQUAL, 0, 1, CLONE3),
+            (RETURN, 0, 0, UNKNOWN),
+        ]  # its flags cannot be seen; libc then takes clone
         found += [(JUMP_EQUAL, 0, 4, CLONE), first, (JUMP_SET, 1, 0, THREAD), deny, allow]
     return [*found, allow]
 

@@ -1,4 +1,4 @@
-"""Tries to get out of a sandbox, and says what it managed to do; prints one JSON object of what must not be possible."""
+"""Tries to get out of a sandbox; prints one JSON object of what must not be possible, and whether it was."""
 
 from __future__ import annotations
 

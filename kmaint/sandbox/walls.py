@@ -109,7 +109,7 @@ def _readable(python: Path) -> list[str]:
     finished = run_child([python, "-c", PLACES], timeout_s=60.0)
     own = [line for line in finished.stdout.splitlines() if line.startswith("/")]
     more = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if name in os.environ]
-    real = [str(Path(path).resolve()) for path in (*own, *more, python)]
+    real = [str(Path(path).resolve()) for path in [*own, *more, str(python)]]
     return list(dict.fromkeys((*SYSTEM, *own, *more, *real)))
 
 

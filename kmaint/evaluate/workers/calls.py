@@ -10,7 +10,19 @@ from typing import Any
 import torch
 from runtime import building, cases, contents, judge, outcomes, subject  # type: ignore[import-not-found]
 
-__all__ = ["Cases", "building", "cases", "contents", "entry_of", "interpreter_sized", "judge", "leading_axes", "outcomes", "subject", "with_axis"]
+__all__ = [
+    "Cases",
+    "building",
+    "cases",
+    "contents",
+    "entry_of",
+    "interpreter_sized",
+    "judge",
+    "leading_axes",
+    "outcomes",
+    "subject",
+    "with_axis",
+]
 
 Cases = list[tuple[dict[str, Any], Any]]
 INTERPRETED_ROWS = 4
@@ -52,7 +64,7 @@ def interpreter_sized(contract: Any, case: Any) -> Any:
 
 
 def leading_axes(contract: Any) -> set[str]:
-    """The axes along which rows stand: the first one of each tensor that has several, or else of those that have one."""
+    """The axes along which rows stand: the first of each tensor that has several, or else of those that have one."""
     shapes = [spec["shape"] for spec in contract.arguments if spec["kind"] == "tensor" and spec["shape"]]
     return {shape[0] for shape in shapes if len(shape) > 1} or {shape[0] for shape in shapes}
 

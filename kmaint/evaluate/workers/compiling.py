@@ -50,8 +50,11 @@ class Recorder:
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, arch (sm_90), multiprocessors; `only`: names of the workloads to compile, or None;
-    `any`: whether torch may do all the work; `walls`: how this process shuts itself in before it imports a candidate, or None."""
+    """`shared`: folder, entry, arch (sm_90), multiprocessors; `only`: names of the workloads to compile, or None.
+
+    `any`: whether torch may do all the work; `walls`: how this process shuts itself in before it imports a candidate,
+    or None.
+    """
     folder = Path(shared["folder"])
     watched = shut_in(shared["walls"], folder) if shared["walls"] else None
     return {**shared, "contract": cases.Contract.read(folder), "watched": watched}
@@ -88,14 +91,13 @@ def shut_in(walls: dict[str, Any], folder: Path) -> int | None:
     assert spec is not None and spec.loader is not None
     launcher = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(launcher)
-    try:
-        guard, view = importlib.import_module("runtime.guard"), importlib.import_module("runtime.view")
-    except ImportError:
-        guard = view = None
+    watching = importlib.util.find_spec("runtime.guard") is not None
+    modules = [importlib.import_module(f"runtime.{name}") for name in ("guard", "view")] if watching else []
     if walls["words"]:
         launcher.confine(walls["words"])
-    if guard is None or view is None:
+    if not modules:
         return None
+    guard, view = modules
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     own = [folder / "runtime", Path(__file__).parent.parent]

@@ -103,7 +103,6 @@ def _sequences(contract: Any, case: Any, draw: random.Random) -> Iterator[tuple[
     yield f"{MANY} calls", rest, "phase_detection"
 
 
-
 def scaled(contract: Any, constants: Iterable[int], seed: int) -> Iterator[Any]:
     """Cases at and beside each whole number of the candidate's source, for each axis that can be as long."""
     first, leading = next(case for _workload, case in contract.cases()), leading_axes(contract)

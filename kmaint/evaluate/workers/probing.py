@@ -7,6 +7,7 @@ What is right alone and wrong in a sequence is no slip of the arithmetic: it has
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,11 +40,14 @@ class State:
     probes: list[Probe]
     expected: list[list[Any]]
     call_limit_s: float
+    kernels: bool
     passed: bool = True
 
 
 def prepare(shared: dict[str, Any]) -> State:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s; `kernels`: whether every call has
+    to launch one where the original's does; `exempt`: codes of what the original does as well."""
+    os.environ["KMAINT_EXEMPT"] = ",".join(shared["exempt"])
     folder, device = Path(shared["folder"]), shared["device"]
     contract = cases.Contract.read(folder)
     original = subject.Local(entry_of(str(folder / "kernel.py"), "original", shared["entry"]), contract, device)
@@ -51,7 +55,8 @@ def prepare(shared: dict[str, Any]) -> State:
     probes = list(plan(contract, shared["seed"], device))
     expected = [original.steps(probe.steps) for probe in probes]
     return State(
-        *(folder, shared["entry"], device, contract, original, reference, probes, expected, shared["call_limit_s"])
+        *(folder, shared["entry"], device, contract, original, reference, probes, expected),
+        *(shared["call_limit_s"], shared["kernels"]),
     )
 
 
@@ -128,6 +133,8 @@ def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]
         return "spoofed_result", f"answers {len(actual)} calls of {len(expected)}", probe.steps[0]
     for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
         found = judge.differences(want, got, interpreted=state.device == "cpu")
+        if not found and state.kernels and want.launches and not got.launches:
+            found = [judge.Difference("no_kernel_launched", "launches no kernel; torch does its work")]
         if not found and state.reference is None:
             found = _short(state, probe, index, want, got)
         if found:
@@ -242,7 +249,9 @@ def _farther(truth: torch.Tensor, want: Any, got: Any) -> list[Any]:
     tolerance = judge.TOLERANCES[left.dtype]
     if own > tolerance.relative or other <= judge.WORSE * own + tolerance.absolute:
         return []
-    text = f"{want.path} is off from the original in float32 by {other:.3g} of its row's scale, the original by {own:.3g}"
+    text = (
+        f"{want.path} is off from the original in float32 by {other:.3g} of its row's scale, the original by {own:.3g}"
+    )
     return [judge.Difference("less_accurate", text)]
 
 
