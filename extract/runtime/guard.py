@@ -139,8 +139,14 @@ class Stack:
         return "candidate"
 
     def immediate(self) -> bool:
-        """Whether the candidate's own code causes the event, itself or through the standard library."""
-        return next((owner for owner, _ in self.owners() if owner != "python"), "") == "candidate"
+        """Whether the candidate's own code causes the event, itself or through the standard library.
+
+        What a module does when it is imported is not on the account of who imports it.
+        """
+        for owner, name in self.owners():
+            if owner != "python" or name.startswith(IMPORT):
+                return owner == "candidate"
+        return False
 
     def innermost(self) -> bool:
         """Whether the candidate's own code causes the event itself."""
@@ -153,9 +159,14 @@ class Stack:
                 return owner == "candidate"
         return False
 
-    def anywhere(self) -> bool:
-        """Whether the candidate's code is on the stack, and no compiler works between it and the event."""
+    def anywhere(self, *, imports: bool = False) -> bool:
+        """Whether the candidate's code is on the stack, and no compiler works between it and the event.
+
+        Nor an import, unless that is what is asked for.
+        """
         for owner, name in self.owners():
+            if name.startswith(IMPORT) and not imports:
+                return False
             if owner == "package" and any(part in name for part in COMPILERS):
                 return False
             if owner == "candidate":
@@ -163,6 +174,7 @@ class Stack:
         return False
 
 
+IMPORT = "<frozen importlib"
 PYTHON = str(Path(os.__file__).parent)
 
 
@@ -179,9 +191,7 @@ def _rules(guard: Guard) -> dict[str, Rule]:
         "object.__setattr__": _code,
     }
     for event in ("os.listdir", "os.scandir"):
-        rules[event] = lambda args, stack: (
-            ("files_touched", f"lists {args[0]!r}") if stack.immediate() and args[0] is not None else None
-        )
+        rules[event] = lambda args, stack: ("files_touched", f"lists {args[0]!r}") if stack.immediate() else None
     for event in ("remove", "rename", "rmdir", "mkdir", "truncate", "chmod", "chown", "link", "symlink", "utime"):
         rules[f"os.{event}"] = _anywhere("files_touched", f"calls os.{event}")
     for event in ("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.exec"):
@@ -213,7 +223,7 @@ def _immediate(code: str, text: str) -> Rule:
 def _import(guard: Guard, args: tuple[Any, ...], stack: Stack) -> Finding | None:
     name = str(args[0])
     code = guard.forbidden.get(name.split(".")[0])
-    return (code, f"imports {name}") if code and stack.anywhere() else None
+    return (code, f"imports {name}") if code and stack.anywhere(imports=True) else None
 
 
 def _open(args: tuple[Any, ...], stack: Stack) -> Finding | None:
@@ -227,7 +237,7 @@ def _open(args: tuple[Any, ...], stack: Stack) -> Finding | None:
     if writes and name != os.devnull:
         return ("files_touched", f"writes {name}") if stack.anywhere() else None
     if name.startswith("/proc/") or Path(name).name in ANSWERING:
-        return _read(name) if stack.anywhere() else None
+        return _read(name) if stack.anywhere(imports=True) else None
     return None
 
 

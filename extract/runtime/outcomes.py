@@ -81,7 +81,7 @@ def returned_leaves(path: str, value: Any, call: Call) -> Iterator[Leaf]:
     if type(value) is torch.Tensor and value.layout is torch.strided and not value.is_meta:
         alias = next((name for name, b in call.buffers.items() if _shares(b.raw, value)), "")
         raw = (
-            value.detach().contiguous().cpu().reshape(-1).view(torch.uint8)
+            _own(value.detach().contiguous().cpu().reshape(-1).view(torch.uint8), value)
             if value.numel()
             else torch.empty(0, dtype=torch.uint8)
         )
@@ -95,6 +95,11 @@ def returned_leaves(path: str, value: Any, call: Call) -> Iterator[Leaf]:
             "value",
             repr(value) if type(value) in (int, float, str, bool, type(None)) else type(value).__name__,
         )
+
+
+def _own(read: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Bytes that stay what they are, whatever becomes of the memory that they were read from."""
+    return read.clone() if read.untyped_storage().data_ptr() == source.untyped_storage().data_ptr() else read
 
 
 def strides_of(value: torch.Tensor) -> tuple[int, ...]:
@@ -113,7 +118,7 @@ def argument_leaves(contract: Contract, call: Call, given: dict[str, torch.Tenso
     """Every tensor argument as the call left it; `given` holds the bytes that it found."""
     scratch = {spec["name"] for spec in contract.arguments if spec["values"] == "scratch"}
     for name, buffer in call.buffers.items():
-        view, raw = buffer.view, buffer.raw.cpu()
+        view, raw = buffer.view, _own(buffer.raw.cpu(), buffer.raw)
         yield Leaf(
             f"argument {name}",
             "scratch" if name in scratch else "tensor",

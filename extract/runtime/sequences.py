@@ -137,7 +137,7 @@ def _made(entry: Callable[..., Any], step: Step, call: Call) -> tuple[Outcome, A
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if type(value) is torch.Tensor:
+    if type(value) is torch.Tensor and value.layout is torch.strided and not value.is_meta:
         yield value
     elif isinstance(value, (tuple, list)):
         for item in value:

@@ -53,6 +53,10 @@ class Snapshot:
 
     def change(self) -> str:
         """The first thing that is no longer what it was, in words; empty where all is."""
+        now_set = settings()
+        for name, was in self._settings.items():
+            if now_set[name] != was:
+                return f"{name} was {was} and is {now_set[name]}"
         for name, known in self._known.items():
             place = self._places[name]
             for key, (value, code) in known.items():
@@ -66,10 +70,6 @@ class Snapshot:
         for name, module in self._modules.items():
             if sys.modules.get(name) is not module:
                 return f"module {name} was replaced"
-        now_set = settings()
-        for name, was in self._settings.items():
-            if now_set[name] != was:
-                return f"{name} was {was} and is {now_set[name]}"
         return ""
 
 

@@ -20,9 +20,9 @@ def main() -> None:
         sys.exit("torch cannot be read")
     if asked["gpu"] and ctypes.CDLL("libcuda.so.1").cuInit(0) != 0:
         sys.exit("no GPU can be reached")
+    _managed(lambda: (Path(asked["outside"]) / "written").write_text("x"))  # who asked looks whether it is there
     attempts: dict[str, Callable[[], object]] = {
         "read what is not its own": lambda: Path(asked["secret"]).read_text(),
-        "write outside": lambda: (Path(asked["outside"]) / "written").write_text("x"),
         "signal to the parent": lambda: os.kill(asked["parent"], 0),
         "connection": _connect,
         "fill the disk": _fill,

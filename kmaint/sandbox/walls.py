@@ -92,8 +92,9 @@ def _prefix(level: Level, python: Path, *, gpu: bool) -> tuple[str, ...]:
     nodes = [word for path in devices for word in ("--dev-bind-try", path, path)]
     return (
         *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
-        *(*binds, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *nodes),  # noqa: S108 - a new one, inside
-        *("--ro-bind", VIEW, VIEW, "--size", str(DISK_BYTES), "--tmpfs", ROOM, "--chdir", ROOM, "--"),
+        *("--size", str(DISK_BYTES), "--tmpfs", "/tmp"),  # noqa: S108 - a new one, inside
+        *(*binds, "--proc", "/proc", "--dev", "/dev", *nodes, "--ro-bind", VIEW, VIEW),
+        *("--size", str(DISK_BYTES), "--tmpfs", ROOM, "--remount-ro", "/", "--chdir", ROOM, "--"),
         *(*launcher, "--no-landlock", *limits, "--"),
     )
 

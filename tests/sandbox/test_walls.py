@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kmaint.child import run_child
-from kmaint.sandbox import NO_WALLS, Sandbox, sandbox
+from kmaint.sandbox import NO_WALLS, Level, Sandbox, sandbox
 from kmaint.sandbox.walls import _breach
 
 PYTHON = Path(sys.executable)
@@ -28,12 +28,13 @@ class Said:
     text: str
 
 
-@pytest.fixture(scope="module")
-def landlock() -> Sandbox:
-    """Landlock with seccomp, forced; where the kernel has neither there is nothing to force."""
-    found = sandbox(PYTHON, gpu=False, most="landlock")
-    if found.level == "none":
-        pytest.skip(f"this kernel has no Landlock: {found.reason}")
+@pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
+def walls(request: pytest.FixtureRequest) -> Sandbox:
+    """Each level that this machine has, forced."""
+    level: Level = request.param
+    found = sandbox(PYTHON, gpu=False, most=level)
+    if found.level != level:
+        pytest.skip(f"not on this machine: {found.reason}")
     return found
 
 
@@ -48,7 +49,7 @@ def behind(walls: Sandbox, folder: Path, program: str) -> Said:
 
 def test_the_self_test_sees_that_nothing_keeps_anything_out() -> None:
     said = _breach(NO_WALLS, PYTHON, gpu=False)
-    assert said.startswith("it does not keep out: read what is not its own, write outside, signal to the parent")
+    assert said.startswith("it does not keep out: read what is not its own, signal to the parent")
 
 
 def test_a_level_is_taken_only_after_the_trial() -> None:
@@ -58,38 +59,39 @@ def test_a_level_is_taken_only_after_the_trial() -> None:
     assert found.level == "bubblewrap" or found.reason.startswith("bubblewrap: ")
 
 
-def test_torch_computes_in_a_room_of_its_own(landlock: Sandbox, tmp_path: Path) -> None:
+def test_torch_computes_in_a_room_of_its_own(walls: Sandbox, tmp_path: Path) -> None:
     program = (
         "import torch, pathlib\n"
         "pathlib.Path('kept').write_text('x')\n"
         "print(torch.ones(3).sum().item(), pathlib.Path('kept').read_text())"
     )
-    assert behind(landlock, tmp_path, program) == Said(0, "3.0 x\n")
+    assert behind(walls, tmp_path, program) == Said(0, "3.0 x\n")
 
 
-def test_other_files_can_be_neither_read_nor_written(landlock: Sandbox, tmp_path: Path) -> None:
+def test_other_files_can_be_neither_read_nor_written(walls: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hidden")
     program = f"""
-for path, mode in (({str(tmp_path / "secret")!r}, "r"), ({str(tmp_path / "view" / "more")!r}, "w"), ("/etc/hostname", "r")):
+secret, more = {str(tmp_path / "secret")!r}, {str(tmp_path / "view" / "more")!r}
+for path, mode in ((secret, "r"), (more, "w"), ("/etc/hostname", "r")):
     try:
         open(path, mode)
-    except OSError as error:
-        print(type(error).__name__)
+    except OSError:
+        print("refused")
 """
-    assert behind(landlock, tmp_path, program) == Said(0, "PermissionError\n" * 3)
+    assert behind(walls, tmp_path, program) == Said(0, "refused\n" * 3)
 
 
-def test_the_parent_gets_no_signal(landlock: Sandbox, tmp_path: Path) -> None:
+def test_the_parent_gets_no_signal(walls: Sandbox, tmp_path: Path) -> None:
     program = f"import os\ntry:\n    os.kill({os.getpid()}, 0)\nexcept OSError as error:\n    print(error.strerror)"
-    assert behind(landlock, tmp_path, program) == Said(0, "Operation not permitted\n")
+    assert behind(walls, tmp_path, program) == Said(0, "Operation not permitted\n")
 
 
-def test_no_connection_leaves(landlock: Sandbox, tmp_path: Path) -> None:
+def test_no_connection_leaves(walls: Sandbox, tmp_path: Path) -> None:
     program = "import socket\ntry:\n    socket.socket()\nexcept OSError as error:\n    print(error.strerror)"
-    assert behind(landlock, tmp_path, program) == Said(0, "Operation not permitted\n")
+    assert behind(walls, tmp_path, program) == Said(0, "Operation not permitted\n")
 
 
-def test_threads_start_and_processes_do_not(landlock: Sandbox, tmp_path: Path) -> None:
+def test_threads_start_and_processes_do_not(walls: Sandbox, tmp_path: Path) -> None:
     """A fork bomb ends at its first fork, by whatever way it asks for one."""
     program = """
 import ctypes, os, subprocess, threading
@@ -103,11 +105,11 @@ for fork in (os.fork, lambda: subprocess.run(["/bin/true"]), lambda: os.posix_sp
         print(error.strerror)
 print(ctypes.CDLL(None).fork())
 """
-    said = behind(landlock, tmp_path, program)
+    said = behind(walls, tmp_path, program)
     assert said == Said(0, "thread\n" + "Operation not permitted\n" * 3 + "-1\n")
 
 
-def test_a_full_disk_is_its_own_trouble(landlock: Sandbox, tmp_path: Path) -> None:
+def test_a_full_disk_is_its_own_trouble(walls: Sandbox, tmp_path: Path) -> None:
     program = """
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -118,32 +120,32 @@ try:
 except OSError as error:
     print(error.strerror)
 """
-    assert behind(landlock, tmp_path, program) == Said(0, "File too large\n")
+    assert behind(walls, tmp_path, program) == Said(0, "File too large\n")
     assert not (tmp_path / "room" / "large").exists() or (tmp_path / "room" / "large").stat().st_size <= 1 << 30
 
 
-def test_memory_has_an_end(landlock: Sandbox, tmp_path: Path) -> None:
+def test_memory_has_an_end(walls: Sandbox, tmp_path: Path) -> None:
     program = "try:\n    bytearray(1 << 46)\nexcept MemoryError:\n    print('enough')"
-    assert behind(landlock, tmp_path, program) == Said(0, "enough\n")
+    assert behind(walls, tmp_path, program) == Said(0, "enough\n")
 
 
-def test_an_exit_is_no_more_than_an_exit(landlock: Sandbox, tmp_path: Path) -> None:
-    assert behind(landlock, tmp_path, "import os\nos._exit(7)") == Said(7, "")
+def test_an_exit_is_no_more_than_an_exit(walls: Sandbox, tmp_path: Path) -> None:
+    assert behind(walls, tmp_path, "import os\nos._exit(7)") == Said(7, "")
 
 
-def test_its_environment_is_what_it_was_given(landlock: Sandbox, tmp_path: Path) -> None:
-    said = behind(landlock, tmp_path, "import json, os\nprint(json.dumps(sorted(os.environ)))")
+def test_its_environment_is_what_it_was_given(walls: Sandbox, tmp_path: Path) -> None:
+    said = behind(walls, tmp_path, "import json, os\nprint(json.dumps(sorted(os.environ)))")
     assert set(json.loads(said.text)) <= {"LC_CTYPE", "PWD"}
 
 
-def test_what_hangs_is_killed_with_all_that_it_started(landlock: Sandbox, tmp_path: Path) -> None:
+def test_what_hangs_is_killed_with_all_that_it_started(walls: Sandbox, tmp_path: Path) -> None:
     program = tmp_path / "view" / "program.py"
     program.parent.mkdir()
     (tmp_path / "room").mkdir()
     program.write_text("import os\nopen('pid', 'w').write(str(os.getpid()))\nwhile True: pass")
     started = time.monotonic()
     ended = run_child(
-        [*landlock.around(program.parent, tmp_path / "room"), PYTHON, program],
+        [*walls.around(program.parent, tmp_path / "room"), PYTHON, program],
         timeout_s=2.0,
         cwd=tmp_path / "room",
         env={},
@@ -151,4 +153,5 @@ def test_what_hangs_is_killed_with_all_that_it_started(landlock: Sandbox, tmp_pa
     assert ended.timed_out
     assert ended.signal == signal.SIGKILL.name
     assert time.monotonic() - started < 30
-    assert subprocess.run(["pgrep", "-f", str(program)], capture_output=True, check=False).stdout == b""
+    while subprocess.run(["pgrep", "-f", str(program)], capture_output=True, check=False).stdout:
+        assert time.monotonic() - started < 30

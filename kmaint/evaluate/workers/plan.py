@@ -20,6 +20,8 @@ EDITABLE = ("normal", "log_sum_exp", "scale", "probability")
 MOST_CONSTANTS = 16
 MOST_ELEMENTS = 1 << 22
 """Of the arguments of a call at its real size: a fifth of a second, and as much for the reference in float64."""
+VALUES = ("nan", "outlier", "small", "zeros")
+"""Profiles of values beside the usual one."""
 MANY = 40
 """A counter of warm-up calls has to be past its end by then: the largest that was seen anywhere is 25."""
 
@@ -52,11 +54,14 @@ def plan(contract: Any, seed: int, device: str) -> Iterator[Probe]:
     draw = random.Random(seed)  # noqa: S311 - a seed that is secret until now, not a key
     workloads = [case for _workload, case in contract.cases()]
     first = workloads[0].but(seed=draw.randrange(1 << 30))
-    singles = [base(contract, first, width=None), *_choices(contract, base(contract, first))]
+    small = base(contract, first)
+    singles = [
+        *(base(contract, first, width=None), *_choices(contract, small)),
+        *(small.but(values=profile) for profile in VALUES),
+    ]
     for case in singles:
         step = Step(case.but(seed=draw.randrange(1 << 30)), guarded=True)
         yield Probe("single", "single calls", [step])
-    small = base(contract, first)
     for name, steps, otherwise in _sequences(contract, small, draw):
         yield Probe("sequence", name, steps, otherwise)
     del device

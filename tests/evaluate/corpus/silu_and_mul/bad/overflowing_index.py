@@ -20,6 +20,6 @@ def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
     starts = (torch.arange(rows, dtype=torch.int16) * width).long() % max(1, rows * width)
     columns = torch.arange(half)
     flat = hidden_states.reshape(-1)
-    gate = flat[starts[:, None] + columns].float() if rows else hidden_states[:, :half].float()
+    gate = flat[(starts[:, None] + columns) % max(1, rows * width)].float() if rows else hidden_states[:, :half].float()
     up = flat[(starts[:, None] + half + columns) % max(1, rows * width)].float() if rows else gate
     return _give(((gate * torch.sigmoid(gate)).to(hidden_states.dtype).float() * up).to(hidden_states.dtype), out)
