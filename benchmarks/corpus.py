@@ -21,7 +21,7 @@ from pathlib import Path
 
 import extract
 from kmaint import evaluate, wire, workflow
-from kmaint.config import Config
+from kmaint.config import load_config
 from kmaint.errors import KmaintError
 from kmaint.evaluate import Bench
 from kmaint.folder import read_harness, write_manifest
@@ -80,7 +80,7 @@ def harness_of(op: str, into: Path, tree: Path = TREE) -> Harness:
     scan = extract.scan_tree(tree)
     kernel = extract.find_kernel(scan, KERNELS[op])
     ended = workflow.extract_kernel(
-        *(tree, scan, extract.Wanted(kernel=kernel), into, Config()), sources=extract.Sources(), progress=print
+        *(tree, scan, extract.Wanted(kernel=kernel), into, load_config()), sources=extract.Sources(), progress=print
     )
     if ended.folder is None or ended.state != "ready":
         raise SystemExit(f"{kernel.id}: {ended.state}: {ended.reason}")

@@ -198,8 +198,10 @@ def _rules(guard: Guard) -> dict[str, Rule]:
         rules[event] = _anywhere("hidden_process", f"starts a process by {event}")
     for event in ("socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname"):
         rules[event] = _anywhere("escape", f"opens a connection by {event}")
-    for event in ("os.kill", "os.killpg", "signal.pthread_kill"):
-        rules[event] = _anywhere("escape", f"sends a signal by {event}")
+    for event in ("os.kill", "os.killpg"):
+        rules[event] = lambda args, stack: (
+            ("escape", f"sends a signal to process {args[0]}") if args[0] != os.getpid() and stack.anywhere() else None
+        )
     for event in ("gc.get_objects", "gc.get_referrers", "gc.get_referents"):
         rules[event] = _immediate("memory_scan", f"walks live objects by {event}")
     for event in ("ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.string_at", "ctypes.cdata"):

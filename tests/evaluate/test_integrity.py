@@ -20,8 +20,6 @@ QUICK = {
     "bad/buffer_for_lse": ("reused_output",),
     "bad/thread_pool": ("hidden_thread", "uninitialised", "mismatch"),
     "bad/patches_empty_like": ("tampered",),
-    "bad/reads_the_suite": ("reference_read",),
-    "bad/fills_in_later": ("changed_after_return", "uninitialised"),
     "honest/joined_threads": ("",),
 }
 

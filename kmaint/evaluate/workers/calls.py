@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runtime import building, cases, contents, judge, outcomes, subject  # type: ignore[import-not-found]
+from runtime import building, cases, contents, judge, outcomes, performing, subject  # type: ignore[import-not-found]
 
 __all__ = [
     "Cases",
@@ -20,6 +20,7 @@ __all__ = [
     "judge",
     "leading_axes",
     "outcomes",
+    "performing",
     "subject",
     "with_axis",
 ]

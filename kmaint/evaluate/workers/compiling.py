@@ -29,7 +29,7 @@ from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
 from . import sass
-from .calls import building, cases, contents, elements, entry_of
+from .calls import building, cases, contents, elements, entry_of, performing
 
 MOST_ELEMENTS = 1 << 30
 """A workload with more is not built in host memory, and is reported as not compiled."""
@@ -62,10 +62,22 @@ def prepare(shared: dict[str, Any]) -> dict[str, Any]:
 
 def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     """`item`: path of a kernel.py. Gives one record a launch, the arithmetic operators used, and what was left out."""
-    contract, recorder, left_out = state["contract"], Recorder(), []
-    name = "kernel_" + hashlib.sha256(item["path"].encode()).hexdigest()[:8]
+    recorder, left_out = Recorder(), list[str]()
+    try:
+        _call_all(state, item["path"], recorder, left_out)
+    except (OSError, *performing.raised()):
+        if notes := seen(state["watched"]):  # what was refused is why it failed
+            return {"findings": notes}
+        raise
+    found = {"launches": recorder.launches, "operators": sorted(recorder.operators), "left_out": left_out}
+    return {**found, "findings": seen(state["watched"])}
+
+
+def _call_all(state: dict[str, Any], path: str, recorder: Recorder, left_out: list[str]) -> None:
+    """The launcher's call on each workload, with its launches compiled instead of made."""
+    contract, name = state["contract"], "kernel_" + hashlib.sha256(path.encode()).hexdigest()[:8]
     with standing_in(state["arch"], state.get("multiprocessors") or MULTIPROCESSORS), lean_contents():
-        entry = entry_of(item["path"], name, state["entry"])
+        entry = entry_of(path, name, state["entry"])
         for workload, case in contract.cases():
             if state["only"] is not None and workload["name"] not in state["only"]:
                 continue
@@ -78,8 +90,6 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             if state["any"] and not recorder.launches:
                 left_out.append("launches no kernel of its own: nothing to compile")
                 break
-    found = {"launches": recorder.launches, "operators": sorted(recorder.operators), "left_out": left_out}
-    return {**found, "findings": seen(state["watched"])}
 
 
 def shut_in(walls: dict[str, Any], folder: Path) -> int | None:

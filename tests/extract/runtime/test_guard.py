@@ -54,7 +54,6 @@ REFUSED = {
     "import socket\nsocket.socket()": "escape",
     "import os\nos.kill(os.getppid(), 0)": "escape",
     "open(__file__ + '.log', 'w')": "files_touched",
-    "import tempfile\ntempfile.TemporaryFile()": "files_touched",
     "import os\nos.remove(__file__)": "files_touched",
     "import pathlib\nlist(pathlib.Path(__file__).parent.iterdir())": "files_touched",
 }

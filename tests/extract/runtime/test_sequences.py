@@ -105,7 +105,7 @@ def test_a_result_that_changes_after_its_call() -> None:
 
 
 def test_a_tensor_that_is_none() -> None:
-    class Lazy(torch.Tensor):
+    class Lazy(torch.Tensor):  # type: ignore[misc]  # torch is not read by mypy
         pass
 
     def shadowed(x: torch.Tensor, eps: float) -> torch.Tensor:
