@@ -55,6 +55,8 @@ class Climb:
     built: Built | None = None
     numerics: Numerics | None = None
     measured: Measured | None = None
+    trusted: bool = False
+    """Whether it is the framework's own op, from which nothing is hidden and which may import what it likes."""
 
     @property
     def timing(self) -> Timing | None:
@@ -159,6 +161,7 @@ def numerics_rung(climb: Climb) -> tuple[Rejection | None, str]:
             "seed": secrets.randbits(30),
             "call_limit_s": climb.bench.limits_s["call"],
             "exempt": sorted(climb.bench.exempt(climb.harness)),
+            "trusted": climb.trusted,
         },
         items=refer([climb.file]),
         limit_s=climb.bench.limits_s["numerics"],

@@ -18,7 +18,9 @@ CONTENTS = ("normal", "outlier")
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s, exempt."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s, exempt; `trusted`: whether it is
+    the framework's own op, which is neither watched nor walled in."""
+    os.environ.update({"KMAINT_TRUSTED": "1"} if shared["trusted"] else {})
     os.environ["KMAINT_EXEMPT"] = ",".join(shared["exempt"])
     return {**shared, "contract": cases.Contract.read(Path(shared["folder"]))}
 
