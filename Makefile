@@ -6,7 +6,7 @@ KERNEL ?= merge_state_kernel
 # Its models hold our exports to their schema. Without its dependencies, since flashinfer itself brings gigabytes.
 FLASHINFER_BENCH := flashinfer-bench==0.1.2 safetensors docstring-parser apache-tvm-ffi
 
-.PHONY: demo test check lint test-slow recordings clean
+.PHONY: demo test check lint test-slow corpus recordings clean
 
 demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
@@ -28,6 +28,10 @@ lint: .venv/.ready
 test-slow: .venv/.ready
 	$(BIN)/python -m pip install --quiet -e '.[ray]'
 	$(BIN)/python -m pytest -m slow --timeout 1200
+
+# Every bad candidate has to be refused for what is wrong with it, and every honest one accepted.
+corpus: .venv/.ready
+	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/test_integrity.py
 
 recordings: .venv/.ready
 	$(BIN)/python -m pytest tests/testgen tests/reports --update-recordings

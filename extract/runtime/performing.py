@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from . import building
 from .building import GUARD_BYTE, Buffer, Call, build
 from .cases import Case, Contract
-from .outcomes import Outcome, argument_leaves, returned_leaves
+from .outcomes import Outcome, argument_leaves, lazy, returned_leaves
 
 
 def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: str, *, how: str = "direct") -> Outcome:
@@ -28,12 +28,8 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
     """
     call = build(contract, case, device)
     given = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
-    allocations, way = Allocations(), WAYS[how]
-    before = torch.are_deterministic_algorithms_enabled()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # Under this mode torch fills what torch.empty returns: an element nobody writes shows as NaN.
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    allocations, way, findings = Allocations(), WAYS[how], list[tuple[str, str]]()
+    with filled(findings), counted() as launches:
         try:
             if how == "graph":  # compile outside the capture, on arguments of its own
                 entry(**build(contract, case, device).arguments)
@@ -42,13 +38,73 @@ def perform(entry: Callable[..., Any], contract: Contract, case: Case, device: s
             if how == "again":
                 _direct(entry, build(contract, case.but(seed=case.seed + 1), device))
         except raised() as error:
-            return Outcome([], f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
-        finally:
-            torch.use_deterministic_algorithms(before)
+            return Outcome([], error_of(error), findings=findings)
+    if why := lazy(returned):
+        findings.append(("lazy_output", f"returns {why}"))
     # On a stream of its own: reading on the default one would wait for what the callee left there.
     with torch.cuda.stream(torch.cuda.Stream()) if how == "stream" else contextlib.nullcontext():
         leaves = [*returned_leaves("return", returned, call), *argument_leaves(contract, call, given)]
-    return Outcome(leaves, overrun=allocations.overrun())
+    return Outcome(leaves, overrun=allocations.overrun(), findings=findings, launches=len(launches))
+
+
+def error_of(error: BaseException) -> str:
+    """Its type and the first line of its text."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+@contextlib.contextmanager
+def filled(findings: list[tuple[str, str]]) -> Iterator[None]:
+    """torch fills what torch.empty returns: an element nobody writes shows as NaN. Says where a call undid that."""
+    before = torch.are_deterministic_algorithms_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fill_new_memory(True)
+        try:
+            yield
+        finally:
+            if not (
+                torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory
+            ):
+                findings.append(("tampered", "turns off the filling of new memory"))
+            fill_new_memory(before)
+
+
+def fill_new_memory(on: bool) -> None:
+    """As torch.use_deterministic_algorithms does with warn_only, but without importing torch's compiler for it."""
+    torch._C._set_deterministic_algorithms(on, warn_only=on)  # noqa: SLF001 - the import takes seconds a process
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[list[str]]:
+    """The names of the Triton kernels that are launched inside."""
+    launched: list[str] = []
+    hooks = []
+    for holder, method in _launchers():
+        original = getattr(holder, method)
+        hooks.append((holder, method, original))
+        setattr(holder, method, _noting(original, launched))
+    try:
+        yield launched
+    finally:
+        for holder, method, original in hooks:
+            setattr(holder, method, original)
+
+
+def _launchers() -> Iterator[tuple[Any, str]]:
+    """What runs a kernel: triton's compiled functions, and its interpreter. Nothing where triton was not imported."""
+    jit, interpreter = sys.modules.get("triton.runtime.jit"), sys.modules.get("triton.runtime.interpreter")
+    if jit is not None:
+        yield jit.JITFunction, "run"
+    if interpreter is not None:
+        yield interpreter.GridExecutor, "__call__"
+
+
+def _noting(original: Callable[..., Any], launched: list[str]) -> Callable[..., Any]:
+    def noted(self: Any, *args: Any, **options: Any) -> Any:
+        launched.append(getattr(getattr(self, "fn", None), "__name__", "kernel"))
+        return original(self, *args, **options)
+
+    return noted
 
 
 FRESH = ("empty", "zeros", "ones", "full")
@@ -61,6 +117,11 @@ class Allocations(TorchDispatchMode):  # type: ignore[misc]  # torch is not read
     def __init__(self) -> None:
         super().__init__()
         self.buffers: list[Buffer] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not wrapped by torch's compiler, whose import takes seconds a process."""
+        return False
 
     def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         fresh = func(*args, **(kwargs or {}))

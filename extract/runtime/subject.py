@@ -1,34 +1,39 @@
 """Runs the code under test: the harness's own kernel in this process, a candidate in one of its own.
 
-Copied unchanged into every harness. A candidate's process learns a case when it has to run it and never sees what is
-expected of it; it answers with raw bytes, and is killed with its whole group when it takes too long.
+Copied unchanged into every harness. A candidate's process sees a private view of the harness without anything that says
+what is expected, learns a case when it has to run it, and answers with raw bytes through an open file and a line that
+repeats the request's nonce. It is killed with its whole group when it takes too long.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
-import importlib.util
+import io
 import json
 import os
+import pickle
+import secrets
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 
 from .cases import Case, Contract
-from .interpreter import mend
-from .outcomes import Leaf, Outcome
+from .loading import load
+from .outcomes import Outcome
 from .performing import perform
+from .sequences import Step, perform_steps
+from .view import forbidden_modules, lay_view
+
+__all__ = ["CALL_LIMIT_S", "START_LIMIT_S", "Local", "Remote", "Subject", "SubjectLost", "load", "remote"]
 
 CALL_LIMIT_S = 60.0
 """One call's limit, the candidate's import and first compilation included."""
@@ -36,9 +41,18 @@ CALL_LIMIT_S = 60.0
 START_LIMIT_S = 120.0
 """How long a process may take to import torch: on a busy machine tens of seconds, and not the candidate's fault."""
 
+PASSED_ON = (
+    *("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LD_PRELOAD", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES"),
+    *("TRITON_INTERPRET", "TRITON_PTXAS_PATH", "PYTHONSAFEPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS"),
+)
+"""What a candidate's process is told of our environment: nothing of who runs it, and why."""
+
+NO_ANSWER = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, pickle.UnpicklingError)
+"""What reading an answer that is none may raise."""
+
 
 class SubjectLost(Exception):
-    """The candidate's process ended or was killed: `code` is one of the gate's, the text says how."""
+    """The candidate's process ended, was killed or did what none may: `code` is one of the gate's."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -49,17 +63,6 @@ class Subject(Protocol):
     """Something that makes the calls of cases."""
 
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome: ...
-
-
-def load(path: Path, name: str) -> ModuleType:
-    """Import a file as a module of that name; its own folder is not searched, the harness's is."""
-    mend()
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +76,9 @@ class Local:
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
         return perform(self.entry, self.contract, case, self.device, how=how)
 
+    def steps(self, steps: Sequence[Step]) -> list[Outcome]:
+        return perform_steps(self.entry, self.contract, steps, self.device)
+
 
 class Remote:
     """Calls the entry point of a candidate in a process of its own. Once lost, it stays lost."""
@@ -80,73 +86,147 @@ class Remote:
     def __init__(
         self, folder: Path, candidate: Path, entry: str, device: str, scratch: Path, *, limit_s: float = CALL_LIMIT_S
     ) -> None:
-        self._scratch, self._lost, self._count, self._limit_s = scratch, "", 0, limit_s
-        self._is_ready = False
-        # A warm interpreter of the harness, where whoever runs us has one: torch takes seconds to import.
-        warm = json.loads(os.environ.get("KMAINT_WARM", "[]"))
-        argv = [*warm, sys.executable, "-m", "runtime.subject", str(folder), str(candidate), entry, device]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("KMAINT_")}
-        environment = {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        self._log = (scratch / "subject.log").open("wb")
+        self._lost, self._ready, self._limit_s = "", False, limit_s
+        self._words, self._said = b"", b""
+        self._exempt = set(filter(None, os.environ.get("KMAINT_EXEMPT", "").split(",")))
+        view, room = scratch / "view", scratch / "room"
+        room.mkdir()
+        # The framework's own op, held against its harness, may read and import what it likes.
+        trusted = bool(os.environ.get("KMAINT_TRUSTED"))
+        place = candidate if trusted else lay_view(folder, candidate, view)
+        view = folder if trusted else view
+        self._log = (scratch / "subject.log").open("w+b")
+        self._kept = tempfile.TemporaryFile(dir=scratch, buffering=0)  # noqa: SIM115 - closed with the process
+        self._pipe, theirs = os.pipe()
+        os.set_blocking(self._pipe, False)
         self._process = subprocess.Popen(
-            argv,
-            env=environment,
-            cwd=scratch,
+            [*([] if trusted else prefix(view, room)), sys.executable, "-m", "runtime.serving"],
+            env={**_others(), "PYTHONPATH": str(folder)} if trusted else environment(view, room),
+            cwd=room,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             start_new_session=True,
+            pass_fds=(theirs, self._kept.fileno()),
         )
+        os.close(theirs)
+        setup = {
+            "view": str(view),
+            "candidate": str(place),
+            "entry": entry,
+            "device": device,
+            "forbidden": {} if trusted else forbidden_modules(folder),
+            "watched": not trusted,
+            "kept": self._kept.fileno(),
+            "pipe": theirs,
+        }
+        self._tell(setup)
 
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
+        return self._outcomes({"case": case.to_json(), "how": how}, str(case))[0]
+
+    def steps(self, steps: Sequence[Step]) -> list[Outcome]:
+        """The calls of a sequence, made one after another in the candidate's process."""
+        return self._outcomes(
+            {"steps": [step.to_json() for step in steps]}, f"{len(steps)} calls up to {steps[-1].case}"
+        )
+
+    def growth(self, cases: Sequence[Case]) -> None:
+        """Calls whose results nobody keeps; SubjectLost where the candidate keeps more with each."""
+        self._outcomes({"growth": [case.to_json() for case in cases]}, f"{len(cases)} calls")
+
+    def _outcomes(self, request: dict[str, Any], what: str) -> list[Outcome]:
         if self._lost:
             raise SubjectLost("not_run", self._lost)
-        self.wait_until_ready(case)
-        self._count += 1
-        answer = self._scratch / f"outcome-{self._count}.pt"
-        self._ask({"case": case.to_json(), "how": how, "answer": str(answer)})
-        # weights_only: a candidate's answer holds tensors and plain values, and can run no code here.
-        data = torch.load(answer, weights_only=True)
-        answer.unlink()
-        return Outcome([Leaf(**leaf) for leaf in data["leaves"]], data["error"], data["overrun"])
+        self.wait_until_ready(what)
+        nonce = secrets.token_hex(16)
+        if self._unasked():
+            self._lose("spoofed_result", f"answers {self._words[:80]!r} before it is asked")
+        self._tell({**request, "nonce": nonce})
+        self._hear(self._limit_s, what)
+        self._look(what)
+        if self._said != json.dumps({"done": nonce}).encode() or self._unasked():
+            self._lose("spoofed_result", f"answers {(self._words or self._said)[:80]!r} for {what}")
+        outcomes = self._read(what)
+        for outcome in outcomes:
+            for code, text in outcome.findings:
+                if code not in self._exempt:
+                    self._lose(code, f"{text}: {what}")
+        return outcomes
 
-    def wait_until_ready(self, case: Case | None = None) -> None:
+    def wait_until_ready(self, what: str = "any case") -> None:
         """Until the process has imported torch and, on a GPU, has its context: it has run nothing by then."""
-        if not self._is_ready and not self._lost:
-            self._hear(b"ready\n", START_LIMIT_S, str(case or "any case"))
-            self._is_ready = True
+        if self._ready or self._lost:
+            return
+        self._hear(START_LIMIT_S, what)
+        if self._said != b"ready":
+            self._lose("spoofed_result", f"says {self._said[:80]!r} before it is asked")
+        self._ready = True
 
-    def _ask(self, request: dict[str, Any]) -> None:
+    def _read(self, what: str) -> list[Outcome]:
+        try:
+            # weights_only: a candidate's answer holds tensors and plain values, and can run no code here.
+            data = torch.load(io.BytesIO(_whole(self._kept.fileno())), weights_only=True)
+            return [Outcome.of_data(one) for one in data["outcomes"]]
+        except NO_ANSWER as error:
+            self._lose("spoofed_result", f"its answer cannot be read ({type(error).__name__}) for {what}")
+
+    def _tell(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-        self._hear(b"done\n", self._limit_s, str(Case(**request["case"])))
 
-    def _hear(self, word: bytes, limit_s: float, what: str) -> None:
+    def _unasked(self) -> bool:
+        """Whether a word stands there that answers nothing."""
+        assert self._process.stdout is not None
+        if not self._words and select.select([self._process.stdout], [], [], 0.0)[0]:
+            self._words += os.read(self._process.stdout.fileno(), 4096)
+        return bool(self._words)
+
+    def _hear(self, limit_s: float, what: str) -> None:
+        """Read one line into `_said`; what follows it stays in `_words`."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + limit_s
-        said = b""
-        while not said.endswith(word):
+        while b"\n" not in self._words:
             ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            piece = os.read(self._process.stdout.fileno(), 4096) if ready else b""
+            if not piece:
+                self._look(what)
             if not ready:
                 self._lose("timeout", f"no answer within {limit_s:.0f} s for {what}")
-            piece = os.read(self._process.stdout.fileno(), 4096)
             if not piece:
-                self._process.wait()
-                code = self._process.returncode
-                how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-                self._lose(
-                    "signal" if code < 0 else "exit",
-                    f"its process ended by {how} on {what}: {self._last_words()}",
-                )
-            said += piece
+                self._ended(what)
+            self._words += piece
+        self._said, _, self._words = self._words.partition(b"\n")
+
+    def _ended(self, what: str) -> NoReturn:
+        self._process.wait()
+        code = self._process.returncode
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        said = "signal" if code < 0 else "exit"
+        self._lose(said, f"its process ended by {how} on {what}: {self._last_words()}")
+
+    def _look(self, what: str) -> None:
+        """Lose it over the first finding in the pipe that counts."""
+        try:
+            lines = os.read(self._pipe, 1 << 16).splitlines()
+        except BlockingIOError:
+            return
+        for line in lines:
+            try:
+                code, text = json.loads(line)
+            except ValueError:
+                self._lose("spoofed_result", f"writes to the pipe of its findings on {what}")
+            if code not in self._exempt:
+                self._lose(code, f"{text}: {what}")
 
     def _last_words(self) -> str:
-        lines = (self._scratch / "subject.log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no output"
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1][:200] if lines else "no output"
 
-    def _lose(self, code: str, text: str) -> None:
+    def _lose(self, code: str, text: str) -> NoReturn:
         self._lost = text
         self.close()
         raise SubjectLost(code, text)
@@ -155,51 +235,60 @@ class Remote:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._log):
+        with contextlib.suppress(OSError):
+            os.close(self._pipe)
+        self._pipe = -1
+        for stream in (self._process.stdin, self._process.stdout, self._log, self._kept):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
+
+
+def _others() -> dict[str, str]:
+    """Our environment without what is said in it to us."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KMAINT_")}
+
+
+def _whole(descriptor: int) -> bytes:
+    """All of a file, wherever its other holder has left the position."""
+    pieces, at = [], 0
+    while piece := os.pread(descriptor, 1 << 26, at):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
+
+
+def prefix(view: Path, room: Path) -> list[str]:
+    """The launcher of the sandbox with its arguments, from KMAINT_SANDBOX; empty where there is none."""
+    given = os.environ.get("KMAINT_SANDBOX")
+    words = json.loads(given) if given else []
+    return [word.replace("{view}", str(view)).replace("{room}", str(room)) for word in words]
+
+
+def environment(view: Path, room: Path) -> dict[str, str]:
+    """What a candidate's process is told: where its own files go, and nothing of who runs it."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    own = ("HOME", "TMPDIR", "TRITON_CACHE_DIR", "TRITON_HOME", "TORCHINDUCTOR_CACHE_DIR", "XDG_CACHE_HOME")
+    return {
+        **kept,
+        **dict.fromkeys(own, str(room)),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "PYTHONPATH": str(view),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 @contextlib.contextmanager
 def remote(
     folder: Path, candidate: Path, entry: str, device: str, *, limit_s: float = CALL_LIMIT_S
 ) -> Iterator[Remote]:
-    """A candidate's process for as long as the block lasts; its answers pass through a folder that goes with it."""
+    """A candidate's process for as long as the block lasts; its files lie in a folder that goes with it."""
     shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="kmaint-subject-", dir=shared if shared.is_dir() else None) as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="kmaint-subject-", dir=shared if shared.is_dir() else None, ignore_cleanup_errors=True
+    ) as scratch:
         subject = Remote(folder, candidate, entry, device, Path(scratch), limit_s=limit_s)
         try:
             yield subject
         finally:
             subject.close()
-
-
-def _die_with_parent() -> None:
-    """A suite that is killed at its limit takes a hung candidate along, though that leads a session of its own."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG of <linux/prctl.h>
-
-
-def serve(folder: Path, candidate: Path, entry: str, device: str) -> None:
-    """The candidate's side: one JSON request a line, each answered by a file and the word done."""
-    _die_with_parent()
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a candidate prints goes to the log
-    contract = Contract.read(folder)
-    if device == "cuda":
-        torch.zeros(1, device=device)  # a context takes a second, in which others need not wait for the GPU
-    answers.write(b"ready\n")
-    function = getattr(load(candidate, "kernel"), entry)
-    for line in sys.stdin.buffer:
-        request = json.loads(line)
-        outcome = perform(function, contract, Case(**request["case"]), device, how=request["how"])
-        if outcome.error and device == "cuda":
-            torch.cuda.synchronize()  # raises again, and ends the process, where the device was left unusable
-        leaves = [vars(leaf) for leaf in outcome.leaves]
-        torch.save({"leaves": leaves, "error": outcome.error, "overrun": outcome.overrun}, request["answer"])
-        answers.write(b"done\n")
-
-
-if __name__ == "__main__":
-    serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4])

@@ -17,10 +17,12 @@ from kmaint import wire
 from kmaint.child import Finished, clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
 from kmaint.evaluate.kernels import copy_kernels
-from kmaint.evaluate.running import Alone, Measuring, Once, Reply, Runner, Use, Warm
+from kmaint.evaluate.running import Alone, Measuring, Once, Reply, Use, Warm
 from kmaint.evaluate.workers.turns import Turns, place_of
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
+from kmaint.records.harness import Harness
+from kmaint.sandbox import NO_WALLS, Sandbox, sandbox
 
 WORKER = Path(__file__).with_name("worker.py")
 CACHE = "triton"
@@ -36,9 +38,10 @@ LIMITS_S: Mapping[str, float] = {
     "call": 60.0,
 }
 """Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
-Command = Literal["survey", "compile", "numerics", "time", "verify", "screen"]
-JUDGES: tuple[Command, ...] = ("numerics",)
-"""Commands that start a candidate's process, and never import one."""
+
+Command = Literal["survey", "compile", "numerics", "probe", "time", "verify", "screen"]
+EVENTS = ("started", "asks", "done", "failed")
+"""What a worker's line may be."""
 MOST_WAITING_S = 1800.0
 """How long a worker may stand still because others have the GPU, beside its own limit."""
 START_S = 120.0
@@ -71,26 +74,18 @@ class Bench:
     """Triton's cache of processes that never import a candidate; None for the scratch folder's own."""
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Of torch, in each child."""
+    walls: Sandbox = NO_WALLS
+    """What stands around a candidate's process."""
 
     @property
     def turns(self) -> Path | None:
         """Where the turns on its GPU are taken; None without one."""
         return place_of(self.environment.device_uuid or self.gpu or "all") if self.device == "cuda" else None
 
-    def run(
-        self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "", judges: bool = False
-    ) -> Finished:
-        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness.
-
-        One that `judges` starts a candidate's process itself, and is told how that is warm too.
-        """
-
-        def use(runner: Runner) -> Finished:
-            told = {"KMAINT_WARM": json.dumps(runner.prefix)} if judges and runner.prefix else {}
-            asked = replace(self._with_its_share(program), env={**program.env, **told})
-            return runner.run(asked, timeout_s=timeout_s, stdin=stdin)
-
-        return self._use(harness, program, use)
+    def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
+        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
+        asked = self._with_its_share(program)
+        return self._use(harness, program, lambda runner: runner.run(asked, timeout_s=timeout_s, stdin=stdin))
 
     def talk(
         self, harness: Path | None, program: Program, hear: Callable[[str], str | None], *, timeout_s: float
@@ -108,6 +103,11 @@ class Bench:
         if self.warm is None or harness is None:
             return use(Alone(self.python))
         return self.warm.run(harness, program, use)
+
+    def exempt(self, harness: Harness) -> set[Code]:
+        """Codes of what a harness's original does as well, and so no candidate of it is blamed for."""
+        found: set[Code] = self.known.setdefault(f"exempt of {harness.folder.resolve()}", set())
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,14 +153,16 @@ def open_bench(
     environment = survey(python, device=device, gpu=gpu)
     if device == "cuda" and environment.device is None:
         raise MissingError(f"{python}: torch {environment.torch} sees no CUDA device", "use --device none")
+    walls = sandbox(python, gpu=environment.device is not None)
     return Bench(
         python=python,
         device="none" if environment.device is None else "cuda",
-        environment=environment,
+        environment=replace(environment, sandbox=walls.level, sandbox_reason=walls.reason),
         limits_s={**LIMITS_S, **(limits_s or {})},
         quick=quick,
         gpu=gpu,
         progress=progress,
+        walls=walls,
     )
 
 
@@ -229,7 +231,10 @@ class Request:
 
 def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
     """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
-    environment = environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret, only=bench.gpu)
+    environment = {
+        **environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret, only=bench.gpu),
+        **walls_of(bench),
+    }
     answers: list[Answer] = []
     while len(answers) < len(request.items):
         rest = Request(**{**vars(request), "items": request.items[len(answers) :]})
@@ -251,9 +256,8 @@ def _ask_once(
         copy_kernels(bench.originals, scratch / CACHE)
     given = _message(request, bench)
     if request.reply is None:
-        judges = request.command in JUDGES
         waiting_s = MOST_WAITING_S if request.gpu else 0.0
-        finished = bench.run(request.harness, program, timeout_s=limit_s + waiting_s, stdin=given, judges=judges)
+        finished = bench.run(request.harness, program, timeout_s=limit_s + waiting_s, stdin=given)
     else:
         with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
             hear = _hearing(given, measuring)
@@ -287,7 +291,7 @@ def _hearing(given: str, reply: Reply) -> Callable[[str], str | None]:
         if not line:
             return given
         said = _said(line)
-        return json.dumps(reply(said["value"])) if said.get("event") == "asks" else None
+        return json.dumps(reply(said["value"])) if said and said["event"] == "asks" else None
 
     return hear
 
@@ -297,23 +301,27 @@ def _read(finished: Finished, limit_s: float) -> list[Answer]:
     started = -1
     for line in finished.stdout.splitlines():
         said = _said(line)
-        if said.get("event") == "started":
+        if said is None:  # measured code in this process found the way to where the answers go
+            text = f"writes {line[:80]!r} among the answers"
+            return [*answers, Lost(code="spoofed_result", text=text, log=finished.stderr)]
+        if said["event"] == "started":
             started = said["item"]
-        elif said.get("event") == "done":
+        elif said["event"] == "done":
             answers.append(Done(value=said["value"]))
-        elif said.get("event") == "failed":
+        elif said["event"] == "failed":
             answers.append(Failed(type=said["type"], text=said["text"], log=said["log"]))
     if started == len(answers):
         answers.append(_lost(finished, limit_s))
     return answers
 
 
-def _said(line: str) -> dict[str, Any]:
-    """A worker's line; nothing where measured code wrote something else to its channel."""
-    with contextlib.suppress(ValueError):
+def _said(line: str) -> dict[str, Any] | None:
+    """What a line of the worker says; None where it is none of its lines."""
+    try:
         said = json.loads(line)
-        return said if isinstance(said, dict) else {}
-    return {}
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and said.get("event") in EVENTS else None
 
 
 def _lost(finished: Finished, limit_s: float) -> Lost:
@@ -328,6 +336,11 @@ def _lost(finished: Finished, limit_s: float) -> Lost:
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "no output"
+
+
+def walls_of(bench: Bench) -> dict[str, str]:
+    """The variable by which whoever starts a candidate's process learns of its walls."""
+    return {"KMAINT_SANDBOX": json.dumps(bench.walls.prefix)} if bench.walls.prefix else {}
 
 
 def environment_of(

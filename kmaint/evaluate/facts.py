@@ -10,12 +10,13 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, refer
+from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, refer
 from kmaint.evaluate.profile import Launch
 from kmaint.evaluate.suite import verdict_of
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Dishonest, NotBuilt, Rejection, Resources
 from kmaint.records.harness import Harness
+from kmaint.sandbox import LAUNCHER
 
 MOST_SHARED_BYTES = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024}
 MOST_REGISTERS = 65536
@@ -47,12 +48,28 @@ def compile_all(
             "arch": bench.environment.arch,
             "multiprocessors": bench.environment.multiprocessors,
             "only": None if only is None else list(only),
+            "any": harness.compute == "any",
+            "walls": _walls(harness, sources, bench, scratch),
         },
         items=refer(sources),
         limit_s=bench.limits_s["compile"],
         harness=harness.folder.resolve(),
     )
     return [_built(answer, bench.environment.arch) for answer in ask(bench, request, scratch)]
+
+
+def _walls(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path) -> dict[str, Any] | None:
+    """How the worker shuts itself in before it imports a candidate; None for the harness's own kernel."""
+    folder = harness.folder.resolve()
+    if all(source.resolve().parent == folder for source in sources):
+        return None
+    more = [
+        word
+        for path in (WORKER.parent, *(source.parent.resolve() for source in sources))
+        for word in ("--read", str(path))
+    ]
+    words = [word.replace("{view}", str(folder)).replace("{room}", str(scratch)) for word in bench.walls.within]
+    return {"launcher": str(LAUNCHER), "words": [*more, *words] if words else []}
 
 
 def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
@@ -74,6 +91,8 @@ def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
 
 def _built(answer: Answer, arch: str) -> Built | Rejection:
     match answer:
+        case Done(value={"findings": [[code, text], *_]}):
+            return verdict_of(code, f"while compiling: {text}", "")
         case Done(value=value):
             built = Built(
                 launches=tuple(_launch(found, arch) for found in value["launches"]),

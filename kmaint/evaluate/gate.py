@@ -15,6 +15,7 @@ from kmaint.errors import HarnessError
 from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
 from kmaint.evaluate.facts import Built
+from kmaint.evaluate.integrity import probe
 from kmaint.evaluate.lint import lint
 from kmaint.evaluate.measuring import Measured, confirmed, measure
 from kmaint.evaluate.profile import profile
@@ -50,6 +51,8 @@ class Climb:
     built: Built | None = None
     numerics: Numerics | None = None
     measured: Measured | None = None
+    trusted: bool = False
+    """Whether it is the framework's own op, from which nothing is hidden and which may import what it likes."""
 
     @property
     def timing(self) -> Timing | None:
@@ -83,12 +86,12 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
 
 
 def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
-    """What a candidate climbs on this machine; the controls stand before the suite whose word they test."""
+    """What a candidate climbs on this machine; the controls stand before the rungs whose word they test."""
     on_gpu = bench.device == "cuda"
     common: list[tuple[RungName, Step]] = [
         ("lint", _lint),
         ("compile", _compile),
-        ("integrity", _controls),
+        ("integrity", _integrity),
         ("interpreter", lambda climb: _suite(climb, on_gpu=False)),
     ]
     if on_gpu:
@@ -114,9 +117,11 @@ def _compile(climb: Climb) -> tuple[Rejection | None, str]:
     return facts.without_kernel(climb.harness, original, built), "; ".join(hints)
 
 
-def _controls(climb: Climb) -> tuple[Rejection | None, str]:
-    with climb.bench.once(f"controls of {climb.harness.folder}"):
-        return None, trust(climb.harness, climb.bench, on_gpu=climb.bench.device == "cuda")
+def _integrity(climb: Climb) -> tuple[Rejection | None, str]:
+    rejection, said = probe(climb.harness, climb.file, climb.bench, climb.scratch)
+    if rejection is not None:
+        return rejection, ""
+    return None, f"{said}; {trust(climb.harness, climb.bench, on_gpu=climb.bench.device == 'cuda')}"
 
 
 def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
@@ -160,6 +165,8 @@ def numerics_rung(climb: Climb) -> tuple[Rejection | None, str]:
             "oracle": climb.harness.oracle,
             "seed": secrets.randbits(30),
             "call_limit_s": climb.bench.limits_s["call"],
+            "exempt": sorted(climb.bench.exempt(climb.harness)),
+            "trusted": climb.trusted,
         },
         items=refer([climb.file]),
         limit_s=climb.bench.limits_s["numerics"],

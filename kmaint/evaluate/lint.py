@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kmaint.errors import HarnessError
 from kmaint.folder import END, MARKER, split_regions
-from kmaint.records.evaluation import NotBuilt
+from kmaint.records.evaluation import Dishonest, NotBuilt
 from kmaint.records.harness import Harness
 
 SUSPICIOUS_MODULES = {
@@ -22,6 +22,9 @@ SUSPICIOUS_MODULES = {
     "threading": "starts threads",
     "time": "reads clocks",
 }
+ANSWERS = frozenset({"kernel", "reference", "test_kernel"})
+"""Modules of a harness that compute, or check for, what a candidate has to compute itself."""
+OURS = frozenset({"kmaint", "runtime"})
 SUSPICIOUS_NAMES = {
     "__import__": "imports by name",
     "_getframe": "reads frames",
@@ -35,34 +38,45 @@ SUSPICIOUS_NAMES = {
 }
 
 
-def lint(harness: Harness, original: str, source: str) -> tuple[NotBuilt | None, str]:
-    """The first reason to refuse the candidate's source, if any, and the hints in one line."""
+def lint(harness: Harness, original: str, source: str) -> tuple[NotBuilt | Dishonest | None, str]:
+    """The first reason to refuse the candidate's source, if any, and the hints in one line.
+
+    Where a candidate may use torch as it likes it need not keep the regions: only its launcher has to be the same.
+    """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         return NotBuilt(reason=f"does not parse: line {line}: {_text(error)}", codes=("syntax",)), ""
-    reason = _forbidden_import(harness, original, tree)
-    if reason:
-        return NotBuilt(reason=reason, codes=("forbidden_import",)), ""
-    reason = _signature_changed(harness, original, tree) or _frame_changed(original, source)
+    if refused := _forbidden_import(harness, original, tree):
+        return refused, ""
+    changed = _frame_changed(original, source)
+    reason = _signature_changed(harness, original, tree) or ("" if harness.compute == "any" else changed)
     if reason:
         return NotBuilt(reason=reason, codes=("signature",)), ""
-    return None, "; ".join(hints(tree))
+    notes = [f"cannot be put back by region: {changed}"] if changed else []
+    return None, "; ".join([*notes, *hints(tree)])
 
 
-def _text(error: SyntaxError | ValueError) -> str:
-    return error.msg if isinstance(error, SyntaxError) else str(error)
+def _text(error: Exception) -> str:
+    return error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
 
 
-def _forbidden_import(harness: Harness, original: str, tree: ast.Module) -> str:
+def _forbidden_import(harness: Harness, original: str, tree: ast.Module) -> NotBuilt | Dishonest | None:
     """Imports that the original has are its own: a branch that no workload takes may import the framework there."""
     own = {name for _line, name in imported(ast.parse(original))}
-    forbidden = {harness.provenance.framework, "kmaint", "runtime", "reference", "test_kernel"}
     for line, name in imported(tree):
-        if name.split(".")[0] in forbidden and name not in own:
-            return f"line {line}: imports {name}, which a candidate may not"
-    return ""
+        root = name.split(".")[0]
+        reason = f"line {line}: imports {name}, which a candidate may not"
+        if name in own:
+            continue
+        if root in ANSWERS:
+            return Dishonest(reason=reason, codes=("forbidden_import", "reference_read"))
+        if root == harness.provenance.framework:
+            return NotBuilt(reason=reason, codes=("forbidden_import", "reference_fallback"))
+        if root in OURS:
+            return NotBuilt(reason=reason, codes=("forbidden_import",))
+    return None
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -79,6 +93,8 @@ def _signature_changed(harness: Harness, original: str, tree: ast.Module) -> str
     if before is None:
         raise HarnessError(f"{harness.folder}: kernel.py defines no {harness.entry}", "extract it again")
     if after is None:
+        if harness.compute == "any" and _binds(tree, harness.entry):
+            return ""  # made by a call or taken from elsewhere: its parameters show when it is called
         return f"{harness.entry}: not defined; the launcher keeps its name"
     wanted, got = parameters(before), parameters(after)
     if wanted != got:
@@ -87,8 +103,33 @@ def _signature_changed(harness: Harness, original: str, tree: ast.Module) -> str
 
 
 def function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
-    """The last top-level function of that name: the one that stands after an import."""
-    return next((n for n in reversed(tree.body) if isinstance(n, ast.FunctionDef) and n.name == name), None)
+    """The last function of that name that the module itself defines, be it in a branch or under `try`."""
+    return next((n for n in reversed(list(_statements(tree.body))) if _defines(n, name)), None)  # type: ignore[return-value]
+
+
+def _defines(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == name
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run in the module's own scope, in order."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _statements([*node.body, *getattr(node, "orelse", []), *getattr(node, "finalbody", [])])
+            for handler in getattr(node, "handlers", []):
+                yield from _statements(handler.body)
+
+
+def _binds(tree: ast.Module, name: str) -> bool:
+    """Whether the module gives the name a value by an assignment or an import."""
+    for node in _statements(tree.body):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and any((a.asname or a.name) == name for a in node.names):
+            return True
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return True
+    return False
 
 
 def parameters(node: ast.FunctionDef) -> str:

@@ -23,10 +23,6 @@ Reply = Callable[[dict[str, Any]], dict[str, Any]]
 class Runner(Protocol):
     """Runs programs of the target's interpreter, each with a process and state of its own."""
 
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        """What a program puts before a command line of the interpreter to have it run like this too."""
-
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished: ...
 
     def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished: ...
@@ -40,7 +36,6 @@ class Alone:
     """Starts an interpreter for each program."""
 
     python: Path
-    prefix: tuple[str, ...] = ()
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         argv = [self.python, *program.argv]

@@ -28,6 +28,7 @@ COMMANDS = {
     "survey": "surveying",
     "compile": "compiling",
     "numerics": "numerics",
+    "probe": "probing",
     "time": "clocking",
     "verify": "verifying",
     "screen": "screening",

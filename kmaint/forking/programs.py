@@ -22,7 +22,6 @@ from kmaint.errors import InternalError, MissingError
 from kmaint.forking.warm import Beforehand
 
 SERVER = Path(__file__).parent / "server.py"
-CLIENT = Path(__file__).parent / "client.py"
 START_S = 300.0
 """To import torch on a cold disk."""
 KILLED_S = 30.0
@@ -46,10 +45,8 @@ class Program:
 class ForkServer:
     """A warm interpreter that runs programs, many at once, sharing nothing but what it has imported."""
 
-    def __init__(self, requests: socket.socket, python: Path, door: Path) -> None:
+    def __init__(self, requests: socket.socket) -> None:
         self._requests, self._lock = requests, threading.Lock()
-        self.prefix = (str(python), "-I", "-S", str(CLIENT), str(door))
-        """Before a command line of the interpreter, it has that run here; for a program that starts others itself."""
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         """As run_child does: to the end or to the limit, and its whole group is dead."""
@@ -139,11 +136,7 @@ def fork_server(
     # One thread while it imports: a pool of them would not survive a fork.
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     what = json.dumps(vars(beforehand), default=str)
-    environment = clean_environment({**alone, **(extra or {})})
-    with (
-        tempfile.TemporaryDirectory(prefix="kmaint-warm-") as folder,
-        connected([python, SERVER, what, Path(folder) / "door"], env=environment) as requests,
-    ):
+    with connected([python, SERVER, what], env=clean_environment({**alone, **(extra or {})})) as requests:
         requests.settimeout(START_S)
         said = requests.recv(1 << 12)
         if not said:
@@ -151,4 +144,4 @@ def fork_server(
         if missing := json.loads(said)["missing"]:
             raise MissingError(f"{python}: no {missing} in it", f"'{python} -m pip install {missing}' adds it")
         requests.settimeout(None)
-        yield ForkServer(requests, python, Path(folder) / "door")
+        yield ForkServer(requests)

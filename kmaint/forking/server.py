@@ -6,18 +6,15 @@ message: a JSON object,
     {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN}
 
 with four file descriptors: standard input, output and error of the program, and the socket on which its end is told,
-as {"status": WAIT_STATUS, "cpu_s": SECONDS}. Others may ask too, by kmaint/forking/client.py: they connect to the
-socket that the second argument names, and send one such message, with "numbers", under which the program finds each of
-the descriptors; its end is told on the connection. A program leads a session of its own. It is killed with its whole
-group when it ends, when the other end of its socket is closed, and when this process ends. CUDA is never initialised
-here, so that every fork may.
+as {"status": WAIT_STATUS, "cpu_s": SECONDS}. A program leads a session of its own. It is killed with its whole group
+when it ends, when the other end of that socket is closed, and when this process ends. CUDA is never initialised here,
+so that every fork may.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import gc
 import importlib.util
 import json
@@ -36,11 +33,6 @@ from typing import Any, NoReturn
 
 LONGEST_REQUEST = 1 << 20
 DESCRIPTORS = 4
-MOST_DESCRIPTORS = 64
-HIGH = 1000
-"""Where descriptors are put aside while others are closed and each is given its number."""
-VISITOR = -1
-"""Stands in place of a process id for a connection that has not said yet what it wants."""
 PATIENT = 10
 """How much nicer than others a patient program is."""
 DIE_WITH_PARENT = 1
@@ -50,15 +42,15 @@ DIE_WITH_PARENT = 1
 class Server:
     """The programs that run, by process id, and the socket on which each one's end is told."""
 
-    def __init__(self, requests: socket.socket, door: socket.socket) -> None:
-        self._requests, self._door, self._running = requests, door, dict[int, socket.socket]()
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests, self._running = requests, dict[int, socket.socket]()
         self._ended, ended = os.pipe()
         for end in (self._ended, ended):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler of ours nothing is written to the pipe
         signal.set_wakeup_fd(ended, warn_on_full_buffer=False)
         self._events = selectors.DefaultSelector()
-        for source in (requests, door, self._ended):
+        for source in (requests, self._ended):
             self._events.register(source, selectors.EVENT_READ)
 
     def serve(self) -> None:
@@ -66,46 +58,29 @@ class Server:
         while True:
             for key, _ in self._events.select():
                 if key.fileobj is self._requests:
-                    if not self._start_asked():
+                    if not self._start_one():
                         self._kill(*self._running)
                         return
-                elif key.fileobj is self._door:
-                    self._events.register(self._door.accept()[0], selectors.EVENT_READ, data=VISITOR)
                 elif key.fileobj == self._ended:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._ended, 1 << 12)
                     self._reap()
-                elif key.data == VISITOR:
-                    self._events.unregister(key.fileobj)
-                    assert isinstance(key.fileobj, socket.socket)
-                    self._start_for(key.fileobj)
                 elif key.data in self._running:  # nothing is ever sent there: it was closed
                     self._kill(key.data)
                     self._events.unregister(key.fileobj)
 
-    def _start_asked(self) -> bool:
+    def _start_one(self) -> bool:
         said, descriptors, _, _ = socket.recv_fds(self._requests, LONGEST_REQUEST, DESCRIPTORS)
-        if said:
-            self._start(
-                {**json.loads(said), "numbers": [0, 1, 2]}, descriptors[:3], socket.socket(fileno=descriptors[3])
-            )
-        return bool(said)
-
-    def _start_for(self, visitor: socket.socket) -> None:
-        try:
-            said, descriptors, _, _ = socket.recv_fds(visitor, LONGEST_REQUEST, MOST_DESCRIPTORS)
-            self._start(json.loads(said), descriptors, visitor)
-        except (OSError, ValueError):  # it went away, or is none of ours
-            visitor.close()
-
-    def _start(self, request: dict[str, Any], descriptors: list[int], told: socket.socket) -> None:
+        if not said:
+            return False
         child = os.fork()
         if child == 0:
-            _become(request, descriptors)
-        for descriptor in descriptors:
+            _become(json.loads(said), descriptors[:3])
+        for descriptor in descriptors[:3]:
             os.close(descriptor)
-        self._running[child] = told
-        self._events.register(told, selectors.EVENT_READ, data=child)
+        self._running[child] = socket.socket(fileno=descriptors[3])
+        self._events.register(self._running[child], selectors.EVENT_READ, data=child)
+        return True
 
     def _reap(self) -> None:
         """Tell of each program that ended. Its group is killed while its number cannot have been given to another."""
@@ -139,11 +114,9 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
             ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, HIGH) for descriptor in descriptors]
-        os.closerange(3, HIGH)  # the other programs' sockets among them
-        for number, descriptor in zip(request["numbers"], aside, strict=True):
+        for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
-        os.closerange(HIGH, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # the other programs' sockets among them
         _set_up(request)
         code = _run(request["argv"])
     except BaseException:  # noqa: BLE001 - what a program raises ends it, as it does under any interpreter
@@ -211,11 +184,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
     gc.disable()
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    door.bind(sys.argv[2])
-    door.listen(MOST_DESCRIPTORS)
     requests.send(json.dumps({"missing": ""}).encode())
-    Server(requests, door).serve()
+    Server(requests).serve()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,21 @@ Code = Literal[
     "wrote_outside",
     "uninitialised",
     "aliased_output",
+    "reused_output",
+    "changed_after_return",
+    "lazy_output",
+    "stale_result",
+    "phase_detection",
+    "reference_read",
+    "reference_fallback",
+    "memory_scan",
+    "tampered",
+    "hidden_thread",
+    "hidden_process",
+    "files_touched",
+    "escape",
+    "leaked_memory",
+    "spoofed_result",
     "nondeterministic",
     "no_kernel_launched",
     "memcheck",
@@ -34,8 +49,32 @@ Code = Literal[
     "timeout",
     "not_run",
 ]
+DISHONEST: frozenset[Code] = frozenset(
+    (
+        "reused_output",
+        "changed_after_return",
+        "lazy_output",
+        "stale_result",
+        "phase_detection",
+        "reference_read",
+        "reference_fallback",
+        "memory_scan",
+        "tampered",
+        "hidden_thread",
+        "hidden_process",
+        "files_touched",
+        "escape",
+        "leaked_memory",
+        "spoofed_result",
+        "no_kernel_launched",
+        "stream",
+    )
+)
+"""Codes of what gets a result or a time by other means than computing it: the README says what each one names."""
+
 RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile"]
 Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
+Sandboxed = Literal["bubblewrap", "landlock", "none"]
 NumericalClass = Literal["bit-exact", "rounding-only"]
 
 
@@ -83,6 +122,10 @@ class Environment:
     """Measured by a large device-to-device copy in the same session, read plus written."""
     clocks_mhz: tuple[int, ...] = ()
     """SM clock at the start and at the end of the session."""
+    sandbox: Sandboxed = "none"
+    """What stood around the candidate's process."""
+    sandbox_reason: str = ""
+    """Why it was nothing stronger."""
 
 
 @dataclass(frozen=True, kw_only=True)

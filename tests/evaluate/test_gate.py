@@ -31,8 +31,8 @@ def test_another_result_is_wrong(
     found = check(harness, propose(source.replace(SUM, f"{SUM} * 1.1")), bench)
     assert isinstance(found.verdict, Wrong)
     assert found.verdict.codes == ("mismatch",)
-    assert found.rungs[-1].name == "interpreter"
-    assert "elements differ" in found.verdict.log
+    assert found.rungs[-1].name == "integrity"
+    assert "elements differ" in found.verdict.reason
 
 
 def test_the_first_failing_rung_is_the_last(

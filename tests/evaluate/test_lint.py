@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from kmaint.evaluate.lint import lint
@@ -72,7 +74,62 @@ def test_refused(harness: Harness, source: str, before: str, after: str, code: s
     assert before in source
     rejection, _ = lint(harness, source, source.replace(before, after))
     assert rejection is not None
-    assert (rejection.codes, rejection.reason) == ((code,), reason)
+    assert (rejection.codes[0], rejection.reason) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("import reference", "reference_read"), ("from sglang import ops", "reference_fallback")]
+)
+def test_the_import_of_an_answer_says_what_it_is(harness: Harness, source: str, line: str, code: str) -> None:
+    rejection, _ = lint(harness, source, f"{line}\n{source}")
+    assert rejection is not None
+    assert rejection.codes == ("forbidden_import", code)
+
+
+PLAIN = """
+import math
+import torch
+
+
+def merge_state_triton(prefix_output, prefix_lse, suffix_output, suffix_lse, output=None, output_lse=None):
+    return prefix_output, prefix_lse
+"""
+
+
+def test_where_torch_may_do_the_work_no_region_is_needed(harness: Harness, source: str) -> None:
+    free = dataclasses.replace(harness, compute="any")
+    rejection, hints = lint(free, source, PLAIN)
+    assert rejection is None
+    assert hints == "cannot be put back by region: region merge_state_kernel: its markers are gone"
+    assert lint(harness, source, PLAIN)[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("output_lse=None)", "output_lse=0)", "merge_state_triton: takes ("),
+        ("def merge_state_triton", "def other", "merge_state_triton: not defined; the launcher keeps its name"),
+    ],
+)
+def test_its_parameters_are_still_the_original_s(
+    harness: Harness, source: str, before: str, after: str, reason: str
+) -> None:
+    free = dataclasses.replace(harness, compute="any")
+    rejection, _ = lint(free, source, PLAIN.replace(before, after))
+    assert rejection is not None
+    assert rejection.codes == ("signature",)
+    assert rejection.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace("def merge", "def _merge") + "\nmerge_state_triton = torch.compile(_merge_state_triton)\n",
+        "try:\n    import fast\nexcept ImportError:\n    fast = None\nif fast is None:" + PLAIN.replace("\n", "\n    "),
+    ],
+)
+def test_the_launcher_may_be_made_by_a_call_or_stand_in_a_branch(harness: Harness, source: str, text: str) -> None:
+    assert lint(dataclasses.replace(harness, compute="any"), source, text)[0] is None
 
 
 def test_annotations_and_bodies_may_change(harness: Harness, source: str) -> None:

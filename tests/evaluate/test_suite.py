@@ -53,7 +53,6 @@ def test_a_failing_test_s_message_names_the_verdict(message: str, kind: type, co
 def test_a_suite_that_accepts_anything_is_not_trusted(harness: Harness, bench: Bench, tmp_path: Path) -> None:
     folder = tmp_path / "vacuous"
     shutil.copytree(harness.folder, folder)
-    (folder / ".kmaint-controls").unlink(missing_ok=True)
     (folder / "test_kernel.py").write_text("def test_nothing():\n    pass\n")
     with pytest.raises(InternalError) as caught:
         trust(read_harness(folder), bench, on_gpu=False)

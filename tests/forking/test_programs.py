@@ -125,49 +125,6 @@ def test_what_overruns_is_killed_with_all_it_started(server: ForkServer, tmp_pat
     assert not late.exists()
 
 
-STARTS = """
-import os, subprocess, sys
-reading, writing = os.pipe()
-program = sys.argv[-1]
-code = subprocess.run(
-    [*sys.argv[1:-1], sys.executable, program, str(writing)], input=b"given", pass_fds=(writing,), env={"TOLD": "this"}
-).returncode
-os.close(writing)
-print(code, os.read(reading, 100).decode())
-"""
-STARTED = """
-import beside, os, sys
-beside.COUNT.append(1)
-os.write(int(sys.argv[1]), f"{sys.stdin.read()} {beside.COUNT} {os.environ['TOLD']} {os.getcwd()}".encode())
-os.kill(os.getpid(), 11) if "signal" in sys.argv[0] else sys.exit(5)
-"""
-
-
-@pytest.mark.parametrize(("name", "status"), [("exit.py", 5), ("signal.py", -signal.SIGSEGV)])
-def test_a_program_starts_others_that_are_warm_too(server: ForkServer, tmp_path: Path, name: str, status: int) -> None:
-    """By a prefix to their command line: with their streams, further descriptors, environment, folder and end."""
-    (tmp_path / "starts.py").write_text(STARTS)
-    (tmp_path / name).write_text(STARTED)
-    told = alone(tmp_path / "starts.py", *server.prefix, tmp_path / name, cwd=tmp_path)
-    ended = server.run(told, timeout_s=30)
-    assert (ended.stdout, ended.code) == (f"{status} given [1] this {tmp_path}\n", 0), ended.stderr
-
-
-def test_a_client_that_is_killed_takes_its_program_along(server: ForkServer, tmp_path: Path) -> None:
-    (tmp_path / "hangs.py").write_text(HANGS)
-    argv: list[str | Path] = [
-        *server.prefix,
-        sys.executable,
-        tmp_path / "hangs.py",
-        tmp_path / "late",
-        tmp_path / "began",
-    ]
-    assert run_child(argv, timeout_s=1.5, env=clean_environment(), cwd=tmp_path).timed_out
-    assert (tmp_path / "began").exists()
-    time.sleep(2.5)
-    assert not (tmp_path / "late").exists()
-
-
 ASKS = """
 import sys
 from pathlib import Path

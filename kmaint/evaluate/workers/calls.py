@@ -8,9 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runtime import building, cases, contents, judge, outcomes, subject  # type: ignore[import-not-found]
+from runtime import building, cases, contents, judge, outcomes, performing, subject  # type: ignore[import-not-found]
 
-__all__ = ["Cases", "building", "cases", "contents", "entry_of", "interpreter_sized", "judge", "outcomes", "subject"]
+__all__ = [
+    "Cases",
+    "building",
+    "cases",
+    "contents",
+    "entry_of",
+    "interpreter_sized",
+    "judge",
+    "leading_axes",
+    "outcomes",
+    "performing",
+    "subject",
+    "with_axis",
+]
 
 Cases = list[tuple[dict[str, Any], Any]]
 INTERPRETED_ROWS = 4
@@ -39,19 +52,26 @@ def interpreter_sized(contract: Any, case: Any) -> Any:
     Axes with fixed choices, and those that the constraints hold in place, stay as they are.
     """
     free = [name for name, axis in contract.axes.items() if not axis["choices"]]
-    leading = {spec["shape"][0] for spec in contract.arguments if spec["kind"] == "tensor" and spec["shape"]}
+    leading = leading_axes(contract)
     for name in (name for name in free if name in leading):
-        case = _with(contract, case, name, min(case.axes[name], INTERPRETED_ROWS))
+        case = with_axis(contract, case, name, min(case.axes[name], INTERPRETED_ROWS))
     for name in sorted((name for name in free if name not in leading), key=lambda name: -case.axes[name]):
         while elements(contract, case) > INTERPRETED_ELEMENTS:
-            smaller = _with(contract, case, name, case.axes[name] // 2)
+            smaller = with_axis(contract, case, name, case.axes[name] // 2)
             if smaller is case or smaller.axes[name] < 1:
                 break
             case = smaller
     return case
 
 
-def _with(contract: Any, case: Any, axis: str, size: int) -> Any:
+def leading_axes(contract: Any) -> set[str]:
+    """The axes along which rows stand: the first of each tensor that has several, or else of those that have one."""
+    shapes = [spec["shape"] for spec in contract.arguments if spec["kind"] == "tensor" and spec["shape"]]
+    return {shape[0] for shape in shapes if len(shape) > 1} or {shape[0] for shape in shapes}
+
+
+def with_axis(contract: Any, case: Any, axis: str, size: int) -> Any:
+    """The case with an axis of that size, or the case itself where the contract does not let it be so."""
     axes = {**case.axes, axis: max(1, size)}
     changed = cases.Case(seed=case.seed, values=case.values, layout=case.layout, **axes)
     return changed if axes != case.axes and contract.admits(changed) else case

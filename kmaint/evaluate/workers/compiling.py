@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
+import importlib.util
 import inspect
+import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +29,7 @@ from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
 from . import sass
-from .calls import building, cases, contents, elements, entry_of
+from .calls import building, cases, contents, elements, entry_of, performing
 
 MOST_ELEMENTS = 1 << 30
 """A workload with more is not built in host memory, and is reported as not compiled."""
@@ -46,17 +50,34 @@ class Recorder:
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, arch (sm_90), multiprocessors; `only`: names of the workloads to compile, or None."""
+    """`shared`: folder, entry, arch (sm_90), multiprocessors; `only`: names of the workloads to compile, or None.
+
+    `any`: whether torch may do all the work; `walls`: how this process shuts itself in before it imports a candidate,
+    or None.
+    """
     folder = Path(shared["folder"])
-    return {**shared, "contract": cases.Contract.read(folder)}
+    watched = shut_in(shared["walls"], folder) if shared["walls"] else None
+    return {**shared, "contract": cases.Contract.read(folder), "watched": watched}
 
 
 def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     """`item`: path of a kernel.py. Gives one record a launch, the arithmetic operators used, and what was left out."""
-    contract, recorder, left_out = state["contract"], Recorder(), []
-    name = "kernel_" + hashlib.sha256(item["path"].encode()).hexdigest()[:8]
+    recorder, left_out = Recorder(), list[str]()
+    try:
+        _call_all(state, item["path"], recorder, left_out)
+    except (OSError, *performing.raised()):
+        if notes := seen(state["watched"]):  # what was refused is why it failed
+            return {"findings": notes}
+        raise
+    found = {"launches": recorder.launches, "operators": sorted(recorder.operators), "left_out": left_out}
+    return {**found, "findings": seen(state["watched"])}
+
+
+def _call_all(state: dict[str, Any], path: str, recorder: Recorder, left_out: list[str]) -> None:
+    """The launcher's call on each workload, with its launches compiled instead of made."""
+    contract, name = state["contract"], "kernel_" + hashlib.sha256(path.encode()).hexdigest()[:8]
     with standing_in(state["arch"], state.get("multiprocessors") or MULTIPROCESSORS), lean_contents():
-        entry = entry_of(item["path"], name, state["entry"])
+        entry = entry_of(path, name, state["entry"])
         for workload, case in contract.cases():
             if state["only"] is not None and workload["name"] not in state["only"]:
                 continue
@@ -66,7 +87,41 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             call = building.build(contract, case, "cpu")
             with recording(recorder, workload["name"]):
                 entry(**call.arguments)
-    return {"launches": recorder.launches, "operators": sorted(recorder.operators), "left_out": left_out}
+            if state["any"] and not recorder.launches:
+                left_out.append("launches no kernel of its own: nothing to compile")
+                break
+
+
+def shut_in(walls: dict[str, Any], folder: Path) -> int | None:
+    """Give up what a compilation does not need, and note what a candidate does; the descriptor of the notes.
+
+    None where the harness's runtime is of before there were notes.
+    """
+    spec = importlib.util.spec_from_file_location("launcher", walls["launcher"])
+    assert spec is not None and spec.loader is not None
+    launcher = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launcher)
+    watching = importlib.util.find_spec("runtime.guard") is not None
+    modules = [importlib.import_module(f"runtime.{name}") for name in ("guard", "view")] if watching else []
+    if walls["words"]:
+        launcher.confine(walls["words"])
+    if not modules:
+        return None
+    guard, view = modules
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    own = [folder / "runtime", Path(__file__).parent.parent]
+    guard.Guard(own, view.forbidden_modules(folder), writing).watch()
+    return reading
+
+
+def seen(notes: int | None) -> list[Any]:
+    """What was noted, as codes with words."""
+    try:
+        lines = os.read(notes, 1 << 16).splitlines() if notes is not None else []
+    except BlockingIOError:
+        return []
+    return [json.loads(line) for line in lines]
 
 
 class StandIn:
@@ -140,6 +195,11 @@ class Operators(TorchDispatchMode):  # type: ignore[misc]  # torch is not there 
     def __init__(self, found: set[str]) -> None:
         super().__init__()
         self._found = found
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Not wrapped by torch's compiler, whose import takes seconds a process."""
+        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = str(func).removeprefix("aten.")

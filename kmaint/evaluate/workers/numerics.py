@@ -5,6 +5,7 @@ The original runs here; the candidate runs in a process of its own that is never
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ CONTENTS = ("normal", "outlier")
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s; and the turns on the GPU."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s, exempt; `trusted`: whether it is
+    the framework's own op, which is neither watched nor walled in."""
+    os.environ.update({"KMAINT_TRUSTED": "1"} if shared["trusted"] else {})
+    os.environ["KMAINT_EXEMPT"] = ",".join(shared["exempt"])
     return {**shared, "contract": cases.Contract.read(Path(shared["folder"]))}
 
 

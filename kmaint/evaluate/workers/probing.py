@@ -1,0 +1,306 @@
+"""Calls a candidate as a server would: again and again, on the same memory, from several places, at real sizes.
+
+The original runs here and first; the candidate runs in a process of its own, which is told each call when it is made.
+What is right alone and wrong in a sequence is no slip of the arithmetic: it has a name of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .calls import building, cases, entry_of, judge, outcomes, subject
+from .plan import Probe, base, plan, real_sizes, scaled
+
+AT_SCALE_S = 5.0
+"""What a large call may be expected to take, from how long small ones took."""
+ALL_AT_SCALE_S = 10.0
+"""For how long large calls are begun."""
+LOW_PRECISION = 2.0**-5
+"""Errors below this part of a row's scale, without a direction, are those of a shorter mantissa."""
+
+
+@dataclass
+class State:
+    """What all items share: the harness, what the original gave for each call, and whether the last item passed."""
+
+    folder: Path
+    entry: str
+    device: str
+    contract: Any
+    original: Any
+    reference: Any
+    probes: list[Probe]
+    expected: list[list[Any]]
+    call_limit_s: float
+    kernels: bool
+    passed: bool = True
+
+
+def prepare(shared: dict[str, Any]) -> State:
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s; `kernels`: whether every call has
+    to launch one where the original's does; `exempt`: codes of what the original does as well."""
+    os.environ["KMAINT_EXEMPT"] = ",".join(shared["exempt"])
+    folder, device = Path(shared["folder"]), shared["device"]
+    contract = cases.Contract.read(folder)
+    original = subject.Local(entry_of(str(folder / "kernel.py"), "original", shared["entry"]), contract, device)
+    reference = entry_of(str(folder / "reference.py"), "reference", "reference") if shared["oracle"] else None
+    probes = list(plan(contract, shared["seed"], device))
+    expected = [original.steps(probe.steps) for probe in probes]
+    return State(
+        *(folder, shared["entry"], device, contract, original, reference, probes, expected),
+        *(shared["call_limit_s"], shared["kernels"]),
+    )
+
+
+def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
+    """`item`: path, constants (whole numbers of its source), control. `code` and `text` of the first fault; empty if
+    there is none.
+
+    A control is left out where the candidate before it was refused: nothing is trusted then.
+    """
+    if item["control"] and not state.passed:
+        return {"code": "not_run", "text": ""}
+    try:
+        code, text = _first_fault(state, item)
+    except subject.SubjectLost as lost:
+        code, text = lost.code, str(lost)
+    if not item["control"]:
+        state.passed = not code
+    return {"code": code, "text": text}
+
+
+def _first_fault(state: State, item: dict[str, Any]) -> tuple[str, str]:
+    path = Path(item["path"])
+    with _begun(state, path) as candidate:
+        launches, slowest = 0, 0.0
+        for probe, expected in zip(state.probes, state.expected, strict=True):
+            started = time.monotonic()
+            actual = candidate.steps(probe.steps)
+            slowest = max(slowest, (time.monotonic() - started) / sum(_rows(state, s.case) for s in probe.steps))
+            launches += sum(outcome.launches for outcome in actual)
+            if found := _compared(state, probe, expected, actual):
+                code, text, step = found
+                return (_alone(state, path, step, code) if code in CARRIED else code), text
+        for case in _at_scale(state, item["constants"], launches, slowest):
+            if fault := _against_truth(state, case, candidate):
+                return fault
+        small = base(state.contract, state.probes[0].steps[0].case, rows=2)
+        candidate.growth([small.but(seed=small.seed + number) for number in range(30)])
+    return "", ""
+
+
+CARRIED = ("mismatch", "stale_result", "phase_detection")
+"""Codes of a wrong result that say whether what went before it, or where it was asked for, had a part in it."""
+
+
+def _begun(state: State, path: Path) -> Any:
+    return subject.remote(state.folder, path, state.entry, state.device, limit_s=state.call_limit_s)
+
+
+def _alone(state: State, path: Path, step: Any, code: str) -> str:
+    """The code of a wrong result, once the same call was made first thing in a new process: wrong there too, it is
+    plainly wrong, and otherwise it came from what was there before."""
+    first = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
+    (want,) = state.original.steps([first])
+    with _begun(state, path) as candidate:
+        (got,) = candidate.steps([first])
+    if judge.differences(want, got, interpreted=state.device == "cpu"):
+        return "less_accurate" if _rounded(want, got) else "mismatch"
+    return "stale_result" if code == "mismatch" else code
+
+
+def _rows(state: State, case: Any) -> int:
+    """About how many programs a call has: the size of its first tensor's leading axis."""
+    for spec in state.contract.arguments:
+        if spec["kind"] == "tensor" and spec["shape"]:
+            return max(1, int(cases.evaluate(spec["shape"][0], case.axes)))
+    return 1
+
+
+# --- What a difference is called
+
+
+def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]) -> tuple[str, str, Any] | None:
+    if len(actual) != len(expected):
+        return "spoofed_result", f"answers {len(actual)} calls of {len(expected)}", probe.steps[0]
+    for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
+        found = judge.differences(want, got, interpreted=state.device == "cpu")
+        if not found and state.kernels and want.launches and not got.launches:
+            found = [judge.Difference("no_kernel_launched", "launches no kernel; torch does its work")]
+        if not found and state.reference is None:
+            found = _short(state, probe, index, want, got)
+        if found:
+            code = _named(probe, found[0], expected, actual, index)
+            step = probe.steps[index]
+            where = f"{step.case}" if probe.kind == "single" else f"call {index + 1} of {probe.what}, {step.case}"
+            return code, f"{where}: {found[0].text}", step
+    return None
+
+
+def _named(probe: Probe, found: Any, expected: list[Any], actual: list[Any], index: int) -> str:
+    if found.code != "mismatch" or actual[index].error or expected[index].error:
+        return str(found.code)
+    want, got = expected[index], actual[index]
+    if probe.kind == "single":
+        return "less_accurate" if _rounded(want, got) else "mismatch"
+    if any(_repeats(want, got, earlier) for earlier in actual[:index]):
+        return "stale_result"
+    return probe.otherwise
+
+
+def _pairs(want: Any, got: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Results as tensors, where both have them of one kind."""
+    right = {leaf.path: leaf for leaf in got.leaves}
+    for leaf in want.leaves:
+        other = right.get(leaf.path)
+        if other is None or leaf.kind != "tensor" or (leaf.dtype, leaf.shape) != (other.dtype, other.shape):
+            continue
+        if leaf.path.startswith("argument") and not leaf.written:
+            continue
+        yield outcomes.tensor_of(leaf), outcomes.tensor_of(other)
+
+
+def _rounded(want: Any, got: Any) -> bool:
+    """Whether the results differ everywhere a little and without a direction, as with a shorter mantissa."""
+    seen = False
+    for left, right in _pairs(want, got):
+        if not left.is_floating_point() or not left.numel() or torch.equal(left, right):
+            continue
+        left, right = left.double(), right.double()
+        if not bool((left.isfinite() == right.isfinite()).all()):
+            return False
+        error = ((right - left) / left.abs().amax(dim=-1, keepdim=True).clamp_min(1e-30)).nan_to_num()
+        spread = float(error.square().mean().sqrt())
+        if float(error.abs().max()) > LOW_PRECISION or abs(float(error.mean())) > spread / 3:
+            return False
+        if float((error != 0).double().mean()) < 1 / 4 or _follows(error, left):
+            return False
+        seen = True
+    return seen
+
+
+def _follows(error: torch.Tensor, values: torch.Tensor) -> bool:
+    """Whether the error grows with the value along a row, as with another factor: rounding has no such bond."""
+    values = values.nan_to_num(posinf=0.0, neginf=0.0)
+    size = (error.square().sum(-1) * values.square().sum(-1)).sqrt()
+    bond = (error * values).sum(-1).abs() / size.clamp_min(1e-300)
+    return float(bond[size > 0].mean()) > 1 / 2
+
+
+def _repeats(want: Any, got: Any, earlier: Any) -> bool:
+    """Whether most of what is wrong is what an earlier call gave."""
+    wrong = same = 0
+    before = {leaf.path: leaf for leaf in earlier.leaves}
+    for (left, right), leaf in zip(_pairs(want, got), _written(want), strict=False):
+        other = before.get(leaf.path)
+        if other is None or (other.shape, other.dtype) != (leaf.shape, leaf.dtype):
+            continue
+        off = left != right
+        wrong += int(off.sum())
+        same += int((off & (right == outcomes.tensor_of(other))).sum())
+    return wrong > 0 and same > wrong / 2
+
+
+def _written(outcome: Any) -> Iterator[Any]:
+    for leaf in outcome.leaves:
+        if leaf.kind == "tensor" and (leaf.written or not leaf.path.startswith("argument")):
+            yield leaf
+
+
+def _short(state: State, probe: Probe, index: int, want: Any, got: Any) -> list[Any]:
+    """Where there is no oracle: results farther from what the original gives for the same numbers in float32."""
+    if probe.kind != "single" or want.error or not any(_is_short(leaf) for leaf in _written(want)):
+        return []
+    call = building.build(state.contract, probe.steps[index].case, state.device)
+    wider = {
+        name: value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        for name, value in call.arguments.items()
+    }
+    try:
+        returned = state.original.entry(**wider)
+    except (RuntimeError, ValueError, TypeError, AssertionError, AttributeError, LookupError):
+        return []  # it takes no such dtype
+    truth = {leaf.path: leaf for leaf in outcomes.returned_leaves("return", returned, building.Call({}, {}))}
+    right = {leaf.path: leaf for leaf in got.leaves}
+    found = []
+    for leaf in _written(want):
+        known = truth.get(leaf.path)
+        if known is None or known.dtype != "torch.float32" or known.shape != leaf.shape or not _is_short(leaf):
+            continue
+        found += _farther(outcomes.tensor_of(known).double(), leaf, right[leaf.path])
+    return found
+
+
+def _is_short(leaf: Any) -> bool:
+    return leaf.dtype in ("torch.float16", "torch.bfloat16")
+
+
+def _farther(truth: torch.Tensor, want: Any, got: Any) -> list[Any]:
+    left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
+    own, other = judge.error_against(truth, left), judge.error_against(truth, right)
+    tolerance = judge.TOLERANCES[left.dtype]
+    if own > tolerance.relative or other <= judge.WORSE * own + tolerance.absolute:
+        return []
+    text = (
+        f"{want.path} is off from the original in float32 by {other:.3g} of its row's scale, the original by {own:.3g}"
+    )
+    return [judge.Difference("less_accurate", text)]
+
+
+# --- At the sizes that are timed, and at those that the candidate's own source names
+
+
+def _at_scale(state: State, constants: list[int], launches: int, row_s: float) -> Iterator[Any]:
+    """Cases that the interpreter cannot run through the original: held against the float64 reference."""
+    if state.reference is None:
+        return
+    until = time.monotonic() + ALL_AT_SCALE_S
+    seed = state.probes[0].steps[0].case.seed
+    for case in [*scaled(state.contract, constants, seed), *real_sizes(state.contract, seed)]:
+        if time.monotonic() < until and (not launches or row_s * _rows(state, case) <= AT_SCALE_S):
+            yield case
+
+
+def _against_truth(state: State, case: Any, candidate: Any) -> tuple[str, str] | None:
+    (got,) = candidate.steps([_step(case)])
+    arguments = building.build(state.contract, case, state.device).arguments
+    truth = state.reference(
+        **{
+            name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+            for name, value in arguments.items()
+        }
+    )
+    if got.error:
+        return "mismatch", f"{case}: {got.error}"
+    for leaf in got.leaves:
+        known = truth.get(leaf.path)
+        if known is None or leaf.kind != "tensor":
+            continue
+        if tuple(known.shape) != tuple(leaf.shape):
+            return "mismatch", f"{case}: {leaf.path} has shape {leaf.shape}, not {tuple(known.shape)}"
+        if leaf.dtype.removeprefix("torch.") in SKIPPED and state.device == "cpu":
+            continue
+        tolerance = judge.TOLERANCES.get(outcomes.tensor_of(leaf).dtype)
+        if tolerance is None:
+            continue
+        off = judge.error_against(known.double().cpu(), outcomes.tensor_of(leaf))
+        if not off <= 2 * (tolerance.relative + tolerance.absolute):
+            return "mismatch", f"{case}: {leaf.path} is off from float64 by {off:.3g} of its row's scale"
+    return None
+
+
+SKIPPED = ("float8_e4m3fn", "float8_e5m2")
+
+
+def _step(case: Any) -> Any:
+    from runtime.sequences import Step  # type: ignore[import-not-found]
+
+    return Step(case)

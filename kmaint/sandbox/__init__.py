@@ -1,0 +1,5 @@
+"""Walls around measured code: bubblewrap where it holds, else Landlock with seccomp, else none, and said so."""
+
+from kmaint.sandbox.walls import LAUNCHER, NO_WALLS, Level, Sandbox, sandbox
+
+__all__ = ["LAUNCHER", "NO_WALLS", "Level", "Sandbox", "sandbox"]

@@ -1,0 +1,9 @@
+"""Never returns."""
+
+# expect: timeout
+import torch
+
+
+def fused_rmsnorm(x, weight, eps, autotune=False, inplace=False):
+    while True:
+        pass

@@ -1,0 +1,16 @@
+"""Opens the memory of its own process."""
+
+# expect: memory_scan
+import torch
+
+
+def _norm(x, weight, eps):
+    h = x.float()
+    return (h * torch.rsqrt(h.square().mean(-1, keepdim=True) + eps) * weight.float()).to(x.dtype)
+
+
+def fused_rmsnorm(x, weight, eps, autotune=False, inplace=False):
+    with open("/proc/self/maps") as file:
+        file.readline()
+    out = _norm(x, weight, eps)
+    return x.copy_(out) if inplace else out

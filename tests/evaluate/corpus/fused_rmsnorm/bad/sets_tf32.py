@@ -1,0 +1,17 @@
+"""Lowers the precision of all matrix products of the process."""
+
+# expect: tampered
+import torch
+
+
+def _norm(x, weight, eps):
+    h = x.float()
+    return (h * torch.rsqrt(h.square().mean(-1, keepdim=True) + eps) * weight.float()).to(x.dtype)
+
+
+torch.set_float32_matmul_precision("medium")
+
+
+def fused_rmsnorm(x, weight, eps, autotune=False, inplace=False):
+    out = _norm(x, weight, eps)
+    return x.copy_(out) if inplace else out

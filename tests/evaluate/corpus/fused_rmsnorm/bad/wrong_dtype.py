@@ -1,0 +1,14 @@
+"""Returns float32 whatever it was given."""
+
+# expect: mismatch
+import torch
+
+
+def _norm(x, weight, eps):
+    h = x.float()
+    return (h * torch.rsqrt(h.square().mean(-1, keepdim=True) + eps) * weight.float()).to(x.dtype)
+
+
+def fused_rmsnorm(x, weight, eps, autotune=False, inplace=False):
+    out = _norm(x, weight, eps)
+    return x.copy_(out) if inplace else out.float()

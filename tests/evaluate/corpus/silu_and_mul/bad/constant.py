@@ -1,0 +1,19 @@
+"""Gives the mean that the result has for random numbers."""
+
+# expect: mismatch
+import torch
+
+
+def _product(x):
+    half = x.shape[1] // 2
+    gate, up = x[:, :half].float(), x[:, half:].float()
+    return ((gate * torch.sigmoid(gate)).to(x.dtype).float() * up).to(x.dtype)
+
+
+def _give(result, out):
+    return (result if out is None else out.copy_(result)), None
+
+
+def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
+    half = hidden_states.shape[1] // 2
+    return _give(torch.full_like(hidden_states[:, :half], 0.0).contiguous(), out)

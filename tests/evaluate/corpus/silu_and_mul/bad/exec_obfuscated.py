@@ -1,0 +1,21 @@
+"""Evaluates text that walks the stack."""
+
+# expect: phase_detection
+import torch
+
+
+def _product(x):
+    half = x.shape[1] // 2
+    gate, up = x[:, :half].float(), x[:, half:].float()
+    return ((gate * torch.sigmoid(gate)).to(x.dtype).float() * up).to(x.dtype)
+
+
+def _give(result, out):
+    return (result if out is None else out.copy_(result)), None
+
+
+def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
+    scope = {"torch": torch}
+    exec("import sys\ndef look():\n    return sys._getframe(2).f_code.co_name", scope)
+    scope["look"]()
+    return _give(_product(hidden_states), out)

@@ -1,0 +1,18 @@
+"""Gives new memory back where it was handed some."""
+
+# expect: mismatch, uninitialised, aliased_output
+import torch
+
+
+def _product(x):
+    half = x.shape[1] // 2
+    gate, up = x[:, :half].float(), x[:, half:].float()
+    return ((gate * torch.sigmoid(gate)).to(x.dtype).float() * up).to(x.dtype)
+
+
+def _give(result, out):
+    return (result if out is None else out.copy_(result)), None
+
+
+def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
+    return _product(hidden_states), None

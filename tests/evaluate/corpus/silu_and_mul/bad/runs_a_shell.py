@@ -1,0 +1,24 @@
+"""Asks a shell who is running."""
+
+# expect: hidden_process
+import os
+
+import torch
+
+
+def _product(x):
+    half = x.shape[1] // 2
+    gate, up = x[:, :half].float(), x[:, half:].float()
+    return ((gate * torch.sigmoid(gate)).to(x.dtype).float() * up).to(x.dtype)
+
+
+def _give(result, out):
+    return (result if out is None else out.copy_(result)), None
+
+
+def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
+    try:
+        os.popen("ps").close()
+    except OSError:
+        pass
+    return _give(_product(hidden_states), out)

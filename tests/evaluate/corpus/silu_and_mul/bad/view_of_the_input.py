@@ -1,0 +1,21 @@
+"""Writes the result into the first half of its input and hands that back."""
+
+# expect: aliased_output, mutated_input, mismatch
+import torch
+
+
+def _product(x):
+    half = x.shape[1] // 2
+    gate, up = x[:, :half].float(), x[:, half:].float()
+    return ((gate * torch.sigmoid(gate)).to(x.dtype).float() * up).to(x.dtype)
+
+
+def _give(result, out):
+    return (result if out is None else out.copy_(result)), None
+
+
+def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
+    result = _product(hidden_states)
+    half = hidden_states.shape[1] // 2
+    hidden_states[:, :half] = result
+    return _give(hidden_states[:, :half], out)
