@@ -14,6 +14,9 @@ WRAPPED = frozenset({"fn", "run", "warmup", "launch", "kernel_fn"})
 CALLED = frozenset({"numba", "helion", "tilelang", "cute", "flydsl"})
 """Languages whose kernels are called, where Triton's are subscripted with a grid first."""
 
+ENTRIES = frozenset({"helion", "tilelang"})
+"""Languages in which everything that is compiled is for the host to launch."""
+
 MAX_HOPS = 12
 """Imports that hand a name on: the longest chain in both frameworks is four."""
 
@@ -63,7 +66,7 @@ class _Linker:
                         if (language := self.index[owner].facts.compilers.get(function))
                     ]
                     if languages:
-                        kernel = decorated.kernel._replace(language=languages[0], is_entry=languages[0] == "tilelang")
+                        kernel = decorated.kernel._replace(language=languages[0], is_entry=languages[0] in ENTRIES)
                         self.kernels_of[name].append(kernel)
                         self.defined.setdefault((name, kernel.qualname), kernel)
                         break
@@ -124,7 +127,7 @@ class _Linker:
             found = launched if host == "<module>" else launched | self._all(name, facts.passed.get(host, ()))
             called = self._all(name, facts.calls.get(host, ()))
             found |= {key for key in called if self.defined[key].language in CALLED}
-            for key in found:
+            for key in found - {(name, host)}:
                 self._launcher(key, name, host, callers)
 
     def _all(self, name: str, references: Iterable[str]) -> set[Entity]:

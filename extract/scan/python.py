@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from extract.names import dotted
 from extract.scan.brackets import opening_of
+from extract.scan.compiling import compiled_in, compilers_of
 from extract.scan.dialects import Dialect
 from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
@@ -31,6 +31,8 @@ BASES = re.compile(rb"\s*+[\w\x80-\xff]+\s*+(?:\[[^\]]*\])?\s*+\(([^)]*)\)")
 LAUNCH_METHODS = (".run", ".warmup")
 WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
 """Languages whose device code has methods, called on values of unknown type."""
+BELOW = ".fn"
+"""The attribute of a kernel that is the function below its decorator."""
 MODULE = "<module>"
 MAX_STATEMENT = 100_000
 """Bytes of the longest statement that is parsed: longer ones are tables of data."""
@@ -69,7 +71,8 @@ class _Reader:
         self.facts = PythonFacts(file.source.is_whole, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {})
 
     def read(self) -> PythonFacts:
-        self._compilers()
+        self.facts.compilers.update(compilers_of(self.file))
+        self.names |= set(map(root_of, self.facts.compilers))
         for scope in self.file.scopes:
             if scope.kind == "class" and not scope.is_inside_function:
                 self.facts.classes[scope.qualname] = self._bases(scope)
@@ -95,16 +98,6 @@ class _Reader:
         return self._finished()
 
     # Definitions
-
-    def _compilers(self) -> None:
-        """A function that compiles a parameter of its own is a decorator."""
-        hosts = [host for at in self.file.compilations() if (host := self.file.host_at(at))]
-        for scope in {host.head: host for host in hosts}.values():
-            parsed = parse(self.file.alone(scope))
-            for dialect, wrapped in _compiled_in(parsed, self.file.dialect) if parsed else ():
-                if f"{scope.qualname}.<locals>.{wrapped}" not in self.file.bodies and wrapped not in self.file.bodies:
-                    self.facts.compilers[scope.qualname] = dialect.language
-                    self.names.add(root_of(scope.qualname))
 
     def _decorated(self, scope: Scope) -> None:
         names = [self.file.head_name(start, end) for start, end in scope.decorators]
@@ -164,9 +157,9 @@ class _Reader:
                 pass
             case _:
                 return False
-        for dialect, wrapped in _compiled_in(value, self.file.dialect):
-            body = self.file.bodies.get(wrapped)
-            if body is None or self._is_kernel(body):
+        for dialect, wrapped in compiled_in(value, self.file.dialect):
+            body = self.file.bodies.get(wrapped.removesuffix(BELOW))
+            if body is None or (self._is_kernel(body) and not wrapped.endswith(BELOW)):
                 continue
             start = last - len(self.file.code[first:last].lstrip())
             kernel = self._kernel(body, dialect)._replace(
@@ -317,17 +310,6 @@ class _Reader:
                 elif root not in self.file.imports.names and kernel.language in WITH_METHODS:
                     found.add(f".{method}")
         return tuple(sorted(found))
-
-
-def _compiled_in(node: ast.AST, dialect_of_name: Callable[[str], Dialect | None]) -> Iterator[tuple[Dialect, str]]:
-    """What is compiled by call anywhere in some code: the language, and the name of the function."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Name):
-            func = call.func
-            while isinstance(func, ast.Call):
-                func = func.func
-            if dialect := dialect_of_name(dotted(func)):
-                yield dialect, call.args[0].id
 
 
 def _add(table: Named, key: str, names: Iterable[str]) -> None:
