@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from extract.names import dotted
 from extract.scan.expressions import references
@@ -32,13 +33,15 @@ class HostReading:
             self.bound.setdefault(name, set()).update(references(value))
 
 
-def read_host(node: ast.AST) -> HostReading:
-    """Everything a function or a statement does, with what its local names stand for."""
+def read_host(node: ast.AST, is_kernel: Callable[[ast.FunctionDef], bool] = lambda _: False) -> HostReading:
+    """Everything a function or a statement does, with what its local names stand for; not what a kernel in it does."""
     found = HostReading()
     stack: list[ast.AST] = [node]
     while stack:
         child = stack.pop()
         kind = type(child)
+        if kind is ast.FunctionDef and is_kernel(cast("ast.FunctionDef", child)):
+            continue
         if read := READ.get(kind):
             read(child, found)
         for name in _inner_fields(kind):

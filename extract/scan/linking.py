@@ -17,6 +17,9 @@ CALLED = frozenset({"numba", "helion", "tilelang", "cute", "flydsl"})
 ENTRIES = frozenset({"helion", "tilelang"})
 """Languages in which everything that is compiled is for the host to launch."""
 
+WITH_HOST_CODE = frozenset({"cute", "flydsl"})
+"""Languages in which host code is compiled as well, by the same decorator as device code."""
+
 MAX_HOPS = 12
 """Imports that hand a name on: the longest chain in both frameworks is four."""
 
@@ -50,6 +53,8 @@ class _Linker:
         self.defined: dict[Entity, PythonKernel] = {}
         self._define()
         self.links = {key: _Links() for key in self.defined}
+        self.inlined: dict[Entity, set[Entity]] = defaultdict(set)
+        """Functions that nothing compiles and kernels call, by which: their code becomes part of those."""
 
     def _define(self) -> None:
         """Kernels as their decorators say, and those under a decorator of the framework's own that compiles."""
@@ -116,7 +121,9 @@ class _Linker:
                 used = [key for key in methods.get(reference, ()) if self.defined[key].language == kernel.language]
             for key in used:
                 links = self.links.get(key) or self.links.get((key[0], f"{key[1]}.__call__"))
-                if links is not None and key != own:
+                if links is None:
+                    self.inlined[key].add(own)
+                elif key != own:
                     links.used_by.add(user)
                     links.users.add(own)
 
@@ -127,8 +134,16 @@ class _Linker:
             found = launched if host == "<module>" else launched | self._all(name, facts.passed.get(host, ()))
             called = self._all(name, facts.calls.get(host, ()))
             found |= {key for key in called if self.defined[key].language in CALLED}
+            within = () if callers.get((name, host)) else self.inlined.get((name, host), ())
             for key in found - {(name, host)}:
-                self._launcher(key, name, host, callers)
+                if within and self.defined[key].language in WITH_HOST_CODE and not self.defined[key].is_entry:
+                    self.links[key].users |= within
+                    self.links[key].used_by |= {self._id(user) for user in within}
+                else:
+                    self._launcher(key, name, host, callers)
+
+    def _id(self, key: Entity) -> str:
+        return f"{self.index[key[0]].path}::{self.defined[key].qualname}"
 
     def _all(self, name: str, references: Iterable[str]) -> set[Entity]:
         """The kernels among what some references mean; a class stands for calling its objects."""
@@ -246,6 +261,6 @@ def _step(module: str, reference: str, calls: int = 0) -> tuple[str, str, int]:
 def _role(kernel: PythonKernel, links: _Links) -> Role:
     if kernel.is_entry:
         return "kernel"
-    if kernel.language in ("cute", "flydsl"):  # compiled host code, if nothing on the device calls it
+    if kernel.language in WITH_HOST_CODE:  # compiled host code, if nothing on the device calls it
         return "device" if links.used_by and not links.launchers else "unknown"
     return "kernel" if links.launchers else "device" if links.used_by else "unknown"

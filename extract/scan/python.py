@@ -28,6 +28,9 @@ UNDECIDED = Dialect("triton", re.compile(""), is_entry=False)
 AFTER_ARGUMENT = re.compile(rb"\s*+[,)]")
 METHOD_CALL = re.compile(rb"([A-Za-z_](?<![\w.].)\w*+)\.(?:\w+\.)*+([A-Za-z_]\w*+)\(")
 BASES = re.compile(rb"\s*+[\w\x80-\xff]+\s*+(?:\[[^\]]*\])?\s*+\(([^)]*)\)")
+IMPORTED = re.compile(rb"import[ \t]++(?:\([\w\s,]*+|[\w ,.]*+)")
+"""What precedes a name in the import statement that it stands in."""
+FAR = 2000
 LAUNCH_METHODS = (".run", ".warmup")
 WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
 """Languages whose device code has methods, called on values of unknown type."""
@@ -63,6 +66,8 @@ class _Reader:
         self.names = set(offered)
         self.compiled: list[tuple[Scope, PythonKernel]] = []
         self.by_call: list[tuple[Scope, PythonKernel]] = []
+        self.nested: set[str] = set()
+        """Those of `compiled` that stand in functions."""
         self.seen: set[tuple[int, int]] = set()
         """Statements that have been read."""
         self.mentions: dict[int, list[int]] = defaultdict(list)
@@ -82,6 +87,8 @@ class _Reader:
             if self.file.host_at(at) is None:
                 self._statement(at)
         for scope, kernel in self.compiled:
+            if scope.is_inside_function:
+                self.nested.add(kernel.qualname)
             self.names.add(scope.name if scope.is_inside_function else root_of(kernel.qualname))
             if owner_of(scope):
                 self.names |= {f"{own}.{scope.name}" for own in OWN}
@@ -199,7 +206,8 @@ class _Reader:
                 self.names.add(root_of(host.qualname))
 
     def _kernel_at(self, at: int) -> Scope | None:
-        return next((scope for scope, _ in self.compiled if scope.start <= at < scope.end), None)
+        """The innermost around an offset."""
+        return next((scope for scope, _ in reversed(self.compiled) if scope.start <= at < scope.end), None)
 
     def _use(self, kernel: Scope, at: int) -> None:
         if at >= kernel.head:
@@ -225,7 +233,8 @@ class _Reader:
                 AFTER_ARGUMENT.match(self.file.code, end)
                 and self.file.code[max(0, at - 200) : at].rstrip()[-1:] in BEFORE_ARGUMENT
             ):
-                found.passed.add(name)
+                if not self._is_imported(scope, at):
+                    found.passed.add(name)
             else:
                 is_parsed = True
         is_parsed = is_parsed or any(
@@ -234,6 +243,11 @@ class _Reader:
         if is_parsed and (reading := self.file.reading(scope)):
             found = self._of_interest(reading)
         return found
+
+    def _is_imported(self, scope: Scope, at: int) -> bool:
+        """Whether a name stands in an import statement of a host."""
+        start = self.file.code.rfind(b"import", max(scope.head, at - FAR), at)
+        return start >= 0 and IMPORTED.fullmatch(self.file.code, start, at) is not None
 
     def _of_interest(self, found: HostReading) -> HostReading:
         def chosen(references: Iterable[str]) -> set[str]:
@@ -259,6 +273,27 @@ class _Reader:
                 if found and root_of(decoded(found[1])) in OWN:
                     self.readings.setdefault(host.qualname, HostReading()).launches.add(decoded(found[1]))
                     self.names.add(root_of(owner))
+
+    def _launch_nested(self) -> None:
+        """A kernel for the host that a compiled function beside it launches is launched by the host around both."""
+        entries = {kernel.qualname for _, kernel in self.compiled if kernel.is_entry}
+        for scope, kernel in self.compiled:
+            host = self.file.host_at(scope.head)
+            if host is None or kernel.is_entry or not scope.is_inside_function:
+                continue
+            meant = {name: self._nested(name, scope) or name for name in self.uses[scope.head]}
+            if launched := entries.intersection(meant.values()):
+                _add(self.facts.calls, host.qualname, launched)
+                self.uses[scope.head] = {name for name, found in meant.items() if found == name or found not in entries}
+
+    def _nested(self, name: str, user: Scope) -> str:
+        """The compiled function that a name means inside another, where both stand in one function."""
+        around: Scope | None = user if self.nested else None
+        while around is not None:
+            if (found := f"{around.qualname}.<locals>.{name}") in self.nested and around.kind == "def":
+                return found
+            around = around.parent
+        return ""
 
     def _keep(self, host: str, found: HostReading, owner: str) -> None:
         nested = {
@@ -288,6 +323,7 @@ class _Reader:
                     _add(self.facts.calls, host.qualname if host else MODULE, [qualname])
 
     def _finished(self) -> PythonFacts:
+        self._launch_nested()
         compiled = [kernel._replace(uses=self._uses(scope, kernel)) for scope, kernel in self.compiled]
         compiled += (kernel._replace(uses=self._uses(scope, kernel)) for scope, kernel in self.by_call)
         compiled.sort(key=lambda kernel: (kernel.line, kernel.qualname))
@@ -301,7 +337,7 @@ class _Reader:
 
     def _uses(self, scope: Scope, kernel: PythonKernel) -> tuple[str, ...]:
         owner = owner_of(scope)
-        found = {of_class(name, owner) for name in self.uses[scope.head]}
+        found = {self._nested(name, scope) or of_class(name, owner) for name in self.uses[scope.head]}
         if owner or kernel.language in WITH_METHODS:
             for match in METHOD_CALL.finditer(self.file.code, scope.head, scope.end):
                 root, method = match[1].decode(errors="replace"), match[2].decode()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from extract.names import dotted
 from extract.scan.brackets import depth_of, statement_end
 from extract.scan.dialects import Dialect, dialect_of
 from extract.scan.expressions import parse
@@ -98,8 +100,14 @@ class PythonFile:
         """What a host does, by its syntax tree: read once, however many names are looked for in it."""
         if scope.head not in self._readings:
             parsed = parse(self.alone(scope))
-            self._readings[scope.head] = read_host(parsed) if parsed else None
+            self._readings[scope.head] = read_host(parsed, self._is_kernel) if parsed else None
         return self._readings[scope.head]
+
+    def _is_kernel(self, node: ast.FunctionDef) -> bool:
+        """Whether one of its decorators compiles a function."""
+        return any(
+            self.dialect(dotted(found.func if isinstance(found, ast.Call) else found)) for found in node.decorator_list
+        )
 
     def alone(self, scope: Scope) -> bytes:
         """The text of a definition as a file of its own would hold it."""
