@@ -37,6 +37,8 @@ class _Links:
         self.launchers: dict[str, HostFunction] = {}
         self.used_by: set[str] = set()
         self.users: set[Entity] = set()
+        self.callers: set[Entity] = set()
+        """Those of the users that call it by its name: a method of that name may be another's."""
 
 
 def link(modules: Iterable[Module]) -> list[Kernel]:
@@ -87,6 +89,7 @@ class _Linker:
             self._link_launches(name, callers)
         self._link_entries(callers)
         self._link_launcher_classes(callers)
+        self._unlink_device_code()
         return [self._record(name, kernel) for name in self.index for kernel in self.kernels_of[name]]
 
     def _methods(self) -> dict[str, list[Entity]]:
@@ -126,6 +129,8 @@ class _Linker:
                 elif key != own:
                     links.used_by.add(user)
                     links.users.add(own)
+                    if not reference.startswith("."):
+                        links.callers.add(own)
 
     def _link_launches(self, name: str, callers: Mapping[Entity, set[str]]) -> None:
         facts = self.index[name].facts
@@ -180,6 +185,19 @@ class _Linker:
             is_named = links.launchers or links.used_by or qualname.endswith(".__call__")
             if not is_named and facts.classes.get(owner) and f"{owner}.__call__" in facts.functions:
                 self._launcher((name, qualname), name, f"{owner}.__call__", callers)
+
+    def _unlink_device_code(self) -> None:
+        """What a kernel calls is on the device, so no host launches it: what seemed to is part of kernels as well."""
+        called: dict[Entity, list[Entity]] = defaultdict(list)
+        for key, links in self.links.items():
+            if not self.defined[key].is_entry and self.defined[key].language in WITH_HOST_CODE:
+                for caller in links.callers:
+                    called[caller].append(key)
+        pending = [key for key in called if self.defined[key].is_entry]
+        while pending:
+            for key in called.pop(pending.pop(), ()):
+                self.links[key].launchers.clear()
+                pending.append(key)
 
     def _record(self, name: str, kernel: PythonKernel) -> Kernel:
         links = self.links[name, kernel.qualname.partition("#")[0]]
