@@ -90,6 +90,8 @@ def _call(node: ast.Call, found: HostReading) -> None:
     match node.func:
         case ast.Subscript(value=value):
             found.launches.update(references(value))
+        case ast.Call(func=func) if name := dotted(func):
+            found.calls.add(f"{name}()")
         case ast.Attribute(value=value, attr=attr) if attr in LAUNCH_METHODS:
             found.launches.update(references(value))
     if name := dotted(node.func):

@@ -20,7 +20,7 @@ HANDING = {
     "inside": "def taking(name):\n    def decorator(fn):\n        return build(fn, {})\n    return decorator\n",
     "through another": "def last(fn):\n    return build(fn, {})\n\ndef taking(fn):\n    return last(fn)\n",
     "through an object": BOX
-    + "def taking(name):\n    def decorator(fn):\n        return Box(name, fn)\n    return decorator\n",  # noqa: E501 - one case a line
+    + "def taking(name):\n    def decorator(fn):\n        return Box(name, fn)\n    return decorator\n",
     "through an object by name": BOX + "def taking(fn):\n    return Box(body=fn, name='')\n",
     "through a method": "class Box:\n    def compiled(self, fn):\n        return build(fn, {})\n\n    def taking(self, fn):\n        return self.compiled(fn)\n",  # noqa: E501 - one case a line
 }
