@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -54,6 +54,15 @@ def read_host(node: ast.AST, is_kernel: Callable[[ast.FunctionDef], bool] = lamb
     for names in (found.launches, found.passed, found.calls, found.returns):
         names.update(_expand(names, local))
     return found
+
+
+def bound_by_partial(node: ast.AST) -> Iterator[tuple[str, str, str]]:
+    """Names that `functools.partial(function, parameter=name)` gives a function, with those of both."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and call.args and dotted(call.func) in ("partial", "functools.partial"):
+            for keyword in call.keywords:
+                if keyword.arg and (function := dotted(call.args[0])) and (name := dotted(keyword.value)):
+                    yield function, keyword.arg, name
 
 
 def _inner_fields(kind: type) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ class _Linker:
                 self._link_uses(name, kernel, methods)
         for name in self.index:
             self._link_launches(name, callers)
+            self._link_bound(name, callers)
         self._link_entries(callers)
         self._link_launcher_classes(callers)
         self._unlink_device_code()
@@ -146,6 +147,14 @@ class _Linker:
                     self.links[key].used_by |= {self._id(user) for user in within}
                 else:
                     self._launcher(key, name, host, callers)
+
+    def _link_bound(self, name: str, callers: Mapping[Entity, set[str]]) -> None:
+        """A kernel that a function is given for good is launched by that function, where it launches its parameter."""
+        for function, parameter, given in self.index[name].facts.bound:
+            for owner, host in self.resolve(name, function):
+                if parameter in self.index[owner].facts.launches.get(host, ()):
+                    for key in self._all(name, [given]):
+                        self._launcher(key, owner, host, callers)
 
     def _id(self, key: Entity) -> str:
         return f"{self.index[key[0]].path}::{self.defined[key].qualname}"

@@ -16,7 +16,7 @@ from extract.scan.compiling import compiled_in, compilers_of
 from extract.scan.dialects import Dialect
 from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
-from extract.scan.hosts import HostReading, read_host
+from extract.scan.hosts import HostReading, bound_by_partial, read_host
 from extract.scan.masking import calls_of, ends_with, mentions
 from extract.scan.naming import OWN, decoded, of_class, owner_of, root_of
 from extract.scan.outline import Scope
@@ -74,7 +74,7 @@ class _Reader:
         self.mentions: dict[int, list[int]] = defaultdict(list)
         self.uses: dict[int, set[str]] = defaultdict(set)
         self.readings: dict[str, HostReading] = {}
-        self.facts = PythonFacts(file.source.is_whole, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {})
+        self.facts = PythonFacts(file.source.is_whole, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {}, [])
 
     def read(self) -> PythonFacts:
         self.facts.compilers.update(compilers_of(self.file))
@@ -148,6 +148,8 @@ class _Reader:
             return
         if self._compiled_by_call(parsed.body[0], owner, first, last):
             return
+        if b"partial(" in text:
+            self.facts.bound.extend(found for found in bound_by_partial(parsed) if root_of(found[2]) in self.names)
         found = read_host(parsed.body[0])
         prefix = f"{owner.qualname}." if owner else ""
         for name, values in found.bound.items():

@@ -154,6 +154,21 @@ def test_a_kernel_that_a_function_chooses_is_launched_by_who_calls_it(
         assert [host.qualname for host in kernel.launchers] == ["host"]
 
 
+def test_a_kernel_that_a_partial_gives_a_function_for_good_is_launched_by_that_function(write_tree: WriteTree) -> None:
+    tree = write_tree(
+        {
+            "vllm/a.py": KERNEL + "def host(x, kernel=kernel):\n    kernel[(1,)](x, 1)\n",
+            "vllm/b.py": KERNEL.replace("def kernel", "def other")
+            + "from vllm.a import host as _host\nhost = functools.partial(_host, kernel=other)\n",
+        }
+    )
+    kernels = scan_tree(tree).kernels
+    assert {kernel.name: [host.id for host in kernel.launchers] for kernel in kernels} == {
+        "kernel": ["vllm/a.py::host"],
+        "other": ["vllm/a.py::host"],
+    }
+
+
 def test_who_only_asks_for_a_kernel_launches_none(write_tree: WriteTree) -> None:
     text = CHOICE + "def host(x):\n    chosen = choose(x)\n    return chosen\n"
     assert [kernel.launchers for kernel in scan_tree(write_tree({"vllm/a.py": text})).kernels] == [(), ()]
