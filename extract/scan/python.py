@@ -28,10 +28,6 @@ UNDECIDED = Dialect("triton", re.compile(""), is_entry=False)
 AFTER_ARGUMENT = re.compile(rb"\s*+[,)]")
 METHOD_CALL = re.compile(rb"([A-Za-z_](?<![\w.].)\w*+)\.(?:\w+\.)*+([A-Za-z_]\w*+)\(")
 BASES = re.compile(rb"\s*+[\w\x80-\xff]+\s*+(?:\[[^\]]*\])?\s*+\(([^)]*)\)")
-IMPORTED = re.compile(rb"import[ \t]++(?:\([\w\s,]*+|[\w ,.]*+)")
-"""What precedes a name in the import statement that it stands in."""
-RESULT = re.compile(rb"\n *+([A-Za-z_]\w*+) = \Z")
-FAR = 2000
 LAUNCH_METHODS = (".run", ".warmup")
 WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
 """Languages whose device code has methods, called on values of unknown type."""
@@ -230,14 +226,14 @@ class _Reader:
                 found.calls.add(name)
                 if name.endswith(LAUNCH_METHODS):
                     found.launches.add(name.rpartition(".")[0])
-                is_parsed = is_parsed or self._is_result_called(scope, at, end)
+                is_parsed = is_parsed or self.file.is_result_called(scope, at, end)
             elif after == b"[":
                 found.launches.add(name)
             elif (
                 AFTER_ARGUMENT.match(self.file.code, end)
                 and self.file.code[max(0, at - 200) : at].rstrip()[-1:] in BEFORE_ARGUMENT
             ):
-                if not self._is_imported(scope, at):
+                if not self.file.is_imported(scope, at):
                     found.passed.add(name)
             else:
                 is_parsed = True
@@ -247,20 +243,6 @@ class _Reader:
         if is_parsed and (reading := self.file.reading(scope)):
             found = self._of_interest(reading)
         return found
-
-    def _is_result_called(self, scope: Scope, at: int, end: int) -> bool:
-        """Whether what a call returns is called, at once or by a name: what was called chooses a kernel."""
-        code = self.file.code
-        if code.startswith(b"()(", end):
-            return True
-        if code[at - 2 : at] != b"= " or not (named := RESULT.search(code, max(scope.head, at - 100), at)):
-            return False
-        return next(calls_of(code[end : scope.end], named[1]), None) is not None
-
-    def _is_imported(self, scope: Scope, at: int) -> bool:
-        """Whether a name stands in an import statement of a host."""
-        start = self.file.code.rfind(b"import", max(scope.head, at - FAR), at)
-        return start >= 0 and IMPORTED.fullmatch(self.file.code, start, at) is not None
 
     def _of_interest(self, found: HostReading) -> HostReading:
         def chosen(references: Iterable[str]) -> set[str]:
