@@ -15,7 +15,7 @@ from typing import NamedTuple
 from extract.scan.cuda_heads import Ending, read_head
 from extract.scan.cuda_hosts import FEW, CudaHost, may_launch, names_any, read_hosts
 from extract.scan.cuda_outline import WORD, Outline, read_outline
-from extract.scan.cuda_text import CudaText, blank_noise, parse_text
+from extract.scan.cuda_text import CudaText, Macro, blank_noise, parse_text
 from kmaint.records.kernel import Language, Role
 
 SUFFIXES = frozenset({".cu", ".cuh", ".hip", ".h", ".hpp", ".hxx", ".cpp", ".cc", ".cxx", ".inl"})
@@ -27,13 +27,22 @@ ROLES: dict[str, Role] = {"{": "kernel", ";": "declaration", "": "unknown"}
 
 
 class CudaKernel(NamedTuple):
-    """A `__global__` function, with the line of that word, or of the macro that stands for it."""
+    """A `__global__` function, with the line of that word, or of the macro that stands for it.
+
+    `given` are its names where a macro defines it that takes the name as an argument.
+    """
 
     name: str
     qualname: str
     line: int
     end_line: int
     role: Role
+    given: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is launched by."""
+        return self.given or (self.name,)
 
 
 class CudaFacts(NamedTuple):
@@ -101,7 +110,11 @@ def read_facts(source: CudaText, language: Language, macros: frozenset[str] = fr
     return CudaFacts(
         language,
         tuple(sorted(kernels, key=lambda kernel: kernel.line)),
-        tuple(read_hosts(source, outline, [start for start, _ in marks], {kernel.name for kernel in kernels})),
+        tuple(
+            read_hosts(
+                source, outline, [start for start, _ in marks], {name for kernel in kernels for name in kernel.names}
+            )
+        ),
     )
 
 
@@ -142,7 +155,33 @@ def _macro_kernels(source: CudaText) -> Iterator[CudaKernel]:
             if head is not None:
                 end = macro.start + (_closing(macro.body, ending.offset) if ending.mark == "{" else ending.offset)
                 line = source.line_of(macro.start + match.start())
-                yield CudaKernel(head.name, head.name, line, source.line_of(end), "unknown")
+                given = tuple(_given(source, macro, head.name))
+                role: Role = "kernel" if given and ending.mark == "{" else "unknown"
+                yield CudaKernel(head.name, head.name, line, source.line_of(end), role, given)
+
+
+def _given(source: CudaText, macro: Macro, parameter: str) -> Iterator[str]:
+    """The words that a file gives a macro for one of its parameters."""
+    if parameter not in (macro.parameters or ()):
+        return
+    place = (macro.parameters or ()).index(parameter)
+    for match in re.finditer(rf"\b{macro.name}\s*\(", source.code):
+        arguments = _arguments(source.code, match.end())
+        if place < len(arguments) and WORD.fullmatch(arguments[place]) and not source.is_unused(match.start()):
+            yield arguments[place]
+
+
+def _arguments(code: str, start: int) -> list[str]:
+    """What stands between the commas of a call whose bracket is open."""
+    found, depth, begin = [], 0, start
+    for mark in re.compile(r"[(),;]").finditer(code, start):
+        if mark[0] == ";" or (depth == 0 and mark[0] != "("):
+            found.append(code[begin : mark.start()].strip())
+            begin = mark.end()
+            if mark[0] != ",":
+                break
+        depth += {"(": 1, ")": -1}.get(mark[0], 0)
+    return found
 
 
 def _closing(body: str, start: int) -> int:

@@ -144,7 +144,10 @@ def _shorthand(macros: tuple[Macro, ...], constants: dict[str, list[str]]) -> di
     for name, values in constants.items():
         found[name] = [_names(value) for value in values]
     for macro in macros:
-        found.setdefault(macro.name, []).append(_names(macro.body))
+        meaning, own = _names(macro.body), macro.parameters or ()
+        meaning.words.difference_update(own)  # what these stand for is named where the macro is used
+        meaning.mentions.difference_update(own)
+        found.setdefault(macro.name, []).append(meaning)
     return found
 
 

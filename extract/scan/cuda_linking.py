@@ -24,7 +24,8 @@ class _CudaLinker:
         self.named: dict[str, list[Key]] = defaultdict(list)
         for path, facts in files.items():
             for place, kernel in enumerate(facts.kernels):
-                self.named[kernel.name].append((path, place))
+                for name in kernel.names:
+                    self.named[name].append((path, place))
         self.by_name: dict[str, list[str]] = defaultdict(list)
         for path in files:
             self.by_name[path.rpartition("/")[2]].append(path)

@@ -54,9 +54,11 @@ class PythonFacts(NamedTuple):
     passed: Named
     """Names handed to a call: a kernel among them is launched by whoever receives it."""
     calls: Named
+    bound: list[tuple[str, str, str]]
+    """What `partial` gives functions beside all others: the function, its parameter, and the name given."""
 
 
-NOTHING = PythonFacts(True, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {})
+NOTHING = PythonFacts(True, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {}, [])
 
 
 class Module(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from extract.names import dotted
 from extract.scan.expressions import references
@@ -32,13 +33,15 @@ class HostReading:
             self.bound.setdefault(name, set()).update(references(value))
 
 
-def read_host(node: ast.AST) -> HostReading:
-    """Everything a function or a statement does, with what its local names stand for."""
+def read_host(node: ast.AST, is_kernel: Callable[[ast.FunctionDef], bool] = lambda _: False) -> HostReading:
+    """Everything a function or a statement does, with what its local names stand for; not what a kernel in it does."""
     found = HostReading()
     stack: list[ast.AST] = [node]
     while stack:
         child = stack.pop()
         kind = type(child)
+        if kind is ast.FunctionDef and is_kernel(cast("ast.FunctionDef", child)):
+            continue
         if read := READ.get(kind):
             read(child, found)
         for name in _inner_fields(kind):
@@ -51,6 +54,15 @@ def read_host(node: ast.AST) -> HostReading:
     for names in (found.launches, found.passed, found.calls, found.returns):
         names.update(_expand(names, local))
     return found
+
+
+def bound_by_partial(node: ast.AST) -> Iterator[tuple[str, str, str]]:
+    """Names that `functools.partial(function, parameter=name)` gives a function, with those of both."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and call.args and dotted(call.func) in ("partial", "functools.partial"):
+            for keyword in call.keywords:
+                if keyword.arg and (function := dotted(call.args[0])) and (name := dotted(keyword.value)):
+                    yield function, keyword.arg, name
 
 
 def _inner_fields(kind: type) -> tuple[str, ...]:
@@ -87,6 +99,8 @@ def _call(node: ast.Call, found: HostReading) -> None:
     match node.func:
         case ast.Subscript(value=value):
             found.launches.update(references(value))
+        case ast.Call(func=func) if name := dotted(func):
+            found.calls.add(f"{name}()")
         case ast.Attribute(value=value, attr=attr) if attr in LAUNCH_METHODS:
             found.launches.update(references(value))
     if name := dotted(node.func):

@@ -14,6 +14,12 @@ WRAPPED = frozenset({"fn", "run", "warmup", "launch", "kernel_fn"})
 CALLED = frozenset({"numba", "helion", "tilelang", "cute", "flydsl"})
 """Languages whose kernels are called, where Triton's are subscripted with a grid first."""
 
+ENTRIES = frozenset({"helion", "tilelang"})
+"""Languages in which everything that is compiled is for the host to launch."""
+
+WITH_HOST_CODE = frozenset({"cute", "flydsl"})
+"""Languages in which host code is compiled as well, by the same decorator as device code."""
+
 MAX_HOPS = 12
 """Imports that hand a name on: the longest chain in both frameworks is four."""
 
@@ -31,6 +37,8 @@ class _Links:
         self.launchers: dict[str, HostFunction] = {}
         self.used_by: set[str] = set()
         self.users: set[Entity] = set()
+        self.callers: set[Entity] = set()
+        """Those of the users that call it by its name: a method of that name may be another's."""
 
 
 def link(modules: Iterable[Module]) -> list[Kernel]:
@@ -47,6 +55,8 @@ class _Linker:
         self.defined: dict[Entity, PythonKernel] = {}
         self._define()
         self.links = {key: _Links() for key in self.defined}
+        self.inlined: dict[Entity, set[Entity]] = defaultdict(set)
+        """Functions that nothing compiles and kernels call, by which: their code becomes part of those."""
 
     def _define(self) -> None:
         """Kernels as their decorators say, and those under a decorator of the framework's own that compiles."""
@@ -63,7 +73,7 @@ class _Linker:
                         if (language := self.index[owner].facts.compilers.get(function))
                     ]
                     if languages:
-                        kernel = decorated.kernel._replace(language=languages[0], is_entry=languages[0] == "tilelang")
+                        kernel = decorated.kernel._replace(language=languages[0], is_entry=languages[0] in ENTRIES)
                         self.kernels_of[name].append(kernel)
                         self.defined.setdefault((name, kernel.qualname), kernel)
                         break
@@ -77,8 +87,10 @@ class _Linker:
                 self._link_uses(name, kernel, methods)
         for name in self.index:
             self._link_launches(name, callers)
+            self._link_bound(name, callers)
         self._link_entries(callers)
         self._link_launcher_classes(callers)
+        self._unlink_device_code()
         return [self._record(name, kernel) for name in self.index for kernel in self.kernels_of[name]]
 
     def _methods(self) -> dict[str, list[Entity]]:
@@ -113,9 +125,13 @@ class _Linker:
                 used = [key for key in methods.get(reference, ()) if self.defined[key].language == kernel.language]
             for key in used:
                 links = self.links.get(key) or self.links.get((key[0], f"{key[1]}.__call__"))
-                if links is not None and key != own:
+                if links is None:
+                    self.inlined[key].add(own)
+                elif key != own:
                     links.used_by.add(user)
                     links.users.add(own)
+                    if not reference.startswith("."):
+                        links.callers.add(own)
 
     def _link_launches(self, name: str, callers: Mapping[Entity, set[str]]) -> None:
         facts = self.index[name].facts
@@ -124,8 +140,24 @@ class _Linker:
             found = launched if host == "<module>" else launched | self._all(name, facts.passed.get(host, ()))
             called = self._all(name, facts.calls.get(host, ()))
             found |= {key for key in called if self.defined[key].language in CALLED}
-            for key in found:
-                self._launcher(key, name, host, callers)
+            within = () if callers.get((name, host)) else self.inlined.get((name, host), ())
+            for key in found - {(name, host)}:
+                if within and self.defined[key].language in WITH_HOST_CODE and not self.defined[key].is_entry:
+                    self.links[key].users |= within
+                    self.links[key].used_by |= {self._id(user) for user in within}
+                else:
+                    self._launcher(key, name, host, callers)
+
+    def _link_bound(self, name: str, callers: Mapping[Entity, set[str]]) -> None:
+        """A kernel that a function is given for good is launched by that function, where it launches its parameter."""
+        for function, parameter, given in self.index[name].facts.bound:
+            for owner, host in self.resolve(name, function):
+                if parameter in self.index[owner].facts.launches.get(host, ()):
+                    for key in self._all(name, [given]):
+                        self._launcher(key, owner, host, callers)
+
+    def _id(self, key: Entity) -> str:
+        return f"{self.index[key[0]].path}::{self.defined[key].qualname}"
 
     def _all(self, name: str, references: Iterable[str]) -> set[Entity]:
         """The kernels among what some references mean; a class stands for calling its objects."""
@@ -162,6 +194,19 @@ class _Linker:
             is_named = links.launchers or links.used_by or qualname.endswith(".__call__")
             if not is_named and facts.classes.get(owner) and f"{owner}.__call__" in facts.functions:
                 self._launcher((name, qualname), name, f"{owner}.__call__", callers)
+
+    def _unlink_device_code(self) -> None:
+        """What a kernel calls is on the device, so no host launches it: what seemed to is part of kernels as well."""
+        called: dict[Entity, list[Entity]] = defaultdict(list)
+        for key, links in self.links.items():
+            if not self.defined[key].is_entry and self.defined[key].language in WITH_HOST_CODE:
+                for caller in links.callers:
+                    called[caller].append(key)
+        pending = [key for key in called if self.defined[key].is_entry]
+        while pending:
+            for key in called.pop(pending.pop(), ()):
+                self.links[key].launchers.clear()
+                pending.append(key)
 
     def _record(self, name: str, kernel: PythonKernel) -> Kernel:
         links = self.links[name, kernel.qualname.partition("#")[0]]
@@ -243,6 +288,6 @@ def _step(module: str, reference: str, calls: int = 0) -> tuple[str, str, int]:
 def _role(kernel: PythonKernel, links: _Links) -> Role:
     if kernel.is_entry:
         return "kernel"
-    if kernel.language in ("cute", "flydsl"):  # compiled host code, if nothing on the device calls it
+    if kernel.language in WITH_HOST_CODE:  # compiled host code, if nothing on the device calls it
         return "device" if links.used_by and not links.launchers else "unknown"
     return "kernel" if links.launchers else "device" if links.used_by else "unknown"

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from extract.names import dotted
 from extract.scan.brackets import opening_of
+from extract.scan.compiling import compiled_in, compilers_of
 from extract.scan.dialects import Dialect
 from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
-from extract.scan.hosts import HostReading, read_host
+from extract.scan.hosts import HostReading, bound_by_partial, read_host
 from extract.scan.masking import calls_of, ends_with, mentions
 from extract.scan.naming import OWN, decoded, of_class, owner_of, root_of
 from extract.scan.outline import Scope
@@ -31,6 +31,8 @@ BASES = re.compile(rb"\s*+[\w\x80-\xff]+\s*+(?:\[[^\]]*\])?\s*+\(([^)]*)\)")
 LAUNCH_METHODS = (".run", ".warmup")
 WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
 """Languages whose device code has methods, called on values of unknown type."""
+BELOW = ".fn"
+"""The attribute of a kernel that is the function below its decorator."""
 MODULE = "<module>"
 MAX_STATEMENT = 100_000
 """Bytes of the longest statement that is parsed: longer ones are tables of data."""
@@ -61,15 +63,18 @@ class _Reader:
         self.names = set(offered)
         self.compiled: list[tuple[Scope, PythonKernel]] = []
         self.by_call: list[tuple[Scope, PythonKernel]] = []
+        self.nested: set[str] = set()
+        """Those of `compiled` that stand in functions."""
         self.seen: set[tuple[int, int]] = set()
         """Statements that have been read."""
         self.mentions: dict[int, list[int]] = defaultdict(list)
         self.uses: dict[int, set[str]] = defaultdict(set)
         self.readings: dict[str, HostReading] = {}
-        self.facts = PythonFacts(file.source.is_whole, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {})
+        self.facts = PythonFacts(file.source.is_whole, {}, [], {}, {}, [], [], {}, {}, {}, {}, {}, {}, [])
 
     def read(self) -> PythonFacts:
-        self._compilers()
+        self.facts.compilers.update(compilers_of(self.file))
+        self.names |= set(map(root_of, self.facts.compilers))
         for scope in self.file.scopes:
             if scope.kind == "class" and not scope.is_inside_function:
                 self.facts.classes[scope.qualname] = self._bases(scope)
@@ -79,6 +84,8 @@ class _Reader:
             if self.file.host_at(at) is None:
                 self._statement(at)
         for scope, kernel in self.compiled:
+            if scope.is_inside_function:
+                self.nested.add(kernel.qualname)
             self.names.add(scope.name if scope.is_inside_function else root_of(kernel.qualname))
             if owner_of(scope):
                 self.names |= {f"{own}.{scope.name}" for own in OWN}
@@ -95,16 +102,6 @@ class _Reader:
         return self._finished()
 
     # Definitions
-
-    def _compilers(self) -> None:
-        """A function that compiles a parameter of its own is a decorator."""
-        hosts = [host for at in self.file.compilations() if (host := self.file.host_at(at))]
-        for scope in {host.head: host for host in hosts}.values():
-            parsed = parse(self.file.alone(scope))
-            for dialect, wrapped in _compiled_in(parsed, self.file.dialect) if parsed else ():
-                if f"{scope.qualname}.<locals>.{wrapped}" not in self.file.bodies and wrapped not in self.file.bodies:
-                    self.facts.compilers[scope.qualname] = dialect.language
-                    self.names.add(root_of(scope.qualname))
 
     def _decorated(self, scope: Scope) -> None:
         names = [self.file.head_name(start, end) for start, end in scope.decorators]
@@ -147,6 +144,8 @@ class _Reader:
             return
         if self._compiled_by_call(parsed.body[0], owner, first, last):
             return
+        if b"partial(" in text:
+            self.facts.bound.extend(found for found in bound_by_partial(parsed) if root_of(found[2]) in self.names)
         found = read_host(parsed.body[0])
         prefix = f"{owner.qualname}." if owner else ""
         for name, values in found.bound.items():
@@ -164,9 +163,9 @@ class _Reader:
                 pass
             case _:
                 return False
-        for dialect, wrapped in _compiled_in(value, self.file.dialect):
-            body = self.file.bodies.get(wrapped)
-            if body is None or self._is_kernel(body):
+        for dialect, wrapped in compiled_in(value, self.file.dialect):
+            body = self.file.bodies.get(wrapped.removesuffix(BELOW))
+            if body is None or (self._is_kernel(body) and not wrapped.endswith(BELOW)):
                 continue
             start = last - len(self.file.code[first:last].lstrip())
             kernel = self._kernel(body, dialect)._replace(
@@ -206,7 +205,8 @@ class _Reader:
                 self.names.add(root_of(host.qualname))
 
     def _kernel_at(self, at: int) -> Scope | None:
-        return next((scope for scope, _ in self.compiled if scope.start <= at < scope.end), None)
+        """The innermost around an offset."""
+        return next((scope for scope, _ in reversed(self.compiled) if scope.start <= at < scope.end), None)
 
     def _use(self, kernel: Scope, at: int) -> None:
         if at >= kernel.head:
@@ -226,13 +226,15 @@ class _Reader:
                 found.calls.add(name)
                 if name.endswith(LAUNCH_METHODS):
                     found.launches.add(name.rpartition(".")[0])
+                is_parsed = is_parsed or self.file.is_result_called(scope, at, end)
             elif after == b"[":
                 found.launches.add(name)
             elif (
                 AFTER_ARGUMENT.match(self.file.code, end)
                 and self.file.code[max(0, at - 200) : at].rstrip()[-1:] in BEFORE_ARGUMENT
             ):
-                found.passed.add(name)
+                if not self.file.is_imported(scope, at):
+                    found.passed.add(name)
             else:
                 is_parsed = True
         is_parsed = is_parsed or any(
@@ -267,6 +269,27 @@ class _Reader:
                     self.readings.setdefault(host.qualname, HostReading()).launches.add(decoded(found[1]))
                     self.names.add(root_of(owner))
 
+    def _launch_nested(self) -> None:
+        """A kernel for the host that a compiled function beside it launches is launched by the host around both."""
+        entries = {kernel.qualname for _, kernel in self.compiled if kernel.is_entry}
+        for scope, kernel in self.compiled:
+            host = self.file.host_at(scope.head)
+            if host is None or kernel.is_entry or not scope.is_inside_function:
+                continue
+            meant = {name: self._nested(name, scope) or name for name in self.uses[scope.head]}
+            if launched := entries.intersection(meant.values()):
+                _add(self.facts.calls, host.qualname, launched)
+                self.uses[scope.head] = {name for name, found in meant.items() if found == name or found not in entries}
+
+    def _nested(self, name: str, user: Scope) -> str:
+        """The compiled function that a name means inside another, where both stand in one function."""
+        around: Scope | None = user if self.nested else None
+        while around is not None:
+            if (found := f"{around.qualname}.<locals>.{name}") in self.nested and around.kind == "def":
+                return found
+            around = around.parent
+        return ""
+
     def _keep(self, host: str, found: HostReading, owner: str) -> None:
         nested = {
             kernel.qualname.rpartition(".")[2]: kernel.qualname
@@ -295,6 +318,7 @@ class _Reader:
                     _add(self.facts.calls, host.qualname if host else MODULE, [qualname])
 
     def _finished(self) -> PythonFacts:
+        self._launch_nested()
         compiled = [kernel._replace(uses=self._uses(scope, kernel)) for scope, kernel in self.compiled]
         compiled += (kernel._replace(uses=self._uses(scope, kernel)) for scope, kernel in self.by_call)
         compiled.sort(key=lambda kernel: (kernel.line, kernel.qualname))
@@ -308,7 +332,7 @@ class _Reader:
 
     def _uses(self, scope: Scope, kernel: PythonKernel) -> tuple[str, ...]:
         owner = owner_of(scope)
-        found = {of_class(name, owner) for name in self.uses[scope.head]}
+        found = {self._nested(name, scope) or of_class(name, owner) for name in self.uses[scope.head]}
         if owner or kernel.language in WITH_METHODS:
             for match in METHOD_CALL.finditer(self.file.code, scope.head, scope.end):
                 root, method = match[1].decode(errors="replace"), match[2].decode()
@@ -317,17 +341,6 @@ class _Reader:
                 elif root not in self.file.imports.names and kernel.language in WITH_METHODS:
                     found.add(f".{method}")
         return tuple(sorted(found))
-
-
-def _compiled_in(node: ast.AST, dialect_of_name: Callable[[str], Dialect | None]) -> Iterator[tuple[Dialect, str]]:
-    """What is compiled by call anywhere in some code: the language, and the name of the function."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Name):
-            func = call.func
-            while isinstance(func, ast.Call):
-                func = func.func
-            if dialect := dialect_of_name(dotted(func)):
-                yield dialect, call.args[0].id
 
 
 def _add(table: Named, key: str, names: Iterable[str]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from extract.names import dotted
 from extract.scan.brackets import depth_of, statement_end
 from extract.scan.dialects import Dialect, dialect_of
 from extract.scan.expressions import parse
 from extract.scan.hosts import HostReading, read_host
 from extract.scan.imports import read_imports
-from extract.scan.masking import Source
+from extract.scan.masking import Source, calls_of
 from extract.scan.naming import decoded
 from extract.scan.outline import Scope, read_outline
 
@@ -22,6 +24,12 @@ NAMED_DECORATOR = re.compile(
 """`jit = triton.jit`, or with options: partial(triton.jit, noinline=True)."""
 SUBSCRIPT_CALL = re.compile(rb"\]\s*+\(")
 NAME_BEFORE = re.compile(rb"(?:^|[^\w.\x80-\xff)\]}])([A-Za-z_\x80-\xff][\w.\x80-\xff]*)\s*$")
+
+IMPORTED = re.compile(rb"import[ \t]++(?:\([\w\s,]*+|[\w ,.]*+)")
+"""What precedes a name in the import statement that it stands in."""
+RESULT = re.compile(rb"\n *+([A-Za-z_]\w*+) = \Z")
+FAR = 20_000
+"""Bytes between two places of a host that belong together: a bound on what is searched for each name."""
 
 
 class PythonFile:
@@ -91,6 +99,20 @@ class PythonFile:
         found = DOTTED.match(self.code, at)
         return decoded(found[0]) if found else ""
 
+    def is_result_called(self, scope: Scope, at: int, end: int) -> bool:
+        """Whether what a call returns is called, at once or by a name: what was called chooses a kernel."""
+        code = self.code
+        if code.startswith(b"()(", end):
+            return True
+        if code[at - 2 : at] != b"= " or not (named := RESULT.search(code, max(scope.head, at - 100), at)):
+            return False
+        return next(calls_of(code[end : min(scope.end, end + FAR)], named[1]), None) is not None
+
+    def is_imported(self, scope: Scope, at: int) -> bool:
+        """Whether a name stands in an import statement of a host."""
+        start = self.code.rfind(b"import", max(scope.head, at - FAR), at)
+        return start >= 0 and IMPORTED.fullmatch(self.code, start, at) is not None
+
     def text(self, start: int, end: int) -> str:
         return self.source.text[start:end].decode(errors="replace")
 
@@ -98,8 +120,14 @@ class PythonFile:
         """What a host does, by its syntax tree: read once, however many names are looked for in it."""
         if scope.head not in self._readings:
             parsed = parse(self.alone(scope))
-            self._readings[scope.head] = read_host(parsed) if parsed else None
+            self._readings[scope.head] = read_host(parsed, self._is_kernel) if parsed else None
         return self._readings[scope.head]
+
+    def _is_kernel(self, node: ast.FunctionDef) -> bool:
+        """Whether one of its decorators compiles a function."""
+        return any(
+            self.dialect(dotted(found.func if isinstance(found, ast.Call) else found)) for found in node.decorator_list
+        )
 
     def alone(self, scope: Scope) -> bytes:
         """The text of a definition as a file of its own would hold it."""

@@ -65,3 +65,15 @@ def test_callers_are_found_through_macros_and_tell_methods_of_one_name_apart() -
 def test_kernels_and_device_functions_are_no_hosts() -> None:
     text = "__device__ void g() { LaunchCompletion(); }\n__global__ void f() { g<<<1, 1>>>(); }\n"
     assert read_cuda(text.encode(), "a.cu").hosts == ()
+
+
+def test_a_parameter_of_a_macro_is_not_what_another_macro_of_that_name_stands_for() -> None:
+    text = (
+        "__global__ void f() {}\n__global__ void g() {}\n"
+        "#define GO(KERNEL) KERNEL<<<1, 2>>>()\n"
+        "void first() { GO(f); }\n"
+        "#define KERNEL() g<<<1, 2>>>()\n"
+        "void second() { KERNEL(); }\n"
+    )
+    hosts = {host.qualname: {"f", "g"} & {*host.mentions} for host in read_cuda(text.encode(), "a.cu").hosts}
+    assert hosts == {"first": {"f"}, "second": {"g"}}

@@ -55,3 +55,21 @@ def test_who_hands_a_kernel_on_gives_way_to_who_launches() -> None:
     pick = "__global__ void f() {}\nauto pick() { return &f; }\n"
     assert launchers({"a.cu": pick + "void host() { pick()<<<1, 2>>>(); }"}) == {"a.cu::f": ["a.cu::host"]}
     assert launchers({"a.cu": pick}) == {"a.cu::f": ["a.cu::pick"]}
+
+
+def test_a_kernel_that_a_macro_defines_under_a_name_it_is_given_is_launched_by_that() -> None:
+    text = (
+        "#define KERNEL(BOUND, NAME) \\\n  __global__ void BOUND NAME(int* a) {}\n"
+        "KERNEL(__launch_bounds__(256, 2), narrow)\nKERNEL(__launch_bounds__(512), wide)\n"
+        "#define GO(NAME) NAME<<<1, 2>>>(0)\n"
+        "void host() { GO(narrow); }\nvoid other() { hipLaunchKernelGGL(wide, 1, 2, 0, 0); }\n"
+    )
+    assert launchers({"a.cu": text}) == {"a.cu::NAME": ["a.cu::host", "a.cu::other"]}
+    (kernel,) = read_cuda(text.encode(), "a.cu").kernels
+    assert (kernel.line, kernel.role, kernel.given) == (2, "kernel", ("narrow", "wide"))
+
+
+def test_a_macro_that_nothing_gives_a_name_defines_no_kernel() -> None:
+    text = "#define KERNEL(NAME) __global__ void NAME() {}\nvoid host() { NAME<<<1, 2>>>(); }\n"
+    (kernel,) = read_cuda(text.encode(), "a.cu").kernels
+    assert (kernel.role, kernel.given) == ("unknown", ())

@@ -94,6 +94,86 @@ def test_a_function_that_only_kernels_call_is_a_device_function(write_tree: Writ
     assert kernels["square"].used_by == ("vllm/a.py::kernel",)
 
 
+CUTE = "import cutlass.cute as cute\n\n"
+PART = "@cute.jit\ndef part(x):\n    return x\n\n"
+INNER = "    @cute.jit\n    def part(x):\n        return x\n\n"
+DEVICE = {
+    "beside it in a function": f"def build():\n{INNER}    @cute.kernel\n    def kernel(x):\n        part(x)\n\n    return kernel\n",  # noqa: E501 - one case a line
+    "inside it": f"@cute.kernel\ndef kernel(x):\n{INNER}    part(x)\n",
+    "in a class beside it in a function": f"def build():\n{INNER}    class Box:\n        @cute.kernel\n        def kernel(self, x):\n            part(x)\n\n    return Box\n",  # noqa: E501 - one case a line
+    "outside of the function around it": f"{PART}def build():\n    @cute.kernel\n    def kernel(x):\n        part(x)\n\n    made = kernel\n    return made\n",  # noqa: E501 - one case a line
+    "in a method that nothing compiles": f"{PART}class Box:\n    def step(self, x):\n        return part(x)\n\n    @cute.kernel\n    def kernel(self, x):\n        self.step(x)\n",  # noqa: E501 - one case a line
+    "and so does what nothing is known to call": f"{PART}def other(x):\n    return part(x)\n\n@cute.kernel\ndef kernel(x):\n    part(x)\n",  # noqa: E501 - one case a line
+}
+
+
+@pytest.mark.parametrize("place", DEVICE)
+def test_what_a_kernel_calls_is_a_device_function_wherever_it_stands(place: str, write_tree: WriteTree) -> None:
+    kernels = {kernel.name: kernel for kernel in scan_tree(write_tree({"vllm/a.py": CUTE + DEVICE[place]})).kernels}
+    assert (kernels["part"].role, kernels["part"].launchers) == ("device", ())
+    assert len(kernels["part"].used_by) == 1
+
+
+def test_a_device_function_is_not_handed_on_by_the_import_of_it(write_tree: WriteTree) -> None:
+    text = "def build():\n    from vllm.parts import (\n        other,\n        part,\n    )\n\n    @cute.kernel\n    def kernel(x):\n        part(x)\n\n    return kernel\n"  # noqa: E501 - one case a line
+    kernels = scan_tree(write_tree({"vllm/parts.py": CUTE + PART, "vllm/a.py": CUTE + text})).kernels
+    assert [kernel.role for kernel in kernels if kernel.name == "part"] == ["device"]
+
+
+def test_compiled_host_code_that_only_a_host_calls_is_no_device_function(write_tree: WriteTree) -> None:
+    text = f"{PART}def host(x):\n    cute.compile(part, x)\n"
+    (kernel,) = scan_tree(write_tree({"vllm/a.py": CUTE + text})).kernels
+    assert (kernel.role, [host.qualname for host in kernel.launchers]) == ("unknown", ["host"])
+
+
+def test_a_kernel_that_compiled_code_beside_it_launches_has_the_function_around_both_as_launcher(
+    write_tree: WriteTree,
+) -> None:
+    text = "def build():\n    @cute.kernel\n    def kernel(x): ...\n\n    @cute.jit\n    def launch(x):\n        kernel(x).launch(grid=(1,))\n\n    return launch\n"  # noqa: E501 - one case a line
+    kernels = {kernel.name: kernel for kernel in scan_tree(write_tree({"vllm/a.py": CUTE + text})).kernels}
+    assert [host.qualname for host in kernels["kernel"].launchers] == ["build"]
+    assert (kernels["launch"].role, kernels["kernel"].role) == ("unknown", "kernel")
+
+
+CHOICE = "import helion\n\n@helion.kernel()\ndef narrow(x): ...\n\n@helion.kernel()\ndef wide(x): ...\n\ndef choose(n):\n    if n:\n        return narrow\n    return wide\n\n"  # noqa: E501 - one case a line
+CHOSEN = {
+    "by its name": "def host(x):\n    chosen = choose(x)\n    y = x\n    return chosen(y)\n",
+    "at once": "def host(x):\n    return choose()(x)\n",
+}
+
+
+@pytest.mark.parametrize("files", [1, 2])
+@pytest.mark.parametrize("way", CHOSEN)
+def test_a_kernel_that_a_function_chooses_is_launched_by_who_calls_it(
+    way: str, files: int, write_tree: WriteTree
+) -> None:
+    texts = {"vllm/a.py": CHOICE + CHOSEN[way]}
+    if files == 2:
+        texts = {"vllm/a.py": CHOICE, "vllm/b.py": "from vllm.a import choose\n\n" + CHOSEN[way]}
+    for kernel in scan_tree(write_tree(texts)).kernels:
+        assert [host.qualname for host in kernel.launchers] == ["host"]
+
+
+def test_a_kernel_that_a_partial_gives_a_function_for_good_is_launched_by_that_function(write_tree: WriteTree) -> None:
+    tree = write_tree(
+        {
+            "vllm/a.py": KERNEL + "def host(x, kernel=kernel):\n    kernel[(1,)](x, 1)\n",
+            "vllm/b.py": KERNEL.replace("def kernel", "def other")
+            + "from vllm.a import host as _host\nhost = functools.partial(_host, kernel=other)\n",
+        }
+    )
+    kernels = scan_tree(tree).kernels
+    assert {kernel.name: [host.id for host in kernel.launchers] for kernel in kernels} == {
+        "kernel": ["vllm/a.py::host"],
+        "other": ["vllm/a.py::host"],
+    }
+
+
+def test_who_only_asks_for_a_kernel_launches_none(write_tree: WriteTree) -> None:
+    text = CHOICE + "def host(x):\n    chosen = choose(x)\n    return chosen\n"
+    assert [kernel.launchers for kernel in scan_tree(write_tree({"vllm/a.py": text})).kernels] == [(), ()]
+
+
 def test_both_arms_of_an_if_have_ids_of_their_own(write_tree: WriteTree) -> None:
     arm = "    @triton.jit\n    def softplus(x): ...\n"
     tree = write_tree({"vllm/a.py": f"import triton\nif triton.NEW:\n{arm}else:\n{arm}"})
