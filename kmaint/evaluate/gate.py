@@ -121,7 +121,8 @@ def _integrity(climb: Climb) -> tuple[Rejection | None, str]:
     rejection, said = probe(climb.harness, climb.file, climb.bench, climb.scratch)
     if rejection is not None:
         return rejection, ""
-    return None, f"{said}; {trust(climb.harness, climb.bench, on_gpu=climb.bench.device == 'cuda')}"
+    with climb.bench.once(f"controls of {climb.harness.folder}"):
+        return None, f"{said}; {trust(climb.harness, climb.bench, on_gpu=climb.bench.device == 'cuda')}"
 
 
 def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:

@@ -110,7 +110,10 @@ def shut_in(walls: dict[str, Any], folder: Path) -> int | None:
     guard, view = modules
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    own = [folder / "runtime", Path(__file__).parent.parent]
+    own = [
+        Path(cases.__file__).parent,
+        Path(__file__).parents[2],
+    ]  # all of kmaint: a warm interpreter may have forked us
     guard.Guard(own, view.forbidden_modules(folder), writing).watch()
     return reading
 
