@@ -168,10 +168,16 @@ def _nan(x: torch.Tensor) -> torch.Tensor:
     return x != x if x.is_floating_point() else torch.zeros(x.shape, dtype=torch.bool)
 
 
+WIDE_EXPONENT = 1e30
+"""Types that reach beyond it have subnormal numbers that processors, or single threads, flush to nought."""
+
+
 def _as_near_as_can_be(want: torch.Tensor, got: torch.Tensor) -> torch.Tensor:
-    """Whether two roundings may lie between them where the numbers of the type are evenly spaced, close to nought."""
+    """Whether two roundings, or a flush to nought, may lie between them: below the smallest normal number of a type
+    its numbers are evenly spaced."""
     kind = torch.finfo(want.dtype)
-    return (got.double() - want.double()).abs() <= 2 * kind.smallest_normal * kind.eps
+    step = kind.smallest_normal * (1.0 if kind.max > WIDE_EXPONENT else kind.eps)
+    return (got.double() - want.double()).abs() <= 2 * step
 
 
 def _within(want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:

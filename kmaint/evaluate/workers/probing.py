@@ -80,15 +80,16 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
 def _first_fault(state: State, item: dict[str, Any]) -> tuple[str, str]:
     path = Path(item["path"])
     with _begun(state, path) as candidate:
-        launches, slowest = 0, 0.0
+        launches, slowest, before = 0, 0.0, list[Any]()
         for probe, expected in zip(state.probes, state.expected, strict=True):
             started = time.monotonic()
             actual = candidate.steps(probe.steps)
             slowest = max(slowest, (time.monotonic() - started) / sum(_rows(state, s.case) for s in probe.steps))
             launches += sum(outcome.launches for outcome in actual)
-            if found := _compared(state, probe, expected, actual):
+            if found := _compared(state, probe, expected, actual, before):
                 code, text, step = found
                 return (_alone(state, path, step, code) if code in CARRIED else code), text
+            before += actual
         for case in _at_scale(state, item["constants"], launches, slowest):
             if fault := _against_truth(state, case, candidate):
                 return fault
@@ -128,7 +129,10 @@ def _rows(state: State, case: Any) -> int:
 # --- What a difference is called
 
 
-def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]) -> tuple[str, str, Any] | None:
+def _compared(
+    state: State, probe: Probe, expected: list[Any], actual: list[Any], before: list[Any]
+) -> tuple[str, str, Any] | None:
+    """The first difference with its code, its text and the step; `before` is what earlier probes gave."""
     if len(actual) != len(expected):
         return "spoofed_result", f"answers {len(actual)} calls of {len(expected)}", probe.steps[0]
     for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
@@ -138,20 +142,19 @@ def _compared(state: State, probe: Probe, expected: list[Any], actual: list[Any]
         if not found and state.reference is None:
             found = _short(state, probe, index, want, got)
         if found:
-            code = _named(probe, found[0], expected, actual, index)
+            code = _named(probe, found[0], want, got, [*before, *actual[:index]])
             step = probe.steps[index]
             where = f"{step.case}" if probe.kind == "single" else f"call {index + 1} of {probe.what}, {step.case}"
             return code, f"{where}: {found[0].text}", step
     return None
 
 
-def _named(probe: Probe, found: Any, expected: list[Any], actual: list[Any], index: int) -> str:
-    if found.code != "mismatch" or actual[index].error or expected[index].error:
+def _named(probe: Probe, found: Any, want: Any, got: Any, earlier: list[Any]) -> str:
+    if found.code != "mismatch" or want.error or got.error:
         return str(found.code)
-    want, got = expected[index], actual[index]
     if probe.kind == "single":
         return "less_accurate" if _rounded(want, got) else "mismatch"
-    if any(_repeats(want, got, earlier) for earlier in actual[:index]):
+    if any(_repeats(want, got, one) for one in earlier):
         return "stale_result"
     return probe.otherwise
 
