@@ -127,7 +127,10 @@ def test_several_candidates_are_one_object_in_the_order_given(tmp_path: Path) ->
     said = json.loads(ended.stdout)
     assert said["schema"] == "kmaint.check/1"
     found = [(one["file"], one["verdict"], one["codes"], len(one["rungs"])) for one in said["evaluations"]]
-    assert found == [("b.py", "not_built", ["forbidden_import"], 1), ("a.py", "not_built", ["syntax"], 1)]
+    assert found == [
+        ("b.py", "not_built", ["forbidden_import", "reference_fallback"], 1),
+        ("a.py", "not_built", ["syntax"], 1),
+    ]
 
 
 def test_an_executor_that_is_not_there_is_said(tmp_path: Path) -> None:

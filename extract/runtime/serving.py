@@ -33,6 +33,8 @@ def serve(setup: dict[str, Any], answers: int, kept: int, pipe: int) -> None:
     mend()
     import triton.testing  # noqa: F401 - so that its functions are known before the candidate could change them
 
+    if device == "cuda":
+        torch.zeros(1, device=device)  # a context takes a second, in which others need not wait for the GPU
     gc.freeze()  # what is there now is not the candidate's: a look at all objects leaves it out
     guard = Guard([Path(setup["view"]) / "runtime"], setup["forbidden"], pipe)
     if setup["watched"]:

@@ -99,15 +99,11 @@ class Remote:
         self._kept = tempfile.TemporaryFile(dir=scratch, buffering=0)  # noqa: SIM115 - closed with the process
         self._pipe, theirs = os.pipe()
         os.set_blocking(self._pipe, False)
-        self._process = subprocess.Popen(
+        self._process = self._started(
             [*([] if trusted else prefix(view, room)), sys.executable, "-m", "runtime.serving"],
-            env={**_others(), "PYTHONPATH": str(folder)} if trusted else environment(view, room),
-            cwd=room,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,
-            pass_fds=(theirs, self._kept.fileno()),
+            {**_others(), "PYTHONPATH": str(folder)} if trusted else environment(view, room),
+            room,
+            theirs,
         )
         os.close(theirs)
         setup = {
@@ -121,6 +117,18 @@ class Remote:
             "pipe": theirs,
         }
         self._tell(setup)
+
+    def _started(self, argv: list[str], env: dict[str, str], room: Path, pipe: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            argv,
+            env=env,
+            cwd=room,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+            pass_fds=(pipe, self._kept.fileno()),
+        )
 
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
         return self._outcomes({"case": case.to_json(), "how": how}, str(case))[0]

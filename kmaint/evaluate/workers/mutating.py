@@ -7,6 +7,7 @@ the suite's process, where the gate starts a fresh interpreter for a candidate; 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import os
@@ -20,7 +21,7 @@ from typing import IO, Any, NoReturn
 
 def suite(arguments: list[str], settings: dict[str, str]) -> int:
     """Run pytest on the folder's suite; its exit status."""
-    os.environ.update(settings)
+    os.environ.update({**settings, "KMAINT_TRUSTED": "1"})
     _fork_subjects(importlib.import_module("runtime.subject"))
     return int(importlib.import_module("pytest").main([*arguments, "--capture=no"]))
 
@@ -29,14 +30,15 @@ def _fork_subjects(subject: Any) -> None:
     """Let the runtime fork where it would start a process."""
 
     class Forked(subject.Remote):  # type: ignore[misc]  # the harness's own runtime is not read by mypy
-        def __init__(
-            self, folder: Path, candidate: Path, entry: str, device: str, scratch: Path, *, limit_s: float
-        ) -> None:
-            self._scratch, self._lost, self._count, self._limit_s = scratch, "", 0, limit_s
-            self._log = (scratch / "subject.log").open("wb")
-            self._process = Child(lambda: subject.serve(folder, candidate, entry, device), self._log)
+        def _started(self, _argv: list[str], _env: dict[str, str], room: Path, _pipe: int) -> Child:
+            return Child(functools.partial(_serve, room), self._log)
 
     subject.Remote = Forked
+
+
+def _serve(room: Path) -> None:
+    os.chdir(room)
+    importlib.import_module("runtime.serving").main()
 
 
 class Child:
