@@ -53,7 +53,7 @@ Code = Literal[
     "timeout",
     "not_run",
 ]
-DISHONEST: frozenset[str] = frozenset(get_args(Dishonesty))
+DISHONEST: frozenset[Code] = frozenset(get_args(Dishonesty))
 
 RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile"]
 Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
