@@ -13,7 +13,6 @@ import datetime
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,8 +25,8 @@ HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- extract: written by benchmarks/extract_all.py -->", "<!-- end of extract -->"
 HEAD = (
-    "| tree | kernels launched | import | ready | with the launcher | alone | seconds | processor seconds |",
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    "| tree | kernels launched | import | ready | with the launcher | alone | seconds |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
 )
 MOST_REASONS = 12
 DETAIL = re.compile(r"\(kernel\.py line \d+\)|'[^']*'|\b\d[\d.]*\b")
@@ -59,9 +58,9 @@ def measured(tree: Path) -> dict[str, Any]:
     """One run of the command over a tree, on all the cores there are."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "kmaint", "extract", str(tree), "--all", "-o", f"{folder}/out"]
-        load, spent, started = os.getloadavg()[0], _children_s(), time.monotonic()
+        load, started = os.getloadavg()[0], time.monotonic()
         finished = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, check=False)
-        seconds, processor_s = time.monotonic() - started, _children_s() - spent
+        seconds = time.monotonic() - started
     answer = json.loads(finished.stdout)
     left = [one for one in answer["harnesses"] if one["state"] != "ready"]
     return {
@@ -71,16 +70,10 @@ def measured(tree: Path) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "load_before": load,
         "seconds": seconds,
-        "processor_s": processor_s,
         "counts": answer["counts"],
         "reasons": Counter(_kind(one["reason"]) for one in left).most_common(MOST_REASONS),
         "lost": [one for one in left if "its process ended" in one["reason"]],
     }
-
-
-def _children_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _kind(reason: str) -> str:
@@ -98,8 +91,7 @@ def table(trees: list[dict[str, Any]]) -> str:
         imports = ready + counts["imports"]
         lines.append(
             f"| {one['tree']} | {launched} | {imports} ({imports / launched:.0%}) | {ready} ({ready / launched:.0%}) "
-            f"| {levels.get('launcher', 0)} | {levels.get('kernel', 0)} "
-            f"| {one['seconds']:.0f} | {'' if one['processor_s'] is None else format(one['processor_s'], '.0f')} |"
+            f"| {levels.get('launcher', 0)} | {levels.get('kernel', 0)} | {one['seconds']:.0f} |"
         )
     newest = max(trees, key=lambda one: str(one["date"]))
     lines.append(f"\n{newest['date']}, {newest['cores']} cores, Python {newest['python']}, no GPU; one run each.")
