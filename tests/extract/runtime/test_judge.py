@@ -52,6 +52,9 @@ def test_where_the_original_s_arithmetic_overflows_nothing_is_asked() -> None:
     assert not differences(Outcome([returned(over)]), Outcome([returned(ONE)]), overflows=True)
     assert differences(Outcome([returned(over)]), Outcome([returned(back)]), overflows=True)
     assert differences(Outcome([returned(ONE)]), Outcome([returned(over)]), overflows=True)
+    divided = torch.where(torch.arange(len(ONE)) == 0, -0.0, ONE)
+    assert not differences(Outcome([returned(divided)]), Outcome([returned(ONE)]), overflows=True)
+    assert differences(Outcome([returned(divided)]), Outcome([returned(ONE)]))
 
 
 def test_values_are_compared_wherever_they_lie_and_whatever_is_around() -> None:
