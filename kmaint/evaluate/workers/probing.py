@@ -199,7 +199,7 @@ def _follows(error: torch.Tensor, values: torch.Tensor) -> bool:
 
 
 def _repeats(want: Any, got: Any, earlier: Any) -> bool:
-    """Whether most of what is wrong is what an earlier call gave."""
+    """Whether most of what is wrong is what an earlier call gave; noughts are nobody's in particular."""
     wrong = same = 0
     before = {leaf.path: leaf for leaf in earlier.leaves}
     for (left, right), leaf in zip(_pairs(want, got), _written(want), strict=False):
@@ -208,7 +208,7 @@ def _repeats(want: Any, got: Any, earlier: Any) -> bool:
             continue
         off = left != right
         wrong += int(off.sum())
-        same += int((off & (right == outcomes.tensor_of(other))).sum())
+        same += int((off & (right != 0) & (right == outcomes.tensor_of(other))).sum())
     return wrong > 0 and same > wrong / 2
 
 
