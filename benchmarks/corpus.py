@@ -16,8 +16,9 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import extract
 from kmaint import evaluate, wire, workflow
@@ -30,7 +31,7 @@ from kmaint.records.harness import Harness
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "evaluate" / "corpus"
-TREE = ROOT / "tests" / "extract" / "cases" / "sglang"
+TREES = (ROOT / "tests" / "extract" / "cases" / "sglang", ROOT / "tests" / "evaluate" / "cases" / "sglang-0.5.17")
 KERNELS = {
     "fused_rmsnorm": "fused_rmsnorm_kernel",
     "merge_state": "merge_state_kernel",
@@ -43,7 +44,7 @@ LIMITS_S = {"call": 20.0, "compile": 90.0}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tree", type=Path, default=TREE)
+    parser.add_argument("--tree", type=Path)
     parser.add_argument("--only", default="", help="candidates whose path has this in it")
     options = parser.parse_args()
     bench = evaluate.open_bench(device="none", limits_s=LIMITS_S)
@@ -51,16 +52,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for op in KERNELS:
             chosen = [path for path in candidates(op) if options.only in str(path)]
-            harness = harness_of(op, Path(folder), options.tree) if chosen else None
+            trees = (options.tree,) if options.tree else TREES
+            harness = harness_of(op, Path(folder), trees) if chosen else None
             for path in chosen:
                 assert harness is not None
                 found.append(judged(harness, bench, path))
+                write(options.out, found, bench)
                 print(f"{found[-1]['as_expected']!s:5} {path.relative_to(CORPUS)}: {found[-1]['said']}", flush=True)
-    counts = Counter((one["kind"], one["outcome"]) for one in found)
-    table = {f"{kind}: {outcome}": count for (kind, outcome), count in sorted(counts.items())}
-    content = {"environment": wire.dump(bench.environment), "counts": table, "candidates": found}
-    options.out.write_text(json.dumps(content, indent=1) + "\n")
-    print(json.dumps(table, indent=1))
+    print(json.dumps(counts(found), indent=1))
+
+
+def write(out: Path, found: list[dict[str, Any]], bench: Bench) -> None:
+    """All that was judged so far."""
+    content = {"environment": wire.dump(bench.environment), "counts": counts(found), "candidates": found}
+    out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def counts(found: list[dict[str, Any]]) -> dict[str, int]:
+    """How many of each kind ended how."""
+    ended = Counter((str(one["kind"]), str(one["outcome"])) for one in found)
+    return {f"{kind}: {outcome}": count for (kind, outcome), count in sorted(ended.items())}
 
 
 def candidates(op: str) -> Iterator[Path]:
@@ -75,9 +86,11 @@ def expected(path: Path) -> tuple[str, ...]:
     return tuple(code.strip() for code in found[1].split(",")) if found else ()
 
 
-def harness_of(op: str, into: Path, tree: Path = TREE) -> Harness:
-    """The operator's harness with its suite, in which a candidate may use torch as it likes."""
-    scan = extract.scan_tree(tree)
+def harness_of(op: str, into: Path, trees: Sequence[Path] = TREES) -> Harness:
+    """The operator's harness with its suite, in which torch may do all the work, from the tree that has it."""
+    scans = [(tree, extract.scan_tree(tree)) for tree in trees]
+    holding = [pair for pair in scans if any(one.name == KERNELS[op] for one in pair[1].kernels)]
+    tree, scan = (holding or scans)[0]
     kernel = extract.find_kernel(scan, KERNELS[op])
     ended = workflow.extract_kernel(
         *(tree, scan, extract.Wanted(kernel=kernel), into, load_config()), sources=extract.Sources(), progress=print
@@ -96,7 +109,7 @@ def proposed(path: Path) -> Candidate:
     return Candidate(id=wire.digest(source), source=source, parent=None, plan=plan, provider="corpus")
 
 
-def judged(harness: Harness, bench: Bench, path: Path) -> dict[str, object]:
+def judged(harness: Harness, bench: Bench, path: Path) -> dict[str, Any]:
     """What the gate said of one candidate, and whether that is what is wrong with it."""
     started, wanted = time.monotonic(), expected(path)
     common = {"op": path.parents[1].name, "kind": path.parent.name, "name": path.stem, "expected": wanted}
