@@ -108,14 +108,23 @@ def _begun(state: State, path: Path) -> Any:
 
 def _alone(state: State, path: Path, step: Any, code: str) -> str:
     """The code of a wrong result, once the same call was made first thing in a new process: wrong there too, it is
-    plainly wrong, and otherwise it came from what was there before."""
-    first = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
-    (want,) = state.original.steps([first])
-    with _begun(state, path) as candidate:
-        (got,) = candidate.steps([first])
+    plainly wrong; right there even from the place where it was wrong, it came from what was there before."""
+    plain = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
+    want, got = _first(state, path, plain)
     if judge.differences(want, got, interpreted=state.device == "cpu"):
         return "less_accurate" if _rounded(want, got) else "mismatch"
+    if code == "phase_detection" and step.caller != plain.caller:
+        want, got = _first(state, path, dataclasses.replace(step, buffers="fresh"))
+        return code if judge.differences(want, got, interpreted=state.device == "cpu") else "stale_result"
     return "stale_result" if code == "mismatch" else code
+
+
+def _first(state: State, path: Path, step: Any) -> tuple[Any, Any]:
+    """What the original and the candidate do when the step is all that they are asked."""
+    (want,) = state.original.steps([step])
+    with _begun(state, path) as candidate:
+        (got,) = candidate.steps([step])
+    return want, got
 
 
 def _rows(state: State, case: Any) -> int:
