@@ -13,10 +13,11 @@ import argparse
 import dataclasses
 import json
 import re
+import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ from kmaint.records.harness import Harness
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "evaluate" / "corpus"
-TREES = (ROOT / "tests" / "extract" / "cases" / "sglang", ROOT / "tests" / "evaluate" / "cases" / "sglang-0.5.17")
+TREE = ROOT / "tests" / "extract" / "cases" / "sglang"
+MORE = ROOT / "tests" / "extract" / "cases" / "catalogue" / "sglang_silu_and_mul.py"
+"""More functions of the released elementwise.py, with what they need."""
 KERNELS = {
     "fused_rmsnorm": "fused_rmsnorm_kernel",
     "merge_state": "merge_state_kernel",
@@ -52,8 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for op in KERNELS:
             chosen = [path for path in candidates(op) if options.only in str(path)]
-            trees = (options.tree,) if options.tree else TREES
-            harness = harness_of(op, Path(folder), trees) if chosen else None
+            harness = harness_of(op, Path(folder), options.tree) if chosen else None
             for path in chosen:
                 assert harness is not None
                 found.append(judged(harness, bench, path))
@@ -86,11 +88,10 @@ def expected(path: Path) -> tuple[str, ...]:
     return tuple(code.strip() for code in found[1].split(",")) if found else ()
 
 
-def harness_of(op: str, into: Path, trees: Sequence[Path] = TREES) -> Harness:
-    """The operator's harness with its suite, in which torch may do all the work, from the tree that has it."""
-    scans = [(tree, extract.scan_tree(tree)) for tree in trees]
-    holding = [pair for pair in scans if any(one.name == KERNELS[op] for one in pair[1].kernels)]
-    tree, scan = (holding or scans)[0]
+def harness_of(op: str, into: Path, tree: Path | None = None) -> Harness:
+    """The operator's harness with its suite, in which torch may do all the work."""
+    tree = tree or tree_of(op, into)
+    scan = extract.scan_tree(tree)
     kernel = extract.find_kernel(scan, KERNELS[op])
     ended = workflow.extract_kernel(
         *(tree, scan, extract.Wanted(kernel=kernel), into, load_config()), sources=extract.Sources(), progress=print
@@ -100,6 +101,15 @@ def harness_of(op: str, into: Path, trees: Sequence[Path] = TREES) -> Harness:
     harness = dataclasses.replace(read_harness(ended.folder), compute="any")
     write_manifest(harness)
     return harness
+
+
+def tree_of(op: str, into: Path) -> Path:
+    """A tree of the kept files that has the operator; of silu_and_mul they stand in a file of their own."""
+    if op != "silu_and_mul":
+        return TREE
+    tree = Path(shutil.copytree(TREE, into / "tree"))
+    shutil.copy(MORE, tree / "sglang" / "kernels" / "ops" / "elementwise" / "elementwise.py")
+    return tree
 
 
 def proposed(path: Path) -> Candidate:

@@ -61,8 +61,6 @@ class Turn:
 
 def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace) -> Turn:
     """All harnesses at once, on the first `gpus` GPUs; the controls of each suite are run anew."""
-    for mark in folder.glob("*/.kmaint-controls"):
-        mark.unlink()
     started, found = time.monotonic(), dict[str, Verdict]()
     over = started + options.seconds
     with _visible(gpus), _benches(options) as benches:

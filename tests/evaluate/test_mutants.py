@@ -46,7 +46,7 @@ def edit(harness: Harness, before: str, after: str) -> Mutant:
 def holed(tmp_path_factory: pytest.TempPathFactory, harness: Harness) -> Harness:
     """merge_state with a suite that tries no more than two rows of one size and type."""
     folder = tmp_path_factory.mktemp("holed") / "merge_state"
-    shutil.copytree(harness.folder, folder, ignore=shutil.ignore_patterns(".kmaint-controls"))
+    shutil.copytree(harness.folder, folder)
     given = (folder / "test_kernel.py").read_text()
     (folder / "test_kernel.py").write_text(given[: given.index('@pytest.mark.parametrize("dtype"')] + SUITE)
     return read_harness(folder)

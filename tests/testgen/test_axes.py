@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extract.runtime import contents
 from kmaint.records.workload import Argument, Axis, Contract
 from testgen import axes
 
@@ -99,3 +100,7 @@ def test_a_computed_size_is_evaluated_where_it_is_used() -> None:
 def test_the_smallest_case_keeps_the_constraints() -> None:
     assert axes.smallest(CACHE, {"T": 40}) == {"T": 40, "H": 1, "D": 64, "BLOCKS": 3, "DT": "bfloat16", "SCALED": False}
     assert axes.smallest(CACHE, {"T": 65_536}) is None
+
+
+def test_the_profiles_are_those_that_a_harness_knows() -> None:
+    assert axes.PROFILES == contents.PROFILES
