@@ -101,9 +101,10 @@ def test_an_attached_command_has_our_streams() -> None:
 
 
 WAITING = """
-import sys, time
-print("ready", flush=True)
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever a shell's background made of it
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted")
