@@ -17,6 +17,9 @@ from rich.text import Text
 from kmaint import wire
 from kmaint.errors import KmaintError
 
+DONE, NO = 0, 1
+"""Exit codes of a command that did what it was asked: NO where the answer is no."""
+
 
 class Format(StrEnum):
     """How a command's result is printed."""

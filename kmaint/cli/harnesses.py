@@ -40,8 +40,9 @@ def write_tests(
     The original is tried first, for what it takes beyond its contract: layouts, types, sizes; tried.json keeps that.
     Run the suite with plain pytest there: on a CPU under the Triton interpreter, on a GPU as it is.
     """
-    from kmaint import folder, show, workflow
+    from kmaint import folder, workflow
     from kmaint.config import load_config
+    from kmaint.show import harnesses as show
 
     config = load_config(python=python)
     show.suite(workflow.write_tests(folder.read_harness(harness), config, console.Progress(quiet=quiet)), output)
@@ -71,13 +72,14 @@ def mutate(
     The score is killed / (killed + survived); exit status 0 from --at-least on. What is found is kept in the harness's
     mutation.jsonl, so a killed run goes on where it was. Example: kmaint mutate harnesses/sglang-merge-state-kernel
     """
-    from kmaint import folder, show_mutation, workflow
+    from kmaint import folder, workflow
     from kmaint.config import load_config
+    from kmaint.show import mutation as show
 
     config = load_config(python=python)
     with console.Status(quiet=quiet) as status:
         found = workflow.mutate(folder.read_harness(harness), config, status, most=most, jobs=jobs)
-    raise typer.Exit(show_mutation.mutation(found, at_least, output))
+    raise typer.Exit(show.mutation(found, at_least, output))
 
 
 def export_command(
@@ -131,8 +133,9 @@ def check(
 
     The rungs: lint, compile, suite under the interpreter, suite on the device, numerics, time, profile.
     """
-    from kmaint import folder, show, workflow
+    from kmaint import folder, workflow
     from kmaint.config import load_config
+    from kmaint.show import harnesses as show
 
     config = load_config(python=python, device=device, executor=executor, jobs=jobs)
     found = workflow.check(folder.read_harness(harness), files, config, console.Progress(quiet=quiet))
@@ -158,8 +161,9 @@ def parity(
     The record stays in the harness as parity.json; a harness that fails it is not optimised. --python names the
     interpreter that has the framework. Example: kmaint parity HARNESS --python /opt/vllm/bin/python
     """
-    from kmaint import folder, show, workflow
+    from kmaint import folder, workflow
     from kmaint.config import load_config
+    from kmaint.show import harnesses as show
 
     config = load_config(python=python)
     found = workflow.hold(
@@ -183,8 +187,9 @@ def optimize(
 
     Without a GPU nothing is timed: what is found is marked estimated and claims no speedup.
     """
-    from kmaint import folder, show, workflow
+    from kmaint import folder, workflow
     from kmaint.config import load_config
+    from kmaint.show import runs as show
 
     config = load_config(
         provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python

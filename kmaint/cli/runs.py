@@ -35,8 +35,9 @@ def reintegrate(
 
     Refused, with the reason, if a file moved since extraction or the worktree is dirty; your checkout is never touched.
     """
-    from kmaint import show, workflow
+    from kmaint import workflow
     from kmaint.config import load_config
+    from kmaint.show import runs as show
 
     config = load_config(state=state)
     found = workflow.find_run(run, config)
@@ -45,8 +46,9 @@ def reintegrate(
 
 def report(run: RunArgument, state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
     """Write a run's HTML page and pull-request text; prints their paths."""
-    from kmaint import show, workflow
+    from kmaint import workflow
     from kmaint.config import load_config
+    from kmaint.show import runs as show
 
     config = load_config(state=state)
     found = workflow.find_run(run, config)
@@ -69,8 +71,9 @@ def maintain(
 
     Without --kernel, the few most worth it. Killed at any point, the same command goes on where it was.
     """
-    from kmaint import show, workflow
+    from kmaint import workflow
     from kmaint.config import load_config
+    from kmaint.show import runs as show
 
     config = load_config(
         provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
@@ -81,7 +84,8 @@ def maintain(
 
 def runs(state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
     """List the runs of a state folder, newest last."""
-    from kmaint import show, workflow
+    from kmaint import workflow
     from kmaint.config import load_config
+    from kmaint.show import runs as show
 
     show.runs(workflow.all_runs(load_config(state=state)), output)

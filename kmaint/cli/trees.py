@@ -99,13 +99,13 @@ def scan(
       kmaint scan vllm --format json | jq '.kernels[] | select(.tests == []) | .id'
     """
     from extract.survey import survey
-    from kmaint import show_scan
     from kmaint.ranking import Selection
+    from kmaint.show import scan as show
 
     selection = Selection(languages=tuple(language or ()), roles=tuple(role or ()), text=match, top=top)
     progress = console.Progress(quiet=quiet)
     found = survey(tree, progress, traces=hot or (), history=history, use_cache=use_cache)
-    show_scan.scan(found, output, into, selection)
+    show.scan(found, output, into, selection)
 
 
 def capture(
@@ -133,7 +133,8 @@ def capture(
     kmaint capture -o calls.jsonl -- vllm bench latency --model DIR --enforce-eager
     kmaint extract TREE KERNEL --calls calls.jsonl -o harnesses
     """
-    from kmaint import show, workflow
+    from kmaint import workflow
+    from kmaint.show import trees as show
 
     progress = console.Progress(quiet=quiet)
     found, status = workflow.capture(command, record, progress, tree=tree, kernels=kernel or [])
@@ -179,8 +180,9 @@ def extract_command(
     harnesses --format json | jq .counts
     """
     import extract
-    from kmaint import show, workflow
+    from kmaint import workflow
     from kmaint.config import load_config
+    from kmaint.show import trees as show
 
     if every == (kernel is not None):
         raise UsageError("name one kernel, or --all", "'kmaint scan TREE' lists them")

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from kmaint import show_mutation
 from kmaint.console import Format
 from kmaint.records.mutation import Judged, Mutation, State
+from kmaint.show import mutation as show_mutation
 
 
 def judged(line: int, operator: str, state: State, reason: str, by: str = "") -> Judged:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from kmaint.console import Format, print_lines, print_object, print_table
+from kmaint.console import DONE, NO, Format, print_lines, print_object, print_table
 from kmaint.records.mutation import Judged, Mutation, State
 from kmaint.wire import dump
-
-DONE, NO = 0, 1
 
 STATES: tuple[State, ...] = ("killed", "survived", "rounding", "unchanged", "not_built")
 PASSED: tuple[State, ...] = ("survived", "rounding", "unchanged")
