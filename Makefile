@@ -31,7 +31,7 @@ test-slow: .venv/.ready
 
 # Every bad candidate has to be refused for what is wrong with it, and every honest one accepted.
 corpus: .venv/.ready
-	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/test_integrity.py
+	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/rungs/test_integrity.py
 
 recordings: .venv/.ready
 	$(BIN)/python -m pytest tests/testgen tests/reports --update-recordings

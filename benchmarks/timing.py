@@ -230,7 +230,7 @@ def planted(at: tuple[Any, str], sign: str, bench: Any, options: argparse.Namesp
 def comparisons(harness: Any, source: str, bench: Any, rounds: int, clock: Clock) -> dict[str, Any]:
     """Every workload of every round that was not refused, and the reasons of those that were."""
     from kmaint.evaluate.bench import scratch_with
-    from kmaint.evaluate.measuring import Effort, Measured, measure_rounds
+    from kmaint.evaluate.timing.measuring import Effort, Measured, measure_rounds
 
     effort = Effort(rounds=rounds, clock=clock)
     if clock == "wall":
@@ -246,7 +246,7 @@ def comparisons(harness: Any, source: str, bench: Any, rounds: int, clock: Clock
 
 def comparison(found: Any) -> dict[str, Any]:
     """One workload's samples, and what the rule says of them alone."""
-    from kmaint.evaluate.timing import combine, is_loss, is_win
+    from kmaint.evaluate.timing.ratios import combine, is_loss, is_win
 
     timing = combine([found])
     samples = ("original_us", "candidate_us", "control_a_us", "control_b_us")
@@ -375,7 +375,7 @@ def simulate(options: argparse.Namespace) -> int:
     """Draws block ratios from the residuals of recorded comparisons, and leg offsets from their A/A ratios."""
     import random
 
-    from kmaint.evaluate import timing
+    from kmaint.evaluate.timing import ratios as timing
 
     pools, offsets = residuals()
     draw = random.Random(1)

@@ -12,16 +12,16 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError
-from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
-from kmaint.evaluate.facts import Built
-from kmaint.evaluate.integrity import probe
-from kmaint.evaluate.lint import lint
-from kmaint.evaluate.measuring import Measured, confirmed, measure
-from kmaint.evaluate.profile import profile
-from kmaint.evaluate.sanitize import sanitize
-from kmaint.evaluate.suite import run_suite, trust, verdict_of
-from kmaint.evaluate.timing import is_win
+from kmaint.evaluate.rungs import facts
+from kmaint.evaluate.rungs.facts import Built
+from kmaint.evaluate.rungs.integrity import probe
+from kmaint.evaluate.rungs.lint import lint
+from kmaint.evaluate.rungs.profile import profile
+from kmaint.evaluate.rungs.sanitize import sanitize
+from kmaint.evaluate.rungs.suite import run_suite, trust, verdict_of
+from kmaint.evaluate.timing.measuring import Measured, confirmed, measure
+from kmaint.evaluate.timing.ratios import is_win
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import (
     Candidate,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, scratch_with
 from kmaint.evaluate.gate import Climb, numerics_rung
-from kmaint.evaluate.measuring import Measured, measure
+from kmaint.evaluate.timing.measuring import Measured, measure
 from kmaint.folder import harness_digest, split_regions
 from kmaint.records.evaluation import Candidate, Plan, Rejection, Timing
 from kmaint.records.harness import Harness

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, refer
-from kmaint.evaluate.facts import Built
-from kmaint.evaluate.profile import estimate_total_us
+from kmaint.evaluate.rungs import facts
+from kmaint.evaluate.rungs.facts import Built
+from kmaint.evaluate.rungs.profile import estimate_total_us
 from kmaint.records.evaluation import Rejection
 from kmaint.records.harness import Harness
 

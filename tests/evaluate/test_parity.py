@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from kmaint.evaluate import Bench, hold
-from kmaint.evaluate.measuring import workload_timing
 from kmaint.evaluate.parity import _paced, _parity, module_of, own_entry, ways_to
-from kmaint.evaluate.timing import combine
+from kmaint.evaluate.timing.measuring import workload_timing
+from kmaint.evaluate.timing.ratios import combine
 from kmaint.folder import read_parity, write_parity
 from kmaint.records.harness import Harness
 

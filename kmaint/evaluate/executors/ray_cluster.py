@@ -22,9 +22,9 @@ from typing import Any, Literal
 from kmaint import errors, wire
 from kmaint.errors import InternalError, KmaintError, MissingError
 from kmaint.evaluate.bench import Bench, open_bench
+from kmaint.evaluate.bench.warm import warmed
 from kmaint.evaluate.executors.work import Work, hand_out
 from kmaint.evaluate.gate import check
-from kmaint.evaluate.warm import warmed
 from kmaint.folder import read_harness, sha256
 from kmaint.records.evaluation import Candidate, Evaluation
 from kmaint.records.harness import Harness

@@ -9,7 +9,7 @@ from pathlib import Path
 from kmaint.child import run_child
 from kmaint.evaluate import Bench
 from kmaint.evaluate.bench import environment_of
-from kmaint.evaluate.kernels import copy_kernels
+from kmaint.evaluate.bench.kernels import copy_kernels
 
 COMPILES = """
 import json, sys, triton, triton.language as tl

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kmaint.child import clean_environment, run_child
-from kmaint.evaluate import suite_worker
+from kmaint.evaluate.rungs import suite_worker
 
 SUITE = '''
 import fcntl, os

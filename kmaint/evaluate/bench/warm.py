@@ -15,8 +15,9 @@ from pathlib import Path
 
 from kmaint.child import Finished
 from kmaint.errors import InternalError
-from kmaint.evaluate.bench import Bench, environment_of
-from kmaint.evaluate.running import Alone, Runner, Use
+from kmaint.evaluate.bench.bench import Bench
+from kmaint.evaluate.bench.running import Alone, Runner, Use
+from kmaint.evaluate.bench.surroundings import environment_of
 from kmaint.forking.programs import ForkServer, Program, fork_server
 from kmaint.forking.warm import Beforehand
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmaint.evaluate.profile import (
+from kmaint.evaluate.rungs.profile import (
     NEXT_STEP,
     Launch,
     classify,

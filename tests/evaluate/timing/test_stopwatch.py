@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmaint.evaluate import stopwatch
-from kmaint.evaluate.stopwatch import AGAIN, CANDIDATE, IDLE, ORIGINAL, PASSES, Stopwatch
+from kmaint.evaluate.timing import stopwatch
+from kmaint.evaluate.timing.stopwatch import AGAIN, CANDIDATE, IDLE, ORIGINAL, PASSES, Stopwatch
 
 
 class Worker:

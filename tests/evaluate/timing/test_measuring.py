@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.measuring import (
+from kmaint.evaluate.timing.measuring import (
     Effort,
     Measured,
     Session,
@@ -21,7 +21,7 @@ from kmaint.evaluate.measuring import (
     measure_rounds,
     workload_timing,
 )
-from kmaint.evaluate.timing import combine, is_win
+from kmaint.evaluate.timing.ratios import combine, is_win
 from kmaint.records.evaluation import Dishonest, Rejection, Trace, WorkloadTiming, Wrong
 from kmaint.records.harness import Harness
 

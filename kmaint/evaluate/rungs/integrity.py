@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 from kmaint import wire
 from kmaint.errors import HarnessError, InternalError
 from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask
-from kmaint.evaluate.suite import verdict_of
+from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import DISHONEST, Code, Rejection
 from kmaint.records.harness import Harness

@@ -16,14 +16,14 @@ from queue import SimpleQueue
 from typing import Any
 
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.suite import Outcome, arguments, reported, settings
+from kmaint.evaluate.rungs.suite import Outcome, arguments, reported, settings
 from kmaint.folder import KERNEL, SUITE
 from kmaint.forking.warm import Answer, Beforehand, Zygote, warm_interpreter
 from kmaint.records.evaluation import Crashed, TimedOut
 from kmaint.records.harness import Harness
 from kmaint.records.mutation import Judged, Mutant, State
 
-PROGRAM = Path(__file__).parent / "workers" / "mutating.py"
+PROGRAM = Path(__file__).parents[1] / "workers" / "mutating.py"
 BEFOREHAND = Beforehand(path=PROGRAM.parent, programs=(PROGRAM,))
 
 SUITE_LIMIT_S, CALL_LIMIT_S = 300.0, 20.0

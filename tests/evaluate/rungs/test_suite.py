@@ -7,7 +7,7 @@ import pytest
 
 from kmaint.errors import HarnessError, InternalError
 from kmaint.evaluate import Bench
-from kmaint.evaluate.suite import controls, rejected, run_suite, trust
+from kmaint.evaluate.rungs.suite import controls, rejected, run_suite, trust
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Crashed, Dishonest, TimedOut, Wrong
 from kmaint.records.harness import Harness

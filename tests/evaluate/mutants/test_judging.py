@@ -13,9 +13,9 @@ import pytest
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate import mutants as module
-from kmaint.evaluate.kept_mutants import KEPT, Kept
-from kmaint.evaluate.mutants import Bed, Draws, judge_mutants, judged, open_bed, pass_the_original
+from kmaint.evaluate.mutants import judging as module
+from kmaint.evaluate.mutants.judging import Bed, Draws, judge_mutants, judged, open_bed, pass_the_original
+from kmaint.evaluate.mutants.kept import KEPT, Kept
 from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
 from kmaint.records.mutation import Judged, Mutant

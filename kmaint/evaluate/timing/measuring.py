@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.evaluate import facts
 from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask
-from kmaint.evaluate.profile import floor_us
-from kmaint.evaluate.stopwatch import Stopwatch
-from kmaint.evaluate.suite import verdict_of
-from kmaint.evaluate.timing import below_floor, combine, interval, is_win, settled, trace_agrees
+from kmaint.evaluate.rungs import facts
+from kmaint.evaluate.rungs.profile import floor_us
+from kmaint.evaluate.rungs.suite import verdict_of
+from kmaint.evaluate.timing.ratios import below_floor, combine, interval, is_win, settled, trace_agrees
+from kmaint.evaluate.timing.stopwatch import Stopwatch
 from kmaint.records.evaluation import Conditions, Dishonest, Rejection, Timing, Trace, WorkloadTiming, Wrong
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Workload

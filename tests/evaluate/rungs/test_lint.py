@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from kmaint.evaluate.lint import lint
+from kmaint.evaluate.rungs.lint import lint
 from kmaint.records.harness import Harness
 
 BODY = "    num_tokens = output.shape[0]\n"

@@ -51,7 +51,7 @@ def _nothing() -> None:
 
 def _beside(name: str) -> Any:
     """A module from the workers' folder, which is not on the path."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "workers" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "workers" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -23,7 +23,7 @@ from kmaint.records.evaluation import Code, Rejection, Wrong
 from kmaint.records.harness import Harness
 
 Tool = Literal["memcheck", "racecheck", "initcheck"]
-RUNNER = Path(__file__).parent / "workers" / "sanitizing.py"
+RUNNER = Path(__file__).parents[1] / "workers" / "sanitizing.py"
 PROGRAM = "compute-sanitizer"
 FAILURES = "failures.json"
 """In the harness folder: cases on which earlier candidates failed, as its suite wrote them down."""

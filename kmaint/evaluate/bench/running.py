@@ -47,7 +47,7 @@ class Alone:
 
 
 class Warm(Protocol):
-    """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.warm."""
+    """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.bench.warm."""
 
     def run(self, harness: Path, program: Program, use: Use) -> Finished: ...
 

@@ -15,7 +15,7 @@ import pytest
 
 from kmaint.child import clean_environment, run_child
 from kmaint.evaluate.bench import Bench
-from kmaint.evaluate.sanitize import Finding, cases_for, command, findings, sanitize
+from kmaint.evaluate.rungs.sanitize import Finding, cases_for, command, findings, sanitize
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Wrong
 from kmaint.records.harness import Harness

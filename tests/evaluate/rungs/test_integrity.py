@@ -10,7 +10,7 @@ import pytest
 from benchmarks.corpus import CORPUS, KERNELS, candidates, expected, harness_of, judged
 from kmaint.evaluate import Bench, open_bench
 from kmaint.evaluate.bench import Done, ask
-from kmaint.evaluate.integrity import _request, constants
+from kmaint.evaluate.rungs.integrity import _request, constants
 from kmaint.records.harness import Harness
 
 EVERY = [(op, path) for op in KERNELS for path in candidates(op)]

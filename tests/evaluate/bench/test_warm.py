@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kmaint.evaluate import Bench, warmed
 from kmaint.evaluate.bench import environment_of
-from kmaint.evaluate.suite import run_suite
+from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Candidate
 from kmaint.records.harness import Harness

@@ -11,8 +11,8 @@ from typing import Any
 from kmaint import wire
 from kmaint.errors import HarnessError
 from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, refer
-from kmaint.evaluate.profile import Launch
-from kmaint.evaluate.suite import verdict_of
+from kmaint.evaluate.rungs.profile import Launch
+from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Dishonest, NotBuilt, Rejection, Resources
 from kmaint.records.harness import Harness

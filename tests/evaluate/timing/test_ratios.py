@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmaint.evaluate import timing
+from kmaint.evaluate.timing import ratios as timing
 from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
 
 MICROSECONDS = st.floats(1.0, 1000.0)

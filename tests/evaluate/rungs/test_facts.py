@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.facts import Built, compile_all, first_line, original_built, too_large, without_kernel
+from kmaint.evaluate.rungs.facts import Built, compile_all, first_line, original_built, too_large, without_kernel
 from kmaint.records.evaluation import Crashed, NotBuilt, TimedOut
 from kmaint.records.harness import Harness
 

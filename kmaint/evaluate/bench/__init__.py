@@ -1,0 +1,27 @@
+"""The target interpreter and its GPU: surveyed once, then asked through worker.py."""
+
+from kmaint.evaluate.bench.asking import WORKER, Answer, Done, Failed, Lost, Request, ask, refer, walls_of
+from kmaint.evaluate.bench.bench import LIMITS_S, Bench
+from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
+from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
+
+__all__ = [
+    "CACHE",
+    "LIMITS_S",
+    "WORKER",
+    "Answer",
+    "Bench",
+    "Done",
+    "Failed",
+    "Lost",
+    "Request",
+    "ask",
+    "environment_of",
+    "open_bench",
+    "open_benches",
+    "refer",
+    "scratch_with",
+    "survey",
+    "visible_gpus",
+    "walls_of",
+]

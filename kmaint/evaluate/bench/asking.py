@@ -1,0 +1,205 @@
+"""Asks worker.py for what has to run in the target's interpreter: one answer for each item."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kmaint.child import Finished
+from kmaint.errors import InternalError
+from kmaint.evaluate.bench.bench import Bench
+from kmaint.evaluate.bench.kernels import copy_kernels
+from kmaint.evaluate.bench.running import Alone, Measuring, Reply
+from kmaint.evaluate.bench.surroundings import CACHE, environment_of
+from kmaint.evaluate.workers.turns import Turns
+from kmaint.forking.programs import Program
+from kmaint.records.evaluation import Code
+
+WORKER = Path(__file__).parents[1] / "worker.py"
+
+Command = Literal["survey", "compile", "numerics", "probe", "time", "verify", "screen"]
+
+EVENTS = ("started", "asks", "done", "failed")
+"""What a worker's line may be."""
+
+MOST_WAITING_S = 1800.0
+"""How long a worker may stand still because others have the GPU, beside its own limit."""
+
+START_S = 120.0
+"""Seconds a worker may take beyond its items: to import torch on a cold disk and to make a CUDA context."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a command gave for an item."""
+
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The measured code raised: the exception's type and text, and the traceback."""
+
+    type: str
+    text: str
+    log: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """The process ended before it answered for this item."""
+
+    code: Code
+    text: str
+    log: str
+
+
+Answer = Done | Failed | Lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports.
+
+    `reply` answers what the worker asks on its way through an item, the moment it asks.
+    """
+
+    command: Command
+    shared: dict[str, Any]
+    items: tuple[dict[str, Any], ...]
+    limit_s: float
+    harness: Path | None = None
+    gpu: bool = False
+    interpret: bool = False
+    reply: Reply | None = None
+
+
+def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
+    """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
+    environment = {
+        **environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret, only=bench.gpu),
+        **walls_of(bench),
+    }
+    answers: list[Answer] = []
+    while len(answers) < len(request.items):
+        rest = Request(**{**vars(request), "items": request.items[len(answers) :]})
+        found, finished = _ask_once(bench, rest, environment, scratch)
+        if not found:
+            raise InternalError(
+                f"the {request.command} worker ended before its first item: {last_line(finished.stderr)}",
+                "run it again, and report it with the harness if it stays",
+            )
+        answers += found
+    return answers
+
+
+def ask_alone(
+    python: Path, request: Request, environment: Mapping[str, str], scratch: Path
+) -> tuple[list[Answer], Finished]:
+    """The answers of an interpreter that no bench is open on yet, in a process of its own, and how that ended."""
+    program = Program(argv=[WORKER], env=environment, cwd=scratch)
+    finished = Alone(python).run(program, timeout_s=_limit_s(request), stdin=_message(request, None))
+    return _read(finished, request.limit_s), finished
+
+
+def _ask_once(
+    bench: Bench, request: Request, environment: Mapping[str, str], scratch: Path
+) -> tuple[list[Answer], Finished]:
+    program, limit_s = Program(argv=[WORKER], env=environment, cwd=scratch), _limit_s(request)
+    if request.command == "time" and bench.originals:
+        copy_kernels(bench.originals, scratch / CACHE)
+    given = _message(request, bench)
+    if request.reply is None:
+        waiting_s = MOST_WAITING_S if request.gpu else 0.0
+        finished = bench.run(request.harness, program, timeout_s=limit_s + waiting_s, stdin=given)
+    else:
+        with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
+            hear = _hearing(given, measuring)
+            finished = bench.talk(request.harness, program, hear, timeout_s=limit_s + MOST_WAITING_S)
+    return _read(finished, request.limit_s), finished
+
+
+def _limit_s(request: Request) -> float:
+    return START_S + request.limit_s * len(request.items)
+
+
+def _message(request: Request, bench: Bench | None) -> str:
+    """What the worker is given: where it takes its turns, and where the originals' kernels are kept, among it."""
+    on_gpu = bench is not None and request.gpu
+    return json.dumps(
+        {
+            "command": request.command,
+            "shared": request.shared,
+            "items": request.items,
+            "item_limit_s": request.limit_s,
+            "turns": str(bench.turns) if bench and on_gpu and bench.turns else None,
+            "originals": str(bench.originals) if bench and on_gpu and bench.originals else None,
+        }
+    )
+
+
+def _hearing(given: str, reply: Reply) -> Callable[[str], str | None]:
+    """The request first; then an answer to each line that asks for one."""
+
+    def hear(line: str) -> str | None:
+        if not line:
+            return given
+        said = _said(line)
+        return json.dumps(reply(said["value"])) if said and said["event"] == "asks" else None
+
+    return hear
+
+
+def _read(finished: Finished, limit_s: float) -> list[Answer]:
+    answers: list[Answer] = []
+    started = -1
+    for line in finished.stdout.splitlines():
+        said = _said(line)
+        if said is None:  # measured code in this process found the way to where the answers go
+            text = f"writes {line[:80]!r} among the answers"
+            return [*answers, Lost(code="spoofed_result", text=text, log=finished.stderr)]
+        if said["event"] == "started":
+            started = said["item"]
+        elif said["event"] == "done":
+            answers.append(Done(value=said["value"]))
+        elif said["event"] == "failed":
+            answers.append(Failed(type=said["type"], text=said["text"], log=said["log"]))
+    if started == len(answers):
+        answers.append(_lost(finished, limit_s))
+    return answers
+
+
+def _said(line: str) -> dict[str, Any] | None:
+    """What a line of the worker says; None where it is none of its lines."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and said.get("event") in EVENTS else None
+
+
+def _lost(finished: Finished, limit_s: float) -> Lost:
+    # faulthandler's dump is how the worker ends itself when an item overruns.
+    if finished.timed_out or "Timeout (" in finished.stderr:
+        return Lost(code="timeout", text=f"no answer within {limit_s:.0f} s", log=finished.stderr)
+    if finished.signal:
+        return Lost(code="signal", text=f"its process was ended by {finished.signal}", log=finished.stderr)
+    return Lost(code="exit", text=f"its process ended with exit status {finished.code}", log=finished.stderr)
+
+
+def last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no output"
+
+
+def walls_of(bench: Bench) -> dict[str, str]:
+    """The variable by which whoever starts a candidate's process learns of its walls."""
+    return {"KMAINT_SANDBOX": json.dumps(bench.walls.prefix)} if bench.walls.prefix else {}
+
+
+def refer(items: Sequence[Path]) -> tuple[dict[str, Any], ...]:
+    """Items of a command that takes files."""
+    return tuple({"path": str(path)} for path in items)

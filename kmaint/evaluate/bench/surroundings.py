@@ -1,0 +1,35 @@
+"""What a child of the target's interpreter has around it: its variables, its walls, its scratch folder."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kmaint.child import clean_environment
+
+CACHE = "triton"
+"""Triton's cache, in the scratch folder."""
+"""Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
+
+
+def environment_of(
+    harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False, only: str | None = None
+) -> dict[str, str]:
+    """No GPU unless asked for, and `only` the one named then; triton's cache is the scratch folder's own."""
+    extra = {"TRITON_CACHE_DIR": str(scratch / CACHE), "PYTHONPATH": str(harness) if harness else ""}
+    if only or not gpu:
+        extra["CUDA_VISIBLE_DEVICES"] = only if only and gpu else ""
+    if interpret:
+        extra["TRITON_INTERPRET"] = "1"
+    return clean_environment(extra)
+
+
+@contextlib.contextmanager
+def scratch_with(source: str) -> Iterator[tuple[Path, Path]]:
+    """A folder that goes when the block ends, and the candidate's file in it."""
+    with tempfile.TemporaryDirectory(prefix="kmaint-evaluate-") as name:
+        candidate = Path(name) / "candidate.py"
+        candidate.write_text(source)
+        yield Path(name), candidate

@@ -1,0 +1,1 @@
+"""Planted defects: what the suite and a larger draw make of each, kept as it comes."""
