@@ -33,6 +33,8 @@ SYSTEM = (
     *("/etc/ld.so.conf.d", "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/alternatives"),
 )
 OF_PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/proc/version", "/proc/driver")
+NAMES_OF_THREADS = "/proc/self/task"
+"""CUDA's driver names its threads through files in there, and does not start (error 304) where it may not."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 PLACES = """
@@ -81,15 +83,12 @@ def sandbox(python: Path, *, gpu: bool, most: Level = "bubblewrap") -> Sandbox:
 
 
 def _prefix(level: Level, python: Path, *, gpu: bool) -> tuple[str, ...]:
-    readable, devices = _readable(python), _devices(gpu=gpu)
     limits = ("--disk", str(DISK_BYTES), *(("--processes", str(PROCESSES)) if gpu else ("--memory", str(MEMORY_BYTES))))
     launcher = (str(python), "-I", "-S", str(LAUNCHER))
     if level == "landlock":
-        reads = [word for path in (*readable, *OF_PROC, VIEW) for word in ("--read", path)]
-        nodes = [word for path in (*DEVICES, *devices) for word in ("--device", path)]
-        return (*launcher, *reads, "--write", ROOM, *nodes, *limits, "--")
-    binds = [word for path in (*readable, str(LAUNCHER)) for word in ("--ro-bind-try", path, path)]
-    nodes = [word for path in devices for word in ("--dev-bind-try", path, path)]
+        return (*launcher, *_landlocked(python, gpu=gpu), *limits, "--")
+    binds = [word for path in (*_readable(python), str(LAUNCHER)) for word in ("--ro-bind-try", path, path)]
+    nodes = [word for path in _devices(gpu=gpu) for word in ("--dev-bind-try", path, path)]
     return (
         *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--size", str(DISK_BYTES), "--tmpfs", "/tmp"),  # noqa: S108 - a new one, inside
@@ -100,9 +99,15 @@ def _prefix(level: Level, python: Path, *, gpu: bool) -> tuple[str, ...]:
 
 
 def _within(python: Path, *, gpu: bool) -> tuple[str, ...]:
+    limits = ("--disk", str(DISK_BYTES), "--processes", str(PROCESSES))
+    return (*_landlocked(python, gpu=gpu), *limits, "--keep", "--")
+
+
+def _landlocked(python: Path, *, gpu: bool) -> list[str]:
+    """What may be read, and written: launcher.py's words for Landlock's rules."""
     reads = [word for path in (*_readable(python), *OF_PROC, VIEW) for word in ("--read", path)]
-    nodes = [word for path in (*DEVICES, *_devices(gpu=gpu)) for word in ("--device", path)]
-    return (*reads, "--write", ROOM, *nodes, "--disk", str(DISK_BYTES), "--processes", str(PROCESSES), "--keep", "--")
+    own = (*DEVICES, *_devices(gpu=gpu), *([NAMES_OF_THREADS] if gpu else []))
+    return [*reads, "--write", ROOM, *(word for path in own for word in ("--device", path))]
 
 
 def _readable(python: Path) -> list[str]:

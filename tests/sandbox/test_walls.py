@@ -15,7 +15,7 @@ import pytest
 
 from kmaint.child import run_child
 from kmaint.sandbox import NO_WALLS, Level, Sandbox, sandbox
-from kmaint.sandbox.walls import _breach
+from kmaint.sandbox.walls import _breach, _prefix
 
 PYTHON = Path(sys.executable)
 
@@ -66,6 +66,30 @@ def test_torch_computes_in_a_room_of_its_own(walls: Sandbox, tmp_path: Path) -> 
         "print(torch.ones(3).sum().item(), pathlib.Path('kept').read_text())"
     )
     assert behind(walls, tmp_path, program) == Said(0, "3.0 x\n")
+
+
+def test_with_a_gpu_threads_get_names_and_nothing_else_of_a_process_is_written(tmp_path: Path) -> None:
+    """CUDA's driver starts only where it may name its threads, so this stands in for it on machines without one."""
+    if sandbox(PYTHON, gpu=False, most="landlock").level != "landlock":
+        pytest.skip("no Landlock on this machine")
+    program = """
+import os, threading
+def names(path):
+    try:
+        open(path, "w").write("1000")
+        return "written"
+    except OSError:
+        return "refused"
+own = lambda: print(names(f"/proc/self/task/{threading.get_native_id()}/comm"))
+thread = threading.Thread(target=own)
+thread.start(); thread.join()
+print(names("/proc/self/oom_score_adj"), names(f"/proc/{os.getppid()}/comm"))
+"""
+    walls = Sandbox(level="landlock", prefix=_prefix("landlock", PYTHON, gpu=True))
+    assert behind(walls, tmp_path, program) == Said(0, "written\nrefused refused\n")
+    bare = Sandbox(level="landlock", prefix=_prefix("landlock", PYTHON, gpu=False))
+    (tmp_path / "bare").mkdir()
+    assert behind(bare, tmp_path / "bare", program) == Said(0, "refused\nrefused refused\n")
 
 
 def test_other_files_can_be_neither_read_nor_written(walls: Sandbox, tmp_path: Path) -> None:
