@@ -19,8 +19,9 @@ from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, as
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.profile import floor_us
 from kmaint.evaluate.rungs.suite import verdict_of
-from kmaint.evaluate.timing.ratios import below_floor, combine, interval, is_win, settled, trace_agrees
+from kmaint.evaluate.timing.ratios import below_floor, combine, is_win, settled, trace_agrees
 from kmaint.evaluate.timing.stopwatch import Stopwatch
+from kmaint.intervals import interval
 from kmaint.records.evaluation import Conditions, Dishonest, Rejection, Timing, Trace, WorkloadTiming, Wrong
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Workload

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmaint.evaluate.timing import ratios as timing
+from kmaint.intervals import interval
 from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
 
 MICROSECONDS = st.floats(1.0, 1000.0)
@@ -24,49 +24,9 @@ def measured(
         weight=weight,
         original_us=tuple(original_us),
         candidate_us=tuple(candidate_us),
-        speedup=timing.interval(original_us, candidate_us),
+        speedup=interval(original_us, candidate_us),
         noise=Interval(ratio=1.0, low=1.0 - noise, high=1.0 + noise),
     )
-
-
-@few
-@given(BLOCKS)
-def test_the_interval_holds_the_median_and_is_seeded(blocks: list[tuple[float, float]]) -> None:
-    original, candidate = [a for a, _ in blocks], [b for _, b in blocks]
-    found = timing.interval(original, candidate)
-    assert found.low <= found.ratio <= found.high
-    assert found == timing.interval(original, candidate)
-
-
-@few
-@given(BLOCKS, st.floats(0.1, 10.0))
-def test_a_slower_machine_changes_nothing(blocks: list[tuple[float, float]], factor: float) -> None:
-    original, candidate = [a for a, _ in blocks], [b for _, b in blocks]
-    slow = timing.interval([a * factor for a in original], [b * factor for b in candidate])
-    assert slow.ratio == pytest.approx(timing.interval(original, candidate).ratio)
-
-
-@few
-@given(BLOCKS)
-def test_swapping_the_legs_turns_the_mean_over(blocks: list[tuple[float, float]]) -> None:
-    odd = blocks if len(blocks) % 2 else blocks[1:]  # the median of an even number of ratios is a mean, not a ratio
-    if odd:
-        ahead = timing.geometric_mean([(1.0, [a / b for a, b in odd])]).ratio
-        behind = timing.geometric_mean([(1.0, [b / a for a, b in odd])]).ratio
-        assert ahead * behind == pytest.approx(1.0)
-
-
-@few
-@given(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=4), st.floats(0.1, 5.0))
-def test_the_mean_is_weighted_and_a_common_weight_cancels(ratios: list[float], weight: float) -> None:
-    found = timing.geometric_mean([(weight, [ratio]) for ratio in ratios])
-    assert found.ratio == pytest.approx(math.prod(ratios) ** (1 / len(ratios)))
-    assert found.low == pytest.approx(found.ratio)
-    assert found.high == pytest.approx(found.ratio)
-
-
-def test_a_heavy_workload_counts_for_more() -> None:
-    assert timing.geometric_mean([(3.0, [2.0]), (1.0, [1.0])]).ratio == pytest.approx(2.0**0.75)
 
 
 def test_a_clear_gain_wins() -> None:
@@ -93,16 +53,6 @@ def test_one_workload_that_loses_more_than_two_percent_undoes_a_win() -> None:
     gain = measured([20.0] * 20, [10.0] * 20, weight=0.9)
     assert timing.is_win(timing.combine([gain, measured([9.9] * 20, [10.0] * 20, weight=0.1)]))
     assert not timing.is_win(timing.combine([gain, measured([9.7] * 20, [10.0] * 20, weight=0.1)]))
-
-
-@few
-@given(BLOCKS, st.integers(0, 3))
-def test_the_interval_is_that_of_a_bootstrap_of_medians(blocks: list[tuple[float, float]], seed: int) -> None:
-    draw, ratios = random.Random(seed), sorted(a / b for a, b in blocks)
-    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(timing.RESAMPLES))
-    found = timing.interval([a for a, _ in blocks], [b for _, b in blocks], seed=seed)
-    assert found.low == pytest.approx(statistics.quantiles(medians, n=40, method="inclusive")[0])
-    assert found.high == pytest.approx(statistics.quantiles(medians, n=40, method="inclusive")[-1])
 
 
 @few
@@ -154,7 +104,7 @@ def decided(effect: float, sd: float, bias: float, draw: random.Random) -> Timin
             original.append(10.0 * effect * math.exp(legs[n % 2] - legs[2 + n // 2 % 2] + noise()))
             control.append(10.0 * math.exp(legs[0] - legs[1] + noise()))
         still = [10.0] * len(original)
-        seen = timing.interval(control, still)
+        seen = interval(control, still)
         if len(original) >= 48 or timing.settled(original, still, seen):
             break
     one = WorkloadTiming(
@@ -162,7 +112,7 @@ def decided(effect: float, sd: float, bias: float, draw: random.Random) -> Timin
         weight=1.0,
         original_us=tuple(original),
         candidate_us=tuple(still),
-        speedup=timing.interval(original, still),
+        speedup=interval(original, still),
         noise=seen,
     )
     return timing.combine([one])
