@@ -116,7 +116,7 @@ def import_sglang_partly(root: Path) -> None:
         package = types.ModuleType(name)
         package.__path__ = [str(root / name.replace(".", "/"))]
         sys.modules[name] = package
-    from sglang.srt.environ import envs  # type: ignore[import-not-found]
+    from sglang.srt.environ import envs
 
     platform = dict.fromkeys(("is_npu", "is_xpu", "is_musa", "is_hip"), lambda: False)
     typing = {"Callable": Callable, "List": list, "Optional": "Optional", "Library": torch.library.Library}

@@ -376,6 +376,7 @@ def simulate(options: argparse.Namespace) -> int:
     import random
 
     from kmaint.evaluate.timing import ratios as timing
+    from kmaint.intervals import interval
 
     pools, offsets = residuals()
     draw = random.Random(1)
@@ -398,10 +399,10 @@ def simulate(options: argparse.Namespace) -> int:
                 pair.append(math.exp(legs[n % 2] - legs[2 + n // 2 % 2] + noise() + math.log(effect)))
                 control.append(math.exp(legs[0] - legs[1] + noise()))
             ones = [1.0] * len(pair)
-            noise_interval = timing.interval(control, ones)
+            noise_interval = interval(control, ones)
             if len(pair) >= 48 or timing.settled(pair, ones, noise_interval):
                 break
-        speedup, floor = timing.interval(pair, ones), max(noise_interval.high - 1, 1 - noise_interval.low, 0.01)
+        speedup, floor = interval(pair, ones), max(noise_interval.high - 1, 1 - noise_interval.low, 0.01)
         win, loss = speedup.low > 1 + floor, speedup.high < 1 / (1 + floor)
         return "win" if win else "loss" if loss else "none", len(pair)
 

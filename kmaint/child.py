@@ -203,10 +203,18 @@ def _foreground(group: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def conversing(
-    argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child to talk to over its standard streams; its group is killed on the way out."""
-    process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    """A child to talk to over its standard streams; its group is killed on the way out.
+
+    Its standard error goes to `log`, or nowhere.
+    """
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log or subprocess.DEVNULL}
+    process = _start(argv, env=env, cwd=cwd, **streams)
     try:
         yield process
     finally:

@@ -9,7 +9,7 @@ import typer
 
 import kmaint
 from kmaint import console
-from kmaint.cli import harnesses, runs, trees
+from kmaint.cli import engines, harnesses, runs, trees
 from kmaint.console import Format
 from kmaint.errors import KmaintError
 
@@ -35,6 +35,7 @@ app = typer.Typer(
       kmaint check HARNESS FILE               is this candidate right, and faster?
       kmaint optimize HARNESS                 look for a faster variant
       kmaint reintegrate RUN --into sglang    a branch with the smallest patch
+      kmaint bench RUN --engine vllm --model  the whole engine, base against patched
       kmaint report RUN                       one HTML page, the pull-request text
       kmaint maintain sglang --kernel ID      all of it, resumable
 
@@ -81,6 +82,7 @@ app.command()(harnesses.parity)
 app.command()(harnesses.check)
 app.command()(harnesses.optimize)
 app.command()(runs.reintegrate)
+app.command()(engines.bench)
 app.command()(runs.report)
 app.command()(runs.maintain)
 app.command()(runs.runs)

@@ -1,0 +1,107 @@
+"""Runs to a whole engine: what their patches do to it, kept with the first of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import reintegrate.engine
+from kmaint import folder, wire
+from kmaint.config import Config
+from kmaint.errors import UsageError
+from kmaint.records.engine import EngineBench, Point
+from kmaint.records.evaluation import Passed
+from kmaint.records.run import Run
+from kmaint.workflow.landing import earlier_landing
+from kmaint.workflow.progress import Progress
+from kmaint.workflow.runs import run_folder
+from reintegrate.engine.session import Setup
+
+ENGINE = "engine.json"
+
+SHARE = 0.28
+"""Of the GPU's memory for each of three engines that are there at once."""
+DEFAULTS: dict[str, dict[str, str | int | float | bool]] = {
+    "vllm": {"gpu_memory_utilization": SHARE},
+    "sglang": {"mem_fraction_static": SHARE},
+}
+POINTS = ("decode:1x256", "decode:1x4096", "decode:1x16384", "decode:16x2048", "decode:64x1024", "prefill:4x2048")
+TOKENS = {"decode": 64, "prefill": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a user asks of a benchmark of an engine."""
+
+    engine: str
+    model: str
+    points: tuple[Point, ...]
+    arguments: dict[str, str | int | float | bool]
+    rounds: int
+    accuracy: str = ""
+
+
+def bench(runs: Sequence[Run], asked: Asked, config: Config, progress: Progress) -> EngineBench:
+    """The patches of the runs, one upon another, in a served engine; kept in the first run's folder as it ends."""
+    serving = reintegrate.engine.Serving(
+        python=config.python,
+        setup=Setup(engine=asked.engine, model=asked.model, arguments={**DEFAULTS[asked.engine], **asked.arguments}),
+        points=asked.points,
+        rounds=asked.rounds,
+        exact=all(_is_exact(run) for run in runs),
+        accuracy=asked.accuracy,
+        progress=progress,
+    )
+    found = reintegrate.engine.bench_engine(
+        [run.id for run in runs], [_patch_file(run, config) for run in runs], serving
+    )
+    folder.write_text(run_folder(runs[0], config) / ENGINE, wire.text(found, indent=1))
+    return found
+
+
+def earlier_bench(run: Run, config: Config) -> EngineBench | None:
+    """What `bench` wrote down for this run, if it did."""
+    kept = run_folder(run, config) / ENGINE
+    return wire.load(EngineBench, json.loads(kept.read_text())) if kept.is_file() else None
+
+
+def point_of(text: str) -> Point:
+    """`decode:1x16384` as a point. UsageError where it is none."""
+    phase, _, sizes = text.partition(":")
+    batch, _, context = sizes.partition("x")
+    if phase not in TOKENS or not (batch.isdigit() and context.isdigit() and int(batch) and int(context)):
+        raise UsageError(f"{text!r} is no point of an engine", "write decode:BATCHxCONTEXT or prefill:BATCHxCONTEXT")
+    return wire.load(Point, {"phase": phase, "batch": int(batch), "context": int(context), "tokens": TOKENS[phase]})
+
+
+def _patch_file(run: Run, config: Config) -> Path:
+    landing = earlier_landing(run, config)
+    if landing is None:
+        raise UsageError(f"run {run.id} has no patch", f"make one with 'kmaint reintegrate {run.id} --into TREE'")
+    return Path(landing.patch_file)
+
+
+def _is_exact(run: Run) -> bool:
+    verdict = run.winner.verdict if run.winner else None
+    return isinstance(verdict, Passed) and verdict.numerics.kind == "bit-exact"
+
+
+def arguments_of(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """`NAME=VALUE` each; a value that is a number, true or false in JSON is that, and everything else is text."""
+    found: dict[str, str | int | float | bool] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name.isidentifier() and equals):
+            raise UsageError(f"{text!r} sets nothing", "write NAME=VALUE, as in load_format=dummy")
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> str | int | float | bool:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, int | float | bool) else text

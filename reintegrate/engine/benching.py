@@ -1,0 +1,213 @@
+"""Rounds of base, patched and base again, each visited twice and in mirrored order, to ratios with intervals."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shlex
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kmaint.child import run_child
+from kmaint.errors import UsageError
+from kmaint.intervals import geometric_mean, interval
+from kmaint.records.engine import LEGS, Accuracy, Engaged, EngineBench, Leg, Likeness, Point, PointResult, Sample
+from kmaint.records.evaluation import Interval
+from reintegrate.engine.engagement import count_in, engaged, variables
+from reintegrate.engine.likeness import compare
+from reintegrate.engine.overlay import (
+    Installed,
+    Overlay,
+    apply,
+    differing,
+    digest,
+    environment_for,
+    find_installed,
+    lay,
+)
+from reintegrate.engine.session import Session, Setup, open_session
+
+TELLING_TOKENS = 16
+"""Tokens of each sequence whose log-probabilities are compared."""
+VOCABULARY = 10_000
+"""Prompts are random tokens below this: every served model has as many."""
+ACCURACY_S = 7200.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """How to serve, and what to ask. `exact`: every patch is bit-exact, so the engines must say the very same."""
+
+    python: Path
+    setup: Setup
+    points: tuple[Point, ...]
+    rounds: int = 6
+    exact: bool = False
+    accuracy: str = ""
+    progress: Progress = field(default=lambda _text: None)
+
+
+def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serving) -> EngineBench:
+    """Measure the patches, one upon another, in the engine that the interpreter serves.
+
+    UsageError where a patch is not for that installation, or where the running engine never comes by it.
+    """
+    installed = find_installed(serving.python, serving.setup.engine)
+    with tempfile.TemporaryDirectory(prefix="kmaint-engine-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder)
+        base, patched = _sides(installed, root, patch_files)
+        files = differing(base, patched)
+        if not files:
+            raise UsageError("the patches change nothing of the installation", "it may hold them already")
+        came = _engagement(serving, root, base, patch_files, files)
+        if not any(one.count for one in came):
+            places = ", ".join(one.place for one in came)
+            raise UsageError(
+                f"the engine never comes by {places}",
+                "choose a model, points or arguments that do, or leave the patch: it would change nothing here",
+            )
+        with _engines(serving, root, {"base": base, "patched": patched, "again": base}) as sessions:
+            likeness = _likeness(serving, sessions)
+            points = tuple(_point(serving, sessions, point) for point in serving.points)
+            version, device = sessions["base"].version, sessions["base"].device
+        accuracy = (_accuracy(serving, root, "base", base), _accuracy(serving, root, "patched", patched))
+        return EngineBench(
+            runs=tuple(runs),
+            engine=serving.setup.engine,
+            version=version,
+            device=device,
+            model=serving.setup.model,
+            arguments=dict(serving.setup.arguments),
+            files=tuple(files),
+            digests={"base": digest(base), "patched": digest(patched)},
+            points=points,
+            speedup=_mean(points, "patched"),
+            noise=_mean(points, "again"),
+            engaged=came,
+            likeness=likeness,
+            accuracy=tuple(one for one in accuracy if one),
+        )
+
+
+def _sides(installed: Installed, root: Path, patch_files: Sequence[Path]) -> tuple[Overlay, Overlay]:
+    base, patched = lay(installed, root / "base"), lay(installed, root / "patched")
+    apply(patched, patch_files)
+    return base, patched
+
+
+def _engagement(
+    serving: Serving, root: Path, base: Overlay, patch_files: Sequence[Path], files: list[str]
+) -> tuple[Engaged, ...]:
+    """One visit to each point by a copy that counts."""
+    serving.progress("counting how often the engine comes by the patch")
+    counting = lay(Installed(package=base.package, folder=base.folder, version=""), root / "counting")
+    apply(counting, patch_files)
+    places = count_in(counting, base, files)
+    counts = root / "counts"
+    counts.mkdir()
+    environment = {**_environment(root, "counting", counting), **variables(counting, places, counts)}
+    with open_session(serving.python, serving.setup, environment, "counting") as session:
+        for point in serving.points:
+            session.measure(_prompts(point, 0), point.tokens)
+    return engaged(counting, places, counts)
+
+
+@contextlib.contextmanager
+def _engines(serving: Serving, root: Path, sides: dict[Leg, Overlay]) -> Iterator[dict[Leg, Session]]:
+    """All three at once, so that visits can take turns; each must be told to leave the others memory."""
+    with contextlib.ExitStack() as open_ones:
+        sessions: dict[Leg, Session] = {}
+        for leg, side in sides.items():
+            serving.progress(f"starting the engine: {leg}")
+            opened = open_session(serving.python, serving.setup, _environment(root, leg, side), leg)
+            sessions[leg] = open_ones.enter_context(opened)
+        yield sessions
+
+
+def _environment(root: Path, name: str, overlay: Overlay) -> dict[str, str]:
+    scratch = root / f"{name}-caches"
+    scratch.mkdir(exist_ok=True)
+    return environment_for(overlay, scratch)
+
+
+def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> PointResult:
+    samples: dict[Leg, list[Sample]] = {leg: [] for leg in LEGS}
+    for leg in LEGS:  # the first visit compiles, captures and fills the prefix cache
+        sessions[leg].measure(_prompts(point, 0), point.tokens)
+    for number, order in enumerate(orders(serving.rounds, seed=f"{point.name}")):
+        serving.progress(f"{point.name}: round {number // 2 + 1} of {serving.rounds}")
+        for leg in order:
+            samples[leg].append(sessions[leg].measure(_prompts(point, number + 1), point.tokens))
+    return result(point, {leg: tuple(found) for leg, found in samples.items()})
+
+
+def orders(rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:
+    """Two orders a round, the second the first turned over: what drifts hits every leg alike."""
+    draw = random.Random(seed)  # noqa: S311 - seeded so that a run can be repeated
+    for _ in range(rounds):
+        order = tuple(draw.sample(LEGS, len(LEGS)))
+        yield order
+        yield order[::-1]
+
+
+def result(point: Point, samples: dict[Leg, tuple[Sample, ...]]) -> PointResult:
+    """The two visits of a round are one sample; a ratio pairs the samples of a round."""
+    seconds = {leg: _by_round([one.seconds for one in found]) for leg, found in samples.items()}
+    first = {leg: _by_round([one.first_s for one in found]) for leg, found in samples.items()}
+    token = {leg: _by_round([one.token_s for one in found if one.token_s]) for leg, found in samples.items()}
+    return PointResult(
+        point=point,
+        samples=samples,
+        throughput=interval(seconds["base"], seconds["patched"]),
+        first_token=interval(first["base"], first["patched"]),
+        token=interval(token["base"], token["patched"]) if token["base"] else None,
+        noise=interval(seconds["base"], seconds["again"]),
+    )
+
+
+def _by_round(visits: Sequence[float]) -> list[float]:
+    return [statistics.fmean(pair) for pair in zip(visits[::2], visits[1::2], strict=True)]
+
+
+def _mean(points: Sequence[PointResult], leg: Leg) -> Interval:
+    return geometric_mean([(1.0, _ratios(one, leg)) for one in points])
+
+
+def _ratios(found: PointResult, leg: Leg) -> list[float]:
+    base = _by_round([one.seconds for one in found.samples["base"]])
+    other = _by_round([one.seconds for one in found.samples[leg]])
+    return [a / b for a, b in zip(base, other, strict=True)]
+
+
+def _prompts(point: Point, visit: int) -> list[list[int]]:
+    """In decode the same at every visit, so that the prefix cache has them; in prefill new at each."""
+    draw = random.Random(f"{point.name} {visit if point.phase == 'prefill' else 0}")  # noqa: S311 - equal for all legs
+    return [[draw.randrange(VOCABULARY) for _ in range(point.context)] for _ in range(point.batch)]
+
+
+def _likeness(serving: Serving, sessions: dict[Leg, Session]) -> Likeness:
+    serving.progress("comparing what the engines say")
+    base, patched = (
+        [
+            said
+            for point in serving.points
+            for said in sessions[leg].say(_prompts(point, 0), min(point.tokens, TELLING_TOKENS))
+        ]
+        for leg in LEGS[:2]
+    )
+    return compare(base, patched, exact=serving.exact)
+
+
+def _accuracy(serving: Serving, root: Path, leg: Leg, side: Overlay) -> Accuracy | None:
+    """The user's own evaluation with this side's engine on its path; None where none was given."""
+    if not serving.accuracy:
+        return None
+    serving.progress(f"{leg}: {serving.accuracy}")
+    ended = run_child(shlex.split(serving.accuracy), timeout_s=ACCURACY_S, env=_environment(root, leg, side))
+    lines = ended.stdout.strip().splitlines()
+    return Accuracy(leg=leg, code=ended.code, said=lines[-1] if lines else "")

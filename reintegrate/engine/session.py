@@ -1,0 +1,105 @@
+"""One engine of a comparison, in a process of its own for as long as the block lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child starts and ends it
+from typing import IO, Any
+
+from kmaint.child import conversing, kill_group
+from kmaint.errors import UsageError
+from kmaint.records.engine import Sample
+from reintegrate.engine.likeness import Said
+
+PROGRAM = Path(__file__).parent / "workers" / "serve.py"
+START_S = 1800.0
+"""For an engine to load a model, compile it and capture its graphs."""
+ASK_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What to serve: the engine by name, a folder with the model, and the engine's own arguments."""
+
+    engine: str
+    model: str
+    arguments: Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One JSON object a line to a child, and one back within a limit; what else it says is in its log."""
+
+    process: Popen[bytes]
+    name: str
+    log: IO[bytes]
+
+    def ask(self, request: Mapping[str, Any], limit_s: float) -> dict[str, Any]:
+        """The child's answer. UsageError with its own words where it answers with an error, or not at all."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        ending = threading.Timer(limit_s, kill_group, [self.process])
+        ending.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(json.dumps(request).encode() + b"\n")
+                self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        finally:
+            late = not ending.is_alive()
+            ending.cancel()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._silence(late=late, limit_s=limit_s)}
+        if "error" in answer:
+            raise UsageError(
+                f"the {self.name} engine: {answer['error']}", answer.get("log", "").strip() or self._last_words()
+            )
+        return answer
+
+    def _silence(self, *, late: bool, limit_s: float) -> str:
+        return f"no answer within {limit_s:.0f} s" if late else "its process ended without an answer"
+
+    def _last_words(self) -> str:
+        self.log.seek(0)
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing; start it by hand with the same arguments"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Takes prompts to a running engine. UsageError, with what the engine said last, where it does not answer."""
+
+    talk: Talk
+    version: str
+    device: str
+
+    def measure(self, prompts: Sequence[Sequence[int]], tokens: int) -> Sample:
+        """One timed visit; nothing else may use the GPU meanwhile."""
+        return Sample(**self.talk.ask({"prompts": prompts, "tokens": tokens, "nats": False}, ASK_S))
+
+    def say(self, prompts: Sequence[Sequence[int]], tokens: int) -> list[Said]:
+        """What the engine says to each prompt, with log-probabilities."""
+        answer = self.talk.ask({"prompts": prompts, "tokens": tokens, "nats": True}, ASK_S)
+        return [
+            Said(
+                tokens=tuple(one["token"] for one in said),
+                nats=tuple(one["nats"] for one in said),
+                lead_nats=tuple(one["lead"] for one in said),
+            )
+            for said in answer["said"]
+        ]
+
+
+@contextlib.contextmanager
+def open_session(python: Path, setup: Setup, environment: Mapping[str, str], name: str) -> Iterator[Session]:
+    """The engine, once it is ready; it is killed with its whole group when the block ends."""
+    with tempfile.TemporaryFile() as log, conversing([python, PROGRAM], env=environment, log=log) as process:
+        talk = Talk(process, name, log)
+        ready = talk.ask(
+            {"engine": setup.engine, "model": setup.model, "arguments": dict(setup.arguments)}, limit_s=START_S
+        )
+        yield Session(talk, ready["version"], ready["device"])

@@ -1,0 +1,149 @@
+"""One engine in one process: reads a request a line, answers each with a line of JSON.
+
+    {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by {"version": ..., "device": ...}
+    {"prompts": [[...]], "tokens": N, "nats": false}         answered by times, or with "nats" by what was said
+
+Needs the engine and the standard library, and nothing of kmaint. What the engine prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Any, Protocol
+
+Prompts = Sequence[Sequence[int]]
+Chunk = tuple[int, int, list[dict[str, Any]]]
+"""A sequence's number, how many tokens it has by now, and what is known of each where that was asked for."""
+
+
+class Engine(Protocol):
+    """Greedy generation, watched token by token."""
+
+    version: str
+
+    def stream(self, prompts: Prompts, tokens: int, *, nats: bool) -> Iterator[Chunk]:
+        """A chunk whenever a sequence got longer, until every sequence has `tokens` more."""
+
+
+class Vllm:
+    """vLLM in this process, or with its core in another: as VLLM_ENABLE_V1_MULTIPROCESSING says."""
+
+    def __init__(self, model: str, arguments: dict[str, Any]) -> None:
+        import vllm
+
+        self.version = vllm.__version__
+        self._parameters, self._asked = vllm.SamplingParams, 0
+        self._engine = vllm.LLM(
+            model=model, **{"skip_tokenizer_init": True, "enable_prefix_caching": True, **arguments}
+        ).llm_engine
+
+    def stream(self, prompts: Prompts, tokens: int, *, nats: bool) -> Iterator[Chunk]:
+        parameters = self._parameters(
+            temperature=0.0, max_tokens=tokens, ignore_eos=True, detokenize=False, logprobs=2 if nats else None
+        )
+        numbers = {}
+        for number, prompt in enumerate(prompts):
+            self._asked += 1
+            numbers[str(self._asked)] = number
+            self._engine.add_request(str(self._asked), {"prompt_token_ids": list(prompt)}, parameters)
+        while self._engine.has_unfinished_requests():
+            for output in self._engine.step():
+                said = output.outputs[0]
+                yield (
+                    numbers[output.request_id],
+                    len(said.token_ids),
+                    _of_vllm(said) if nats and output.finished else [],
+                )
+
+
+def _of_vllm(said: Any) -> list[dict[str, Any]]:
+    found = []
+    for token, known in zip(said.token_ids, said.logprobs or (), strict=False):
+        best = sorted((one.logprob for one in known.values()), reverse=True)
+        found.append(
+            {"token": token, "nats": known[token].logprob, "lead": best[0] - best[1] if len(best) > 1 else 0.0}
+        )
+    return found
+
+
+class Sglang:
+    """SGLang's engine; its scheduler is a process of its own."""
+
+    def __init__(self, model: str, arguments: dict[str, Any]) -> None:
+        import sglang
+
+        self.version = sglang.__version__
+        self._engine = sglang.Engine(model_path=model, **{"skip_tokenizer_init": True, **arguments})
+
+    def stream(self, prompts: Prompts, tokens: int, *, nats: bool) -> Iterator[Chunk]:
+        asked = {"temperature": 0.0, "max_new_tokens": tokens, "ignore_eos": True}
+        more = {"return_logprob": True, "top_logprobs_num": 2} if nats else {}
+        for output in self._engine.generate(
+            input_ids=[list(prompt) for prompt in prompts], sampling_params=asked, stream=True, **more
+        ):
+            told = output["meta_info"]
+            finished = told.get("finish_reason") is not None
+            yield output.get("index", 0), told["completion_tokens"], _of_sglang(told) if nats and finished else []
+
+
+def _of_sglang(told: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for (nats, token, _), best in zip(told["output_token_logprobs"], told["output_top_logprobs"], strict=True):
+        found.append({"token": token, "nats": nats, "lead": best[0][0] - best[1][0] if len(best) > 1 else 0.0})
+    return found
+
+
+ENGINES: dict[str, type[Vllm | Sglang]] = {"vllm": Vllm, "sglang": Sglang}
+
+
+def measure(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
+    """Seconds until all is there, and each sequence's first and last token; None between them where there is one."""
+    first: dict[int, float] = {}
+    last: dict[int, float] = {}
+    started = perf_counter()
+    for number, _count, _known in engine.stream(prompts, tokens, nats=False):
+        last[number] = perf_counter() - started
+        first.setdefault(number, last[number])
+    each = [(last[n] - first[n]) / (tokens - 1) for n in first] if tokens > 1 else []
+    return {
+        "seconds": max(last.values()),
+        "first_s": sum(first.values()) / len(first),
+        "token_s": sum(each) / len(each) if each else None,
+    }
+
+
+def say(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
+    """What each sequence says, in the prompts' order."""
+    said = {number: known for number, _count, known in engine.stream(prompts, tokens, nats=True) if known}
+    return {"said": [said[number] for number in range(len(prompts))]}
+
+
+def _device() -> str:
+    torch = sys.modules.get("torch")
+    return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else ""
+
+
+def main() -> int:
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    setup = json.loads(sys.stdin.readline())
+    try:
+        engine = ENGINES[setup["engine"]](setup["model"], setup["arguments"])
+        answers.write(json.dumps({"version": engine.version, "device": _device()}) + "\n")
+        for line in sys.stdin:
+            asked = json.loads(line)
+            do = say if asked["nats"] else measure
+            answers.write(json.dumps(do(engine, asked["prompts"], asked["tokens"])) + "\n")
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises is the answer
+        answers.write(json.dumps({"error": f"{type(error).__name__}: {error}", "log": traceback.format_exc()}) + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""A played engine, installed in an interpreter of its own, with real patches: measured in turns, in real processes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kmaint.errors import UsageError
+from kmaint.records.engine import LEGS, Engaged, Point, Sample
+from reintegrate.engine.benching import Serving, bench_engine, orders, result
+from reintegrate.engine.session import Setup
+from tests.reintegrate.engine.conftest import PatchOf
+
+DECODE = Point(phase="decode", batch=2, context=8, tokens=5)
+PREFILL = Point(phase="prefill", batch=1, context=8, tokens=1)
+
+
+@pytest.fixture
+def serving(python: Path) -> Serving:
+    setup = Setup(engine="vllm", model="a model", arguments={"gpu_memory_utilization": 0.28})
+    return Serving(python=python, setup=setup, points=(DECODE, PREFILL), rounds=3)
+
+
+def test_a_faster_op_is_seen_in_the_engine_and_nothing_else_differs(serving: Serving, patch_of: PatchOf) -> None:
+    faster = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
+    found = bench_engine(["a run"], [faster], replace(serving, exact=True, accuracy="echo 0.93"))
+    assert found.files == ("vllm/ops/add.py",)
+    assert found.digests["base"] != found.digests["patched"]
+    assert found.engaged == (Engaged(place="vllm/ops/add.py::_add_kernel", count=8),)  # 10 and 1, at powers of two
+    assert found.speedup.ratio > 1.5  # it waits a tenth as long
+    assert found.points[0].token is not None
+    assert found.points[1].token is None
+    assert {leg: len(one) for leg, one in found.points[0].samples.items()} == dict.fromkeys(LEGS, 6)
+    assert (found.likeness.holds, found.likeness.identical) == (True, 3)
+    assert [(one.leg, one.code, one.said) for one in found.accuracy] == [("base", 0, "0.93"), ("patched", 0, "0.93")]
+
+
+def test_an_engine_that_says_something_else_is_seen(serving: Serving, patch_of: PatchOf) -> None:
+    wrong = patch_of("vllm/ops/add.py", "    return a + b", "    return a + b + 7")
+    found = bench_engine(["a run"], [wrong], replace(serving, points=(PREFILL,), rounds=2))
+    assert not found.likeness.holds
+    assert found.likeness.reason.startswith("sequence 0 differs at token 0, where the base's choice led by ")
+
+
+def test_a_patch_that_the_engine_never_comes_by_is_not_measured(serving: Serving, patch_of: PatchOf) -> None:
+    unused = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a")
+    with pytest.raises(UsageError, match=r"the engine never comes by vllm/ops/add\.py::unused"):
+        bench_engine(["a run"], [unused], serving)
+
+
+def test_an_engine_that_does_not_start_says_why(serving: Serving, patch_of: PatchOf) -> None:
+    broken = Setup(engine="vllm", model="a model", arguments={"load_format": "broken"})
+    patch_file = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
+    with pytest.raises(UsageError, match="the counting engine: ValueError: no weights in a model"):
+        bench_engine(["a run"], [patch_file], replace(serving, setup=broken))
+
+
+@given(st.integers(1, 8), st.text(max_size=5))
+def test_the_order_is_mirrored_and_can_be_repeated(rounds: int, seed: str) -> None:
+    found = list(orders(rounds, seed=seed))
+    assert found == list(orders(rounds, seed=seed))
+    assert all(sorted(order) == sorted(LEGS) for order in found)
+    assert all(there == back[::-1] for there, back in zip(found[::2], found[1::2], strict=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.1, 10.0), min_size=2, max_size=6), st.floats(0.5, 2.0), st.floats(0.0, 0.5))
+def test_a_drift_that_grows_evenly_within_a_round_cancels(rounds: list[float], ratio: float, drift: float) -> None:
+    """Visits at 0, 1, 2, 3, 4, 5 of a round, in the order base, patched, again and back."""
+    at = {"base": (0, 5), "patched": (1, 4), "again": (2, 3)}
+    factor = {"base": 1.0, "patched": 1.0 / ratio, "again": 1.0}
+    samples = {
+        leg: tuple(
+            Sample(seconds=length * factor[leg] * (1 + drift * visit), first_s=length, token_s=None)
+            for length in rounds
+            for visit in at[leg]
+        )
+        for leg in LEGS
+    }
+    found = result(DECODE, samples)
+    assert found.throughput.ratio == pytest.approx(ratio)
+    assert found.noise.ratio == pytest.approx(1.0)

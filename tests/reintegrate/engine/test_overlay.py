@@ -1,0 +1,80 @@
+"""Copies of an installation: what a patch may change, what is linked, and that the installation stays as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kmaint.errors import MissingError, UsageError
+from reintegrate.engine.overlay import Installed, apply, differing, digest, environment_for, find_installed, lay
+from tests.reintegrate.engine.conftest import CASE, PatchOf
+
+FASTER = ("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
+
+
+@pytest.fixture
+def installed() -> Installed:
+    return Installed(package="vllm", folder=CASE, version="0.0.1")
+
+
+def test_the_installation_is_found_without_importing_it(python: Path) -> None:
+    found = find_installed(python, "vllm")
+    assert found.folder == python.parents[1] / found.folder.relative_to(python.parents[1])
+    assert found.folder.name == "vllm"
+    with pytest.raises(MissingError, match=f"{python}: no sglang in it"):
+        find_installed(python, "sglang")
+
+
+@pytest.mark.parametrize("prefix", ["", "python"])
+def test_a_patch_changes_its_file_in_the_copy_and_nothing_else(
+    installed: Installed, patch_of: PatchOf, tmp_path: Path, prefix: str
+) -> None:
+    before = digest(lay(installed, tmp_path / "before"))
+    base, patched = lay(installed, tmp_path / "base"), lay(installed, tmp_path / "patched")
+    apply(patched, [patch_of(*FASTER, prefix=prefix)])
+    assert differing(base, patched) == ["vllm/ops/add.py"]
+    assert digest(base) == before != digest(patched)
+    assert not (patched.root / "tests").exists()
+    assert "0.01)" in (CASE / "ops" / "add.py").read_text()
+
+
+def test_a_patch_for_another_release_is_refused(installed: Installed, patch_of: PatchOf, tmp_path: Path) -> None:
+    patched = lay(installed, tmp_path / "patched")
+    (patched.folder / "ops" / "add.py").write_text("def add(a, b): return a + b\n")
+    patch_file = patch_of(*FASTER)
+    with pytest.raises(UsageError, match=f"{patch_file}: does not apply to the installed vllm"):
+        apply(patched, [patch_file])
+
+
+def test_a_patch_of_something_else_is_refused(installed: Installed, tmp_path: Path) -> None:
+    patch_file = tmp_path / "other.patch"
+    patch_file.write_text("diff --git a/csrc/add.cu b/csrc/add.cu\n")
+    with pytest.raises(UsageError, match=r"touches nothing of the package vllm: csrc/add\.cu"):
+        apply(lay(installed, tmp_path / "patched"), [patch_file])
+
+
+def test_what_is_large_is_linked_and_can_be_reached(tmp_path: Path) -> None:
+    package = tmp_path / "vllm"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "_C.abi3.so").write_bytes(b"\x7fELF")
+    overlay = lay(Installed(package="vllm", folder=package, version=""), tmp_path / "copy")
+    linked = overlay.folder / "_C.abi3.so"
+    assert linked.read_bytes() == b"\x7fELF"
+    assert linked.samefile(package / "_C.abi3.so")
+    assert not (overlay.folder / "__init__.py").samefile(package / "__init__.py")
+
+
+def test_an_engine_learns_of_no_token_and_has_caches_of_its_own(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("VLLM_USE_V1", "1")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    given = environment_for(lay(installed, tmp_path / "base"), tmp_path / "scratch")
+    assert "secret" not in given.values()
+    assert given["VLLM_USE_V1"] == "1"
+    assert given["PYTHONPATH"] == f"{tmp_path / 'base'}:/elsewhere"
+    assert given["TRITON_CACHE_DIR"] == str(tmp_path / "scratch" / "triton_cache_dir")
