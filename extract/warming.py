@@ -11,7 +11,7 @@ OWN = Path(__file__).parent
 BEFOREHAND = Beforehand(
     path=OWN,
     modules=("runtime.suite", "runtime.properties"),  # that of every harness: it is copied there unchanged
-    programs=(OWN / "trying" / "trial.py", OWN / "deriving" / "direct_probe.py"),
+    programs=(OWN / "trying" / "trial.py", OWN / "deriving" / "probes" / "kernel.py"),
     calls=("runtime.interpreter:mend",),
 )
 

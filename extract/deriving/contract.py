@@ -12,9 +12,9 @@ from pathlib import Path
 from extract.calls.dimensions import dimension_names
 from extract.calls.solve import solve
 from extract.derived import Derived, NotDerivable, Subject
-from extract.deriving.derive import derive
-from extract.deriving.direct import derive_direct
-from extract.deriving.direct_prober import Answer, Effort, Prober, Request, WarmProber
+from extract.deriving.alone.derive import derive_direct
+from extract.deriving.launchers.derive import derive
+from extract.deriving.prober import Answer, Effort, Prober, Request, WarmProber
 from extract.models import COUNTS, counts, dimension_of, elements, model_workloads
 from kmaint import wire
 from kmaint.forking.warm import Zygote

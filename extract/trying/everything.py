@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from extract.calls.tests import Reader, open_reader
+from extract.deriving.alone.site import site_sources
 from extract.deriving.contract import NotDerivable, Progress, Subject, contract_for, silent, written_down
-from extract.deriving.direct_prober import QUICK, Effort
-from extract.deriving.direct_site import site_sources
+from extract.deriving.prober import QUICK, Effort
 from extract.slicing.closure import StoppedError
 from extract.slicing.direct_entry import entry_source
 from extract.slicing.modules import Library

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from extract.deriving.direct_site import Stride, read_sites
+from extract.deriving.alone.site import Stride, read_sites
 
 LAUNCHER = """
 GROUP = 128

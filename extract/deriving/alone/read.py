@@ -1,7 +1,7 @@
 """What a kernel's own text says of its parameters: which are pointers, sizes of tiles, flags, and what flows where.
 
 A parameter that is handed to another jit function is what that function makes of it. Everything here is a hint:
-extract.deriving.direct runs the kernel on what the hints amount to before it believes them.
+extract.deriving.alone.derive runs the kernel on what the hints amount to before it believes them.
 """
 
 from __future__ import annotations

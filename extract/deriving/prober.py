@@ -10,11 +10,11 @@ from kmaint.forking.warm import Zygote
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
-"""See direct_probe.probe for what both hold."""
+"""See probes.kernel.probe for what both hold."""
 
-PROGRAM = Path(__file__).parent / "direct_probe.py"
+PROGRAM = Path(__file__).parent / "probes" / "kernel.py"
 ALL, FIRST_ONLY = -1, -2
-"""Special values of `beyond`: see direct_probe.answers."""
+"""Special values of `beyond`: see probes.kernel.answers."""
 
 GRACE_S = 10.0
 """What a fork gets beyond its trial's own limit, to import kernel.py and to answer."""
@@ -44,7 +44,7 @@ QUICK = Effort(trials=60, guesses=2, seconds=0.6, guessing_s=0.3, trial_s=0.3, c
 
 
 class Prober(Protocol):
-    """Runs the entry in a process that may crash; `beyond` and `within_s` as direct_probe.answers has them."""
+    """Runs the entry in a process that may crash; `beyond` and `within_s` as probes.kernel.answers has them."""
 
     spent_s: float
     """CPU seconds of all that was asked."""
@@ -59,7 +59,7 @@ class WarmProber:
         self._warm, self._folder, self._entry, self.spent_s = warm, folder, entry, 0.0
 
     def ask(self, requests: list[Request], *, beyond: int = ALL, within_s: float = 60.0) -> list[Answer]:
-        """The answers of direct_probe.answers; where the fork ended first, those of one fork for each request."""
+        """The answers of probes.kernel.answers; where the fork ended first, those of one fork for each request."""
         said = self._warm.ask(
             PROGRAM,
             "answers",

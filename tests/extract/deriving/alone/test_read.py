@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.deriving.direct_read import read_kernel
+from extract.deriving.alone.read import read_kernel
 
 SOURCE = """
 import triton

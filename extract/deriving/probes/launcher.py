@@ -1,4 +1,4 @@
-"""Runs an entry under the Triton interpreter on tensors and says what it touched: used by direct_probe.
+"""Runs an entry under the Triton interpreter on tensors and says what it touched: used by probes.kernel.
 
 Needs torch, triton and the harness runtime.
 """

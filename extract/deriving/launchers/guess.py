@@ -8,23 +8,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from extract.deriving.derive_hints import Hints, Parameter
+from extract.deriving.classes import class_of
+from extract.deriving.launchers.hints import Hints, Parameter
 from kmaint.expression import evaluate
 from kmaint.records.workload import Argument, Axis, Binding, Contract, Json
 
 UNBOUND = "70001"
 """Elements of a tensor of which nothing is known yet: what is touched of it tells its size."""
 
-CLASSES: tuple[tuple[str, str], ...] = (
-    ("head_dim", r"head_?(size|dim)|^hd$|rotary_dim|rope_dim|nope_dim|^d_head"),
-    ("heads", r"head"),
-    ("topk", r"top_?k"),
-    ("experts", r"expert|^e$"),
-    ("group", r"group_?size|block_?size|^block"),
-    ("slots", r"slot|num_blocks|num_pages|pool|cache|vocab|max_"),
-    ("width", r"hidden|inter|^dim|_dim|^d$|^n$|^k$|width|cols|features|size$|last|channels|stride"),
-    ("tokens", r""),
-)
 SMALL: dict[str, tuple[tuple[int, int], ...]] = {
     "tokens": ((5, 7), (4, 9), (6, 10), (8, 3)),
     "heads": ((3, 2), (6, 4)),
@@ -121,11 +112,6 @@ def names_in(expression: str) -> list[str]:
 def evaluated(expression: str, axes: dict[str, Binding]) -> int:
     """A size over axes."""
     return int(evaluate(expression, axes))
-
-
-def class_of(axis: str) -> str:
-    """What kind of size an axis of that name is."""
-    return next(kind for kind, pattern in CLASSES if re.search(pattern, axis))
 
 
 @dataclass

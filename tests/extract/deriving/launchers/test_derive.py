@@ -13,7 +13,7 @@ from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call, SeenTensor
 
 Derive = Callable[..., Derived]
-HERE = Path(__file__).parents[1] / "cases"
+HERE = Path(__file__).parents[2] / "cases"
 SHIFT = """
 import torch
 import triton

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from extract.derived import Derived, NotDerivable
-from extract.deriving.derive_guess import LADDER, UNBOUND, Guess, evaluated, first_guess, names_in, shapes_of
-from extract.deriving.derive_hints import read_hints
-from extract.deriving.derive_workloads import finished
-from extract.deriving.direct_prober import ALL, FIRST_ONLY, Answer, Effort, Prober, Request
+from extract.deriving.launchers.guess import LADDER, UNBOUND, Guess, evaluated, first_guess, names_in, shapes_of
+from extract.deriving.launchers.hints import read_hints
+from extract.deriving.launchers.workloads import finished
+from extract.deriving.prober import ALL, FIRST_ONLY, Answer, Effort, Prober, Request
 from kmaint import wire
 from kmaint.records.workload import Binding
 
@@ -30,7 +30,7 @@ def holds(trial: Answer) -> bool:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the trials of one guess did, one for each set of sizes up to the first that failed (derive_probe.trial)."""
+    """What the trials of one guess did (probes.launcher.trial): one a set of sizes, up to the first that failed."""
 
     trials: tuple[dict[str, Any], ...]
 

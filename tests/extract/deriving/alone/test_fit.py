@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.deriving.direct_fit import fitted
+from extract.deriving.alone.fit import fitted
 from kmaint.expression import evaluate
 
 AXES = {"rows": (3, 5, 4), "heads": (4, 2, 6), "dim": (48, 80, 112)}

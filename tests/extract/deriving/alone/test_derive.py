@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from extract.deriving.contract import Derived, NotDerivable, Subject, contract_for
-from extract.deriving.direct_prober import Effort, Request, WarmProber
+from extract.deriving.prober import Effort, Request, WarmProber
 from extract.slicing.direct_entry import entry_name, entry_source
 from extract.slicing.placing import copy_runtime
 from extract.warming import warm_for_trials

@@ -1,6 +1,6 @@
 """What a launcher's own text says of its arguments: ranks, names of sizes, equalities, dtypes, which ones are indices.
 
-Everything here is a hint: extract.deriving.derive runs the launcher on what they amount to before it believes them.
+Everything here is a hint: derive.py runs the launcher on what they amount to before it believes them.
 """
 
 from __future__ import annotations

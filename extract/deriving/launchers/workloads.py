@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from extract.deriving.derive_guess import Guess, class_of, evaluated, shapes_of
+from extract.deriving.classes import class_of
+from extract.deriving.launchers.guess import Guess, evaluated, shapes_of
 from kmaint.records.workload import Axis, Binding, Contract, Workload
 
 TOKENS = (64, 1024, 4096)

@@ -1,4 +1,4 @@
-"""Runs one kernel under the Triton interpreter for direct.py: on memory that is not there, then on tensors.
+"""Runs one kernel under the Triton interpreter for a derivation: on memory that is not there, then on tensors.
 
 On virtual memory every pointer is a number of its own range and every stride a power of its own, so that an address
 says which element of which tensor was meant, along which dimension. Loads give made-up values, stores go nowhere.
@@ -39,7 +39,7 @@ def _sibling(name: str) -> Any:
     return module
 
 
-derive_probe = _sibling("derive_probe")
+launcher = _sibling("launcher")
 
 Json = dict[str, Any]
 
@@ -154,7 +154,7 @@ class VirtualMemory:
 
     def _meant(self, pointers: Any, mask: Any) -> Iterator[tuple[Virtual, Any, Any]]:
         self.accesses += 1
-        mask = np.broadcast_to(mask, pointers.shape).astype(bool)  # as in derive_probe.Watch
+        mask = np.broadcast_to(mask, pointers.shape).astype(bool)  # as in launcher.Watch
         if not mask.any():
             return
         half = np.uint64(1 << (SPACE_BITS - 1))
@@ -222,7 +222,7 @@ def virtual(entry: Callable[..., Any], request: Json) -> Json:
         try:
             entry(**tensors, **values)
         except BaseException as raised:  # noqa: BLE001 - anything that somebody's code raises is the trial's result
-            error, line = derive_probe.described(raised)
+            error, line = launcher.described(raised)
     touched = {
         name: {
             "extents": tensor.extents,
@@ -254,9 +254,9 @@ def probe(entry: Callable[..., Any], request: Json) -> Json:
         case = cases.Case(**request["case"])
         if _elements(contract, case) > request["limit_s"] * ELEMENTS_EACH_S:
             raise OverrunError("larger than a trial may be")
-        return dict(derive_probe.trial(entry, contract, case))
+        return dict(launcher.trial(entry, contract, case))
     except OverrunError as error:
-        return {**derive_probe.NOTHING, "error": f"OverrunError: {error}", "touched": {}, "accesses": 0}
+        return {**launcher.NOTHING, "error": f"OverrunError: {error}", "touched": {}, "accesses": 0}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)

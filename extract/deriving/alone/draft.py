@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from extract.deriving.derive_guess import class_of
-from extract.deriving.direct_read import KernelText, Parameter
-from extract.deriving.direct_site import Site, Stride
+from extract.deriving.alone.read import KernelText, Parameter
+from extract.deriving.alone.site import Site, Stride
+from extract.deriving.classes import class_of
 from kmaint.errors import HarnessError
 from kmaint.expression import evaluate
 from kmaint.records.workload import Binding, Json

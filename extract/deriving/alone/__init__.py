@@ -1,0 +1,1 @@
+"""How a kernel is called at its own level, where no launcher can come along."""

@@ -1,0 +1,1 @@
+"""How a launcher is called: read its text, guess, run, correct, verify."""
