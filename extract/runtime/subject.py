@@ -16,7 +16,6 @@ import pickle
 import secrets
 import select
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from .loading import load
 from .outcomes import Outcome
 from .performing import perform
 from .sequences import Step, perform_steps
+from .starting import Start, start_process
 from .view import forbidden_modules, lay_view
 
 __all__ = ["CALL_LIMIT_S", "START_LIMIT_S", "Local", "Remote", "Subject", "SubjectLost", "load", "remote"]
@@ -99,13 +99,17 @@ class Remote:
         self._kept = tempfile.TemporaryFile(dir=scratch, buffering=0)  # noqa: SIM115 - closed with the process
         self._pipe, theirs = os.pipe()
         os.set_blocking(self._pipe, False)
-        self._process = self._started(
-            [*([] if trusted else prefix(view, room)), sys.executable, "-m", "runtime.serving"],
-            {**_others(), "PYTHONPATH": str(folder)} if trusted else environment(view, room),
-            room,
-            theirs,
+        start = Start(
+            words=("-m", "runtime.serving"),
+            walls=() if trusted else prefix(view, room),
+            env={**_others(), "PYTHONPATH": str(folder)} if trusted else environment(view, room),
+            room=room,
+            log=self._log,
+            kept=(theirs, self._kept.fileno()),
         )
+        self._process = start_process(start, sys.executable)
         os.close(theirs)
+        pipe, kept = self._process.numbers
         setup = {
             "view": str(view),
             "candidate": str(place),
@@ -113,22 +117,10 @@ class Remote:
             "device": device,
             "forbidden": {} if trusted else forbidden_modules(folder),
             "watched": not trusted,
-            "kept": self._kept.fileno(),
-            "pipe": theirs,
+            "kept": kept,
+            "pipe": pipe,
         }
         self._tell(setup)
-
-    def _started(self, argv: list[str], env: dict[str, str], room: Path, pipe: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            argv,
-            env=env,
-            cwd=room,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,
-            pass_fds=(pipe, self._kept.fileno()),
-        )
 
     def __call__(self, case: Case, *, how: str = "direct") -> Outcome:
         return self._outcomes({"case": case.to_json(), "how": how}, str(case))[0]
@@ -180,21 +172,18 @@ class Remote:
             self._lose("spoofed_result", f"its answer cannot be read ({type(error).__name__}) for {what}")
 
     def _tell(self, request: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
 
     def _unasked(self) -> bool:
         """Whether a word stands there that answers nothing."""
-        assert self._process.stdout is not None
         if not self._words and select.select([self._process.stdout], [], [], 0.0)[0]:
             self._words += os.read(self._process.stdout.fileno(), 4096)
         return bool(self._words)
 
     def _hear(self, limit_s: float, what: str) -> None:
         """Read one line into `_said`; what follows it stays in `_words`."""
-        assert self._process.stdout is not None
         deadline = time.monotonic() + limit_s
         while b"\n" not in self._words:
             ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
@@ -209,8 +198,7 @@ class Remote:
         self._said, _, self._words = self._words.partition(b"\n")
 
     def _ended(self, what: str) -> NoReturn:
-        self._process.wait()
-        code = self._process.returncode
+        code = self._process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         said = "signal" if code < 0 else "exit"
         self._lose(said, f"its process ended by {how} on {what}: {self._last_words()}")
@@ -240,16 +228,13 @@ class Remote:
         raise SubjectLost(code, text)
 
     def close(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.end()
         with contextlib.suppress(OSError):
             os.close(self._pipe)
         self._pipe = -1
         for stream in (self._process.stdin, self._process.stdout, self._log, self._kept):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
 
 def _others() -> dict[str, str]:

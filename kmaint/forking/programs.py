@@ -6,8 +6,10 @@ A drop-in for kmaint.child.run_child where the interpreter's start is what takes
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import secrets
 import select
 import socket
 import tempfile
@@ -45,7 +47,9 @@ class Program:
 class ForkServer:
     """A warm interpreter that runs programs, many at once, sharing nothing but what it has imported."""
 
-    def __init__(self, requests: socket.socket) -> None:
+    def __init__(self, requests: socket.socket, address: Mapping[str, str]) -> None:
+        self.address = address
+        """Where it can be asked by a process that knows this: "socket", a path, and "proof", what to say first."""
         self._requests, self._lock = requests, threading.Lock()
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
@@ -135,8 +139,12 @@ def fork_server(
     """
     # One thread while it imports: a pool of them would not survive a fork.
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    what = json.dumps(vars(beforehand), default=str)
-    with connected([python, SERVER, what], env=clean_environment({**alone, **(extra or {})})) as requests:
+    what, proof = json.dumps(vars(beforehand), default=str), secrets.token_hex(16)
+    environment = clean_environment({**alone, **(extra or {})})
+    with contextlib.ExitStack() as until:
+        folder = until.enter_context(tempfile.TemporaryDirectory(prefix="kmaint-forks-"))
+        place, digest = Path(folder) / "asked", hashlib.sha256(proof.encode()).hexdigest()
+        requests = until.enter_context(connected([python, SERVER, what, place, digest], env=environment))
         requests.settimeout(START_S)
         said = requests.recv(1 << 12)
         if not said:
@@ -144,4 +152,4 @@ def fork_server(
         if missing := json.loads(said)["missing"]:
             raise MissingError(f"{python}: no {missing} in it", f"'{python} -m pip install {missing}' adds it")
         requests.settimeout(None)
-        yield ForkServer(requests)
+        yield ForkServer(requests, {"socket": str(place), "proof": proof})

@@ -6,16 +6,22 @@ message: a JSON object,
     {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN}
 
 with four file descriptors: standard input, output and error of the program, and the socket on which its end is told,
-as {"status": WAIT_STATUS, "cpu_s": SECONDS}. A program leads a session of its own. It is killed with its whole group
-when it ends, when the other end of that socket is closed, and when this process ends. CUDA is never initialised here,
-so that every fork may.
+as {"status": WAIT_STATUS, "cpu_s": SECONDS}; more of them are open in the program, from number 3 on. With "walls", a
+command line of kmaint/sandbox/launcher.py, the fork shuts itself in first. A program leads a session of its own. It is
+killed with its whole group when it ends, when the other end of that socket is closed, and when this process ends. CUDA
+is never initialised here, so that every fork may.
+
+With a path and a digest as further arguments it listens there too, for one request a connection: each must bear, as
+"proof", the text of that SHA-256, which no fork can find in what it inherits.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import gc
+import hashlib
 import importlib.util
 import json
 import os
@@ -32,7 +38,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 LONGEST_REQUEST = 1 << 20
-DESCRIPTORS = 4
+DESCRIPTORS, MOST_DESCRIPTORS = 4, 8
 PATIENT = 10
 """How much nicer than others a patient program is."""
 DIE_WITH_PARENT = 1
@@ -42,26 +48,36 @@ DIE_WITH_PARENT = 1
 class Server:
     """The programs that run, by process id, and the socket on which each one's end is told."""
 
-    def __init__(self, requests: socket.socket) -> None:
+    def __init__(self, requests: socket.socket, listener: socket.socket | None = None, proof: str = "") -> None:
         self._requests, self._running = requests, dict[int, socket.socket]()
+        self._listener, self._proof = listener, proof
         self._ended, ended = os.pipe()
         for end in (self._ended, ended):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler of ours nothing is written to the pipe
         signal.set_wakeup_fd(ended, warn_on_full_buffer=False)
         self._events = selectors.DefaultSelector()
-        for source in (requests, self._ended):
-            self._events.register(source, selectors.EVENT_READ)
+        self._events.register(requests, selectors.EVENT_READ)
+        self._events.register(self._ended, selectors.EVENT_READ)
+        if listener is not None:
+            self._events.register(listener, selectors.EVENT_READ)
 
     def serve(self) -> None:
         """Until the other end of the requests is closed; what still runs then is killed."""
         while True:
             for key, _ in self._events.select():
-                if key.fileobj is self._requests:
-                    if not self._start_one():
+                if key.fd == self._requests.fileno():
+                    if not self._start_one(self._requests):
                         self._kill(*self._running)
                         return
-                elif key.fileobj == self._ended:
+                elif self._listener is not None and key.fd == self._listener.fileno():
+                    asking, _ = self._listener.accept()
+                    self._events.register(asking, selectors.EVENT_READ, data=asking)
+                elif isinstance(key.data, socket.socket):  # a connection, on which one request is to come
+                    self._events.unregister(key.data)
+                    with key.data:
+                        self._start_one(key.data, self._proof)
+                elif key.fd == self._ended:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._ended, 1 << 12)
                     self._reap()
@@ -69,14 +85,23 @@ class Server:
                     self._kill(key.data)
                     self._events.unregister(key.fileobj)
 
-    def _start_one(self) -> bool:
-        said, descriptors, _, _ = socket.recv_fds(self._requests, LONGEST_REQUEST, DESCRIPTORS)
+    def _start_one(self, source: socket.socket, proof: str = "") -> bool:
+        said, descriptors, _, _ = socket.recv_fds(source, LONGEST_REQUEST, MOST_DESCRIPTORS)
         if not said:
             return False
+        request = json.loads(said)
+        given, said = request.pop("proof", ""), b""  # a fork has all that we have: it must not find it
+        known = hashlib.sha256(given.encode()).hexdigest() == proof
+        del given
+        if (proof and not known) or len(descriptors) < DESCRIPTORS:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return True
+        own = [*descriptors[:3], *descriptors[4:]]
         child = os.fork()
         if child == 0:
-            _become(json.loads(said), descriptors[:3])
-        for descriptor in descriptors[:3]:
+            _become(request, own)
+        for descriptor in own:
             os.close(descriptor)
         self._running[child] = socket.socket(fileno=descriptors[3])
         self._events.register(self._running[child], selectors.EVENT_READ, data=child)
@@ -114,10 +139,10 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
             ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for number, descriptor in enumerate(descriptors):
-            os.dup2(descriptor, number)
-        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])  # the other programs' sockets among them
+        _take(descriptors)
         _set_up(request)
+        if request.get("walls"):
+            _wall_in(request["walls"])
         code = _run(request["argv"])
     except BaseException:  # noqa: BLE001 - what a program raises ends it, as it does under any interpreter
         traceback.print_exc()
@@ -126,6 +151,21 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         os._exit(code)
+
+
+def _take(descriptors: list[int]) -> None:
+    """Make these descriptors 0, 1, 2 and so on, and close all others: the other programs' sockets are among them."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    beyond = [fcntl.fcntl(one, fcntl.F_DUPFD, 3 + len(descriptors)) for one in descriptors]
+    for number, descriptor in enumerate(beyond):
+        os.dup2(descriptor, number)
+    os.closerange(len(descriptors), most)
+
+
+def _wall_in(words: list[str]) -> None:
+    """What the launcher would do before it becomes the program: its words follow its own path in the command line."""
+    at = next(n for n, word in enumerate(words) if word.endswith("launcher.py"))
+    _loaded("launcher", Path(words[at])).confine(words[at + 1 :])
 
 
 def _set_up(request: dict[str, Any]) -> None:
@@ -165,7 +205,11 @@ def _run(argv: list[str]) -> int:
 
 def _beside(name: str) -> Any:
     """A module from the folder of this file, which is not on the path."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    return _loaded(name, Path(__file__).with_name(f"{name}.py"))
+
+
+def _loaded(name: str, path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -174,7 +218,12 @@ def _beside(name: str) -> Any:
 
 def main() -> None:
     """Import beforehand what the argument says, say so, and serve."""
-    requests = socket.socket(fileno=os.dup(0))
+    requests, listener, proof = socket.socket(fileno=os.dup(0)), None, ""
+    if len(sys.argv) > 2:
+        path, proof = sys.argv[2:]
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(path)
+        listener.listen()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         _beside("zygote").warm(**json.loads(sys.argv[1]))
@@ -185,7 +234,7 @@ def main() -> None:
     gc.freeze()  # a collection in a fork would copy every page that it looks at
     gc.disable()
     requests.send(json.dumps({"missing": ""}).encode())
-    Server(requests).serve()
+    Server(requests, listener, proof).serve()
 
 
 if __name__ == "__main__":

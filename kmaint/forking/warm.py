@@ -26,6 +26,8 @@ class Beforehand:
     programs: tuple[Path, ...] = ()
     calls: tuple[str, ...] = ()
     """MODULE:FUNCTION, each called once."""
+    bare: bool = False
+    """Whether it is to look like an interpreter that nobody tests anything in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,9 @@ BEFOREHAND = (
 )
 """What every fork may need."""
 
+BARE = tuple(name for name in BEFOREHAND if name.partition(".")[0] not in ("hypothesis", "pytest"))
+"""What a candidate's process may need: that somebody tests it is no business of its."""
+
 PROGRAMS: dict[str, ModuleType] = {}
 """Programs that are loaded beforehand, by their file."""
 
@@ -50,7 +53,7 @@ MEMORY_BYTES = 8 << 30
 """What a fork may map beyond what it starts with: a contract gone wrong must not take the machine along."""
 
 
-def warm(path: str, modules: list[str], programs: list[str], calls: list[str]) -> None:
+def warm(path: str, modules: list[str], programs: list[str], calls: list[str], *, bare: bool = False) -> None:
     """Import beforehand what each fork would; torch must be there, the rest may be missing.
 
     `modules` are looked for in the folder `path` too, and each of `calls` is MODULE:FUNCTION, called once.
@@ -60,7 +63,7 @@ def warm(path: str, modules: list[str], programs: list[str], calls: list[str]) -
 
     torch.set_num_threads(1)  # threads would not survive a fork
     sys.path.insert(0, path)
-    for name in (*BEFOREHAND, *modules):
+    for name in (*(BARE if bare else BEFOREHAND), *modules):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
 

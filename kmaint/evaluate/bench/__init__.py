@@ -1,6 +1,6 @@
 """The target interpreter and its GPU: surveyed once, then asked through worker.py."""
 
-from kmaint.evaluate.bench.asking import WORKER, Answer, Done, Failed, Lost, Request, ask, refer, walls_of
+from kmaint.evaluate.bench.asking import WORKER, Answer, Done, Failed, Lost, Request, ask, candidates_start, refer
 from kmaint.evaluate.bench.bench import LIMITS_S, Bench
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
@@ -16,6 +16,7 @@ __all__ = [
     "Lost",
     "Request",
     "ask",
+    "candidates_start",
     "environment_of",
     "open_bench",
     "open_benches",
@@ -23,5 +24,4 @@ __all__ = [
     "scratch_with",
     "survey",
     "visible_gpus",
-    "walls_of",
 ]

@@ -81,7 +81,7 @@ def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
     """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
     environment = {
         **environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret, only=bench.gpu),
-        **walls_of(bench),
+        **candidates_start(bench, interpret=request.interpret),
     }
     answers: list[Answer] = []
     while len(answers) < len(request.items):
@@ -195,9 +195,19 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no output"
 
 
-def walls_of(bench: Bench) -> dict[str, str]:
-    """The variable by which whoever starts a candidate's process learns of its walls."""
-    return {"KMAINT_SANDBOX": json.dumps(bench.walls.prefix)} if bench.walls.prefix else {}
+def candidates_start(bench: Bench, *, interpret: bool) -> dict[str, str]:
+    """The variables by which whoever starts a candidate's process learns how: behind which walls, and forked of whom.
+
+    Nothing can be forked into bubblewrap: it has to start what it surrounds.
+    """
+    told = {"KMAINT_SANDBOX": json.dumps(bench.walls.prefix)} if bench.walls.prefix else {}
+    if (
+        bench.warm is not None
+        and bench.walls.level != "bubblewrap"
+        and (forks := bench.warm.bare(interpreted=interpret))
+    ):
+        told["KMAINT_FORKS"] = json.dumps(dict(forks))
+    return told
 
 
 def refer(items: Sequence[Path]) -> tuple[dict[str, Any], ...]:

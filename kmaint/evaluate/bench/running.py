@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -50,6 +50,8 @@ class Warm(Protocol):
     """Runs programs as forks of interpreters that are warm for a harness; see kmaint.evaluate.bench.warm."""
 
     def run(self, harness: Path, program: Program, use: Use) -> Finished: ...
+
+    def bare(self, *, interpreted: bool) -> Mapping[str, str] | None: ...
 
 
 class Once:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kmaint.child import Finished
@@ -38,11 +39,11 @@ def warmed(bench: Bench) -> Iterator[Bench]:
 
 
 class Pool:
-    """Fork servers by harness and mode; any thread may use them."""
+    """Fork servers by harness and mode, and one of no harness for candidates; any thread may use them."""
 
     def __init__(self, bench: Bench, scratch: Path) -> None:
         self._bench, self._scratch, self._open = bench, scratch, contextlib.ExitStack()
-        self._slots, self._lock = dict[tuple[Path, bool], Slot](), threading.Lock()
+        self._slots, self._lock = dict[tuple[Path | None, bool], Slot](), threading.Lock()
         self._closed = False
 
     def run(self, harness: Path, program: Program, use: Use) -> Finished:
@@ -58,7 +59,14 @@ class Pool:
             slot.forget()
             return use(self._runner(slot, harness, interpreted=interpreted))
 
-    def _runner(self, slot: Slot, harness: Path, *, interpreted: bool) -> Runner:
+    def bare(self, *, interpreted: bool) -> Mapping[str, str] | None:
+        """Where candidates are forked of an interpreter that knows of no harness; None where none can be had."""
+        with self._lock:
+            slot = self._slots.setdefault((None, interpreted), Slot())
+        runner = self._runner(slot, None, interpreted=interpreted)
+        return runner.address if isinstance(runner, ForkServer) else None
+
+    def _runner(self, slot: Slot, harness: Path | None, *, interpreted: bool) -> Runner:
         with slot.lock:
             if slot.runner is None:
                 server = self._open.enter_context(_start(self._bench.python, harness, interpreted=interpreted))
@@ -94,10 +102,12 @@ class Slot:
             self.runner = None
 
 
-def _start(python: Path, harness: Path, *, interpreted: bool) -> contextlib.AbstractContextManager[ForkServer]:
+def _start(python: Path, harness: Path | None, *, interpreted: bool) -> contextlib.AbstractContextManager[ForkServer]:
     # triton reads this when it is imported, so that there are two kinds; no kind sees a GPU before it is forked.
     extra = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "", **({"TRITON_INTERPRET": "1"} if interpreted else {})}
     calls = ("runtime.interpreter:mend",) if interpreted else ()
+    if harness is None:
+        return fork_server(python, Beforehand(path=Path(os.devnull), bare=True), extra=extra)
     return fork_server(
         python, Beforehand(path=harness, modules=("runtime.suite", "runtime.properties"), calls=calls), extra=extra
     )

@@ -14,7 +14,7 @@ from typing import cast, get_args
 from kmaint import wire
 from kmaint.child import Finished
 from kmaint.errors import HarnessError, InternalError
-from kmaint.evaluate.bench import Bench, environment_of, walls_of
+from kmaint.evaluate.bench import Bench, candidates_start, environment_of
 from kmaint.folder import KERNEL, SUITE
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
@@ -59,7 +59,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
                 # The seed is drawn after the candidate is written: it cannot know the cases.
                 **settings(candidate, scratch, secrets.randbits(31), bench.limits_s["call"]),
                 "KMAINT_EXEMPT": ",".join(sorted(bench.exempt(harness))),
-                **walls_of(bench),
+                **candidates_start(bench, interpret=not on_gpu),
                 **(_shared_gpu(bench) if on_gpu else {}),
             },
             cwd=scratch,
