@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kmaint.learning import Dataset
 
 RunsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[RUN...]", help="Ids of runs, or their beginnings  [default: all]")
+    list[str] | None, typer.Argument(metavar="RUN", help="Ids of runs, or their beginnings  [default: all]")
 ]
 
 
@@ -60,7 +60,7 @@ def stats(run: RunsArgument = None, state: StateOption = None, output: FormatOpt
 
 def export(
     source: Annotated[
-        list[str] | None, typer.Argument(metavar="[HARNESS | RUN...]", help="A harness folder; or runs  [default: all]")
+        list[str] | None, typer.Argument(metavar="HARNESS|RUN", help="A harness folder; or runs  [default: all]")
     ] = None,
     to: Annotated[ExportFormat, typer.Option("--to", help="What to make of it.")] = ExportFormat.FLASHINFER,
     into: Annotated[

@@ -10,6 +10,8 @@ from kmaint.records.evaluation import Profile
 Message = dict[str, str]
 """`role` and `content`, as chat templates take them."""
 
+NAMES = {"triton": "Triton", "cuda": "CUDA"}
+
 TASK = """\
 Make this {language} kernel of {framework} {release} faster on {target}. It is a whole kernel.py, cut out of \
 {path} so that it stands alone. Change code between `# region` and `# endregion` only, keep the signature of \
@@ -23,7 +25,7 @@ Answer with one line that names the bottleneck and the edit, then the whole file
 def question(attempt: Attempt) -> list[Message]:
     """Kernel, target, the parent's profile and, of a repair, what was wrong with the parent."""
     text = TASK.format(
-        language=attempt.language,
+        language=NAMES.get(attempt.language, attempt.language),
         framework=attempt.framework,
         release=attempt.release or "",
         target=f"{attempt.device} ({attempt.arch})" if attempt.device else attempt.arch,

@@ -10,7 +10,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.:/<)}\]])~?/(?:[\w.+@%-]+/)+(?P<last>[\w.+@%
 
 SECRET = re.compile(
     r"gh[pousr]_\w{20,}|github_pat_\w{20,}|\bsk-[\w-]{16,}|\bhf_[A-Za-z0-9]{20,}|\bAKIA[A-Z0-9]{16}\b|\bxox[abprs]-[\w-]{10,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?i:\bbearer\s+[\w.~+/-]{16,})|(?i:://[^\s/:@]+:[^\s/@]+@)"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?i:\bbearer\s+[\w.~+/-]{16,})|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
 )
 """Tokens by the marks that their makers gave them, keys, and a password in an address."""
 
