@@ -20,7 +20,8 @@ from reports.page import Fact, Judged, judged
 from reports.templating import template
 
 SHIPPED, BEST, FLOOR = "shipped", "best", "roofline"
-WIN = "win"
+WIN, UNTIMED, RUNNING, NO_WIN = ORDER = "win", "not timed", "running", "no win"
+"""How a kernel stands, in the order of the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Attempted:
     """One run as the page shows it below its kernel."""
 
     id: str
+    provider: str
     page: str
     facts: tuple[Fact, ...]
     tally: str
@@ -68,8 +70,9 @@ class Line:
     @property
     def text(self) -> str:
         """What a search looks in."""
-        tried = " ".join(f"{one.edit} {one.word}" for run in self.runs for one in run.judged)
-        return " ".join((self.kernel, self.path, self.release, self.word, self.provider, tried)).lower()
+        tried = [f"{run.id} {run.provider}" for run in self.runs]
+        tried += [f"{one.edit} {one.word}" for run in self.runs for one in run.judged]
+        return " ".join((self.kernel, self.path, self.release, self.word, *tried)).lower()
 
 
 def write_campaign(entries: Sequence[Entry], into: Path) -> Path:
@@ -96,8 +99,8 @@ def render(entries: Sequence[Entry]) -> str:
     )
 
 
-def _place(line: Line) -> tuple[bool, float, str]:
-    return line.word != WIN, -(line.speedup.ratio if line.speedup else 0.0), line.path
+def _place(line: Line) -> tuple[int, float, str]:
+    return ORDER.index(line.word), -(line.speedup.ratio if line.speedup else 0.0), line.path
 
 
 def _totals(lines: Sequence[Line], entries: Sequence[Entry]) -> Iterator[Fact]:
@@ -141,7 +144,7 @@ def _word(run: Run) -> str:
     """How the kernel stands, as a candidate's ending is worded; a run that goes on has no answer yet."""
     if run.winner:
         return evidence.verdict_word(run.winner.verdict)
-    return "running" if run.state == "running" else "no win"
+    return RUNNING if run.state == "running" else NO_WIN
 
 
 def _rank(run: Run) -> tuple[bool, bool, float, str]:
@@ -178,6 +181,7 @@ def _attempted(entry: Entry) -> Attempted:
     facts = {"searched by": f"{run.provider}, {run.strategy}", "state": run.state, "cost": cost, "time": minutes}
     return Attempted(
         id=run.id,
+        provider=run.provider,
         page=entry.page,
         facts=tuple(Fact(name=name, text=text) for name, text in {**facts, "machine": machine}.items()),
         tally=evidence.tally(run),
