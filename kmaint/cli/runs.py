@@ -45,9 +45,7 @@ def reintegrate(
 
 
 def report(
-    run: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN", help="A run's id, or the beginning of one.")
-    ] = None,
+    run: Annotated[list[str] | None, typer.Argument(metavar="RUN", help="A run's id, or the beginning of one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="One page for all runs.")] = False,
     into: Annotated[
         Path | None,

@@ -117,7 +117,7 @@ def _age(run: Run) -> str:
     begun = datetime.fromisoformat(run.created)
     seconds = (datetime.now(UTC) - (begun if begun.tzinfo else begun.replace(tzinfo=UTC))).total_seconds()
     unit, of = next(((unit, of) for unit, of in UNITS if seconds >= of), ("s", 1))
-    return f"{seconds / of:.0f} {unit}"
+    return f"{seconds // of:.0f} {unit}"
 
 
 def landing(found: Run, landed: Landing, output: Format) -> None:

@@ -50,17 +50,22 @@ def export_trajectories(
             )
     with Store(config.state) as store:
         runs = [store.run(text) for text in sources] or store.runs()
-    told = learning.trajectories([(run, _harness(run)) for run in runs], to, known_secrets(os.environ))
-    for line in told.left_out:
+    there, gone = _with_harness(runs)
+    if gone and not there:
+        raise HarnessError(gone[0], "its attempts begin at the original in there: put it back")
+    told = learning.trajectories(there, to, known_secrets(os.environ))
+    for line in (*gone, *told.left_out):
         progress(f"left out: {line}")
     folder.write_text(into, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in told.rows))
     return len(told.rows)
 
 
-def _harness(run: Run) -> Harness:
-    try:
-        return folder.read_harness(Path(run.harness))
-    except HarnessError as error:
-        raise HarnessError(
-            f"run {run.id}: {error.message}", "its attempts begin at the original in there: put it back"
-        ) from error
+def _with_harness(runs: Sequence[Run]) -> tuple[list[tuple[Run, Harness]], list[str]]:
+    """The runs whose harness is there, with it, and a line for each other one."""
+    there, gone = [], []
+    for run in runs:
+        try:
+            there.append((run, folder.read_harness(Path(run.harness))))
+        except HarnessError as error:
+            gone.append(f"run {run.id}: {error.message}")
+    return there, gone
