@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -69,21 +70,28 @@ def print_text(text: str) -> None:
 
 def print_lines(lines: Iterable[str], *, to_error: bool = False) -> None:
     """Plain lines on standard output, as they are: no markup, no wrapping."""
-    (sys.stderr if to_error else sys.stdout).writelines(f"{line}\n" for line in lines)
+    stream = sys.stderr if to_error else sys.stdout
+    stream.writelines(f"{line}\n" for line in lines)
+    stream.flush()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, to_error: bool = False) -> None:
     """A table as wide as it must be in a pipe, and as the terminal where there is one."""
     stream = sys.stderr if to_error else sys.stdout
     console = Console(file=stream, soft_wrap=not stream.isatty(), markup=False, highlight=False)
+    table = _table(columns, rows)
+    if not console.is_terminal:
+        console.width = 4096
+    console.print(table)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    if not console.is_terminal:
-        console.width = 4096
-    console.print(table)
+    return table
 
 
 def terminal_rows() -> int | None:
@@ -145,3 +153,23 @@ class Status:
             sys.stderr.write(f"{line}\n")
             self._last = time.monotonic()
         sys.stderr.flush()
+
+
+class View:
+    """Lines and a table on standard output that are drawn anew in place; `live` is False where that is no terminal."""
+
+    def __init__(self) -> None:
+        self.live = sys.stdout.isatty()
+        self._screen = Live(console=Console(markup=False, highlight=False), auto_refresh=False)
+
+    def __enter__(self) -> View:
+        if self.live:
+            self._screen.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._screen.stop()
+
+    def __call__(self, lines: Iterable[str], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        text = Text("\n".join(lines))
+        self._screen.update(Group(text, Text(), _table(columns, rows)), refresh=True)

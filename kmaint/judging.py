@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from kmaint import evaluate
@@ -16,6 +18,9 @@ from kmaint.records.harness import Harness
 from kmaint.store import Store
 
 Progress = Callable[[str], None]
+
+RUNG = "rung"
+"""The kind of the events that say what is under way: {"candidate": id, "doing": a rung's name, or more words}."""
 
 
 @contextlib.contextmanager
@@ -64,11 +69,24 @@ def judge_in_run(
         yield evaluation
 
 
+def _check_and_tell(
+    state: Path, run_id: str, harness: Harness, candidate: Candidate, bench: evaluate.Bench
+) -> Evaluation:
+    """The gate's verdict; each rung is noted with the run as it is begun, for who watches."""
+
+    def tell(text: str) -> None:
+        bench.progress(text)
+        with Store(state) as store:  # one of its own: the gate runs in a thread, and a connection stays in its
+            store.note(run_id, RUNG, {"candidate": candidate.id, "doing": text})
+
+    return evaluate.check(harness, candidate, dataclasses.replace(bench, progress=tell))
+
+
 def judge_of_run(
     bench: evaluate.Bench, harness: Harness, store: Store, run_id: str
 ) -> Callable[[Candidate], Evaluation]:
     """Judges one candidate of a run at a time, on this bench; its verdict is recorded when it is given back."""
-    executor = Local([bench], jobs=1)
+    executor = Local([bench], jobs=1, judge=partial(_check_and_tell, store.state, run_id))
 
     def judge(candidate: Candidate) -> Evaluation:
         (found,) = judge_in_run(executor, harness, [candidate], store, run_id)

@@ -23,10 +23,13 @@ from kmaint.alive import Worker, is_alive
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
 from kmaint.records.evaluation import Evaluation, Profile
-from kmaint.records.run import Run, RunState
+from kmaint.records.run import Budget, Run, RunState
 from kmaint.records.workload import Json
 
 DATABASE, BLOBS, WORKERS = "state.db", "blobs", "workers"
+
+STARTED = "started"
+"""The kind of the events that say which process took a run up: {"worker": name}."""
 
 WAIT_S = 30.0
 """How long a writer waits for another: each holds the lock for one row, so this is never reached on a live disk."""
@@ -66,7 +69,7 @@ class Store:
     """The state folder, opened for as long as the block lasts and made where it is missing."""
 
     def __init__(self, state: Path) -> None:
-        self._state = state
+        self.state = state
         self._database = _open(state)
         self._worker: Worker | None = None
 
@@ -89,6 +92,16 @@ class Store:
             self.record(run.id, evaluation)
         return self._read(run.id)
 
+    def start(self, run_id: str, budget: Budget) -> Run:
+        """Say that this process works on the run from now on, within that budget: it runs again, whatever it was."""
+        self.note(run_id, STARTED, {"worker": self._as_worker().name})
+        return self._change(run_id, state="running", budget=budget)
+
+    def is_worked_on(self, run_id: str) -> bool:
+        """Whether a process that took the run up still runs."""
+        workers = self._rows("SELECT payload FROM events WHERE run = ? AND kind = ?", run_id, STARTED)
+        return any(is_alive(self.state / WORKERS, json.loads(payload)["worker"]) for (payload,) in workers)
+
     def claim(self, run_id: str, candidate: str) -> Claimed:
         """Whether this process may judge the candidate now; what a process claimed that has ended is free at once."""
         known, worker = self._known(run_id), self._as_worker().name
@@ -96,7 +109,7 @@ class Store:
             if self._rows("SELECT 1 FROM evaluations WHERE run = ? AND candidate = ?", known, candidate):
                 return "judged"
             for (holder,) in self._rows("SELECT worker FROM claims WHERE run = ? AND candidate = ?", known, candidate):
-                if holder != worker and is_alive(self._state / WORKERS, holder):
+                if holder != worker and is_alive(self.state / WORKERS, holder):
                     return "theirs"
             database.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)", (known, candidate, worker, _now()))
         return "ours"
@@ -113,7 +126,7 @@ class Store:
         return next((self._evaluation(*row) for row in self._rows(query, run_id, candidate)), None)
 
     def _as_worker(self) -> Worker:
-        self._worker = self._worker or Worker(self._state / WORKERS)
+        self._worker = self._worker or Worker(self.state / WORKERS)
         return self._worker
 
     def record(self, run_id: str, evaluation: Evaluation) -> None:
@@ -141,7 +154,7 @@ class Store:
 
     def run(self, id_or_prefix: str) -> Run:
         """The run of that id, or the only one whose id starts so. UsageError names the nearest ids."""
-        ids = self._ids()
+        ids = self.ids()
         starting = [id_or_prefix] if id_or_prefix in ids else [i for i in ids if i.startswith(id_or_prefix)]
         if len(starting) == 1:
             return self._read(starting[0])
@@ -149,11 +162,15 @@ class Store:
             raise UsageError(f"run {id_or_prefix!r} could be {', '.join(starting[:5])}", "give more of the id")
         near = difflib.get_close_matches(id_or_prefix, ids, n=3, cutoff=0.3) or ids[-3:]
         hint = f"the nearest are {', '.join(near)}" if near else "there are no runs yet: 'kmaint optimize' makes one"
-        raise UsageError(f"no run {id_or_prefix!r} in {self._state}", hint)
+        raise UsageError(f"no run {id_or_prefix!r} in {self.state}", hint)
+
+    def ids(self) -> list[str]:
+        """Of all runs, in the order they were begun."""
+        return [str(row[0]) for row in self._rows("SELECT id FROM runs ORDER BY created, rowid")]
 
     def runs(self) -> list[Run]:
         """All runs in the order they were begun, each with its evaluations."""
-        return [self._read(run_id) for run_id in self._ids()]
+        return [self._read(run_id) for run_id in self.ids()]
 
     def note(self, run_id: str, kind: str, payload: Json) -> None:
         """Keep an event of the run; `payload` may hold records."""
@@ -165,6 +182,11 @@ class Store:
         """All events of the run, in the order they were noted."""
         rows = self._rows("SELECT number, at, kind, payload FROM events WHERE run = ? ORDER BY number", run_id)
         return [Event(number=row[0], at=row[1], kind=row[2], payload=json.loads(row[3])) for row in rows]
+
+    def version(self) -> int:
+        """Another number than before once another process has written: cheap to ask for, again and again."""
+        ((version,),) = self._rows("PRAGMA data_version")
+        return int(version)
 
     def _change(self, run_id: str, **fields: Any) -> Run:
         with self._writing() as database:
@@ -187,13 +209,10 @@ class Store:
             data["verdict"]["log"] = self._text(log)
         return wire.load(Evaluation, data)
 
-    def _ids(self) -> list[str]:
-        return [str(row[0]) for row in self._rows("SELECT id FROM runs ORDER BY created, rowid")]
-
     def _known(self, run_id: str) -> str:
         """The id, once it is certain that it names a run: a verdict of no run could never be found again."""
         if not self._rows("SELECT 1 FROM runs WHERE id = ?", run_id):
-            raise UsageError(f"no run {run_id!r} in {self._state}", "begin it first")
+            raise UsageError(f"no run {run_id!r} in {self.state}", "begin it first")
         return run_id
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
@@ -207,7 +226,7 @@ class Store:
             yield self._database
 
     def _blob(self, digest: str) -> Path:
-        return self._state / BLOBS / digest[:2] / digest
+        return self.state / BLOBS / digest[:2] / digest
 
     def _text(self, digest: str) -> str:
         return self._blob(digest).read_bytes().decode()  # bytes: reading text would change a source's line ends

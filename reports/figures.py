@@ -61,6 +61,18 @@ def speedups(rows: Sequence[Row], overall: Interval) -> Markup:
     return _figure(parts, len(rows) + 1, "Speedup of each workload with its 95 % interval")
 
 
+def kernels(found: Sequence[tuple[str, Interval]]) -> Markup:
+    """The ratio of each kernel with its interval, on a logarithmic axis."""
+    place, ticks = _ratios(min(0.98, *(one.low for _, one in found)), max(1.02, *(one.high for _, one in found)))
+    parts = [_grid(ticks, place, len(found), lambda tick: f"{tick:g}×"), _one(place, len(found))]
+    for index, (name, one) in enumerate(found):
+        y = TOP + index * ROW
+        parts.append(_labels(name, ratio(one.ratio), y))
+        parts.append(_line(f"bound {standing(one)}", place(one.low), place(one.high), y + DOTS))
+        parts.append(_dot(standing(one), place(one.ratio), y + DOTS, f"{name}: {ratio(one.ratio)}, {interval(one)}"))
+    return _figure(parts, len(found), "Speedup of each kernel with its 95 % interval")
+
+
 def roofline(rows: Sequence[Row]) -> Markup:
     """How much of the roofline each workload reaches before and after; only workloads whose floor is known."""
     known = [(row, row.floor_us) for row in rows if row.floor_us is not None]

@@ -55,5 +55,14 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %"
 
 
+def dollars(amount: float | None) -> str:
+    """`unknown` where nobody named a price, which is not the same as nothing."""
+    return "unknown" if amount is None else f"${amount:,.2f}"
+
+
+def minutes(amount: float | None) -> str:
+    return "unknown" if amount is None else f"{amount:,.1f} min"
+
+
 def scientific(value: float) -> str:
     return "0" if value == 0 else f"{value:.2g}"

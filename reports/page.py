@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import jinja2
 from markupsafe import Markup
 
 from kmaint.records.change import Landing
@@ -16,6 +15,7 @@ from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from reports import evidence, figures, numbers
 from reports.evidence import Row, Standing
+from reports.templating import template
 
 WORDS: dict[Standing, str] = {"faster": "faster", "same": "the same", "slower": "slower"}
 
@@ -57,25 +57,11 @@ def write_report(run: Run, harness: Harness, landing: Landing | None, into: Path
 
 
 def render(run: Run, harness: Harness, landing: Landing | None) -> str:
-    """The page's text. What the records do not hold has no place in it: StrictUndefined sees to that."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "us": numbers.microseconds,
-        "ratio": numbers.ratio,
-        "interval": numbers.interval,
-        "percent": numbers.percent,
-    }
+    """The page's text."""
     best = evidence.shown(run)
     timing = evidence.timing_of(best)
     rows = evidence.rows(timing, harness) if timing else []
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         run=run,
         harness=harness,
         landing=landing,
@@ -88,7 +74,7 @@ def render(run: Run, harness: Harness, landing: Landing | None) -> str:
         numerics=list(_numerics(best)),
         lineage=run.lineage(run.winner.candidate) if run.winner else [],
         diff=[(diff_kind(line), line) for line in evidence.diff_of(run, harness, landing).splitlines()],
-        judged=[_judged(run, one) for one in run.evaluations],
+        judged=[judged(run, one) for one in run.evaluations],
         tally=evidence.tally(run),
         compiled=_compiled(run, best),
         not_measured=evidence.not_measured(run, harness),
@@ -139,7 +125,8 @@ def _numerics(best: Evaluation | None) -> Iterator[Fact]:
             )
 
 
-def _judged(run: Run, one: Evaluation) -> Judged:
+def judged(run: Run, one: Evaluation) -> Judged:
+    """A candidate with its ending, its reason, and the rungs as a drawing."""
     found = speedup(one)
     verdict = one.verdict
     return Judged(

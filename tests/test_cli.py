@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+HARNESS = Path(__file__).parent / "evaluate" / "cases" / "merge_state"
 TREE = Path(__file__).parent / "cases" / "sglang-0.5.17"
 COMMANDS = (
     "fetch",
@@ -22,6 +23,9 @@ COMMANDS = (
     "report",
     "maintain",
     "runs",
+    "watch",
+    "stats",
+    "export",
 )
 
 
@@ -106,16 +110,30 @@ def test_an_error_is_an_object_too(tmp_path: Path) -> None:
             "kmaint: nowhere: no harness.toml in it, so not a harness; make one with 'kmaint extract TREE ID -o DIR'",
         ),
         (("runs", "--state", "/dev/null/x"), 2, None),
+        (
+            ("stats", "merge"),
+            2,
+            "kmaint: no run 'merge' in .kmaint; there are no runs yet: 'kmaint optimize' makes one",
+        ),
+        (
+            ("watch", "merge"),
+            2,
+            "kmaint: no run 'merge' in .kmaint; there are no runs yet: 'kmaint optimize' makes one",
+        ),
+        (("report",), 2, "kmaint: no run is named; name one or more, or say --all"),
+        (
+            ("export", HARNESS, "--to", "rl"),
+            2,
+            f"kmaint: {HARNESS} is a harness, and rl data are made of runs; name runs ('kmaint runs' lists them), "
+            "or say --to flashinfer-trace",
+        ),
     ],
 )
-def test_bad_input_is_one_line(words: tuple[str, ...], code: int, said: str | None, tmp_path: Path) -> None:
+def test_bad_input_is_one_line(words: tuple[str | Path, ...], code: int, said: str | None, tmp_path: Path) -> None:
     ended = kmaint(*words, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (code, "")
     assert len(ended.stderr.splitlines()) == 1
     assert said is None or ended.stderr == f"{said}\n"
-
-
-HARNESS = Path(__file__).parent / "evaluate" / "cases" / "merge_state"
 
 
 def test_several_candidates_are_one_object_in_the_order_given(tmp_path: Path) -> None:

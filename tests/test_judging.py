@@ -21,7 +21,7 @@ from kmaint import wire
 from kmaint.evaluate import Bench, check
 from kmaint.evaluate.executors import Local
 from kmaint.folder import read_harness
-from kmaint.judging import judge_in_run
+from kmaint.judging import RUNG, judge_in_run, judge_of_run
 from kmaint.records.evaluation import Candidate, Environment, Evaluation, NotBuilt, Plan
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget, Run
@@ -175,6 +175,17 @@ def test_two_processes_share_a_run(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 def test_a_hundred_kills_lose_no_verdict_and_repeat_none(tmp_path: Path) -> None:
     survives(tmp_path, kills=KILLS, count=2500)
+
+
+def test_each_rung_is_noted_as_it_is_begun(tmp_path: Path) -> None:
+    (candidate,) = candidates(1)
+    with Store(tmp_path) as store:
+        store.begin(RUN)
+        bench = Bench(python=Path(sys.executable), device="none", environment=MACHINE)
+        found = judge_of_run(bench, read_harness(CASE), store, RUN.id)(candidate)
+        assert store.evaluation(RUN.id, candidate.id) == found
+        (noted,) = store.events(RUN.id)
+        assert (noted.kind, noted.payload) == (RUNG, {"candidate": candidate.id, "doing": "lint"})
 
 
 def test_a_judgement_that_raises_frees_its_candidate(tmp_path: Path) -> None:

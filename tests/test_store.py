@@ -20,7 +20,7 @@ from kmaint import wire
 from kmaint.errors import UsageError
 from kmaint.records.evaluation import Candidate, Environment, Evaluation, Plan, Profile, Wrong
 from kmaint.records.run import Budget, Run
-from kmaint.store import DATABASE, Store
+from kmaint.store import DATABASE, STARTED, Store
 
 RUN = Run(
     id="merge-1a2b",
@@ -94,6 +94,27 @@ def test_events_keep_their_order_and_may_hold_records(tmp_path: Path) -> None:
         ("stopped", {"reason": "no idea left"}),
     ]
     assert events[0].number < events[1].number
+
+
+def test_a_run_is_worked_on_as_long_as_who_took_it_up_is_there(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, Store(tmp_path) as other:
+        store.begin(replace(RUN, state="won", best="b"))
+        assert not other.is_worked_on(RUN.id)
+        started = store.start(RUN.id, Budget(candidates=3))
+        assert (started.state, started.best, started.budget) == ("running", "b", Budget(candidates=3))
+        assert other.is_worked_on(RUN.id)
+        other.start(RUN.id, Budget(candidates=3))
+    with Store(tmp_path) as store:
+        assert not store.is_worked_on(RUN.id)
+        assert [event.kind for event in store.events(RUN.id)] == [STARTED, STARTED]
+
+
+def test_the_version_changes_with_what_others_write(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, Store(tmp_path) as other:
+        first = store.version()
+        assert store.version() == first
+        other.begin(RUN)
+        assert store.version() != first
 
 
 def test_errors_say_which_run_and_what_next(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 import kmaint
 from kmaint import console
-from kmaint.cli import engines, harnesses, runs, trees
+from kmaint.cli import engines, harnesses, learning, runs, trees
 from kmaint.console import Format
 from kmaint.errors import KmaintError
 
@@ -38,6 +38,9 @@ app = typer.Typer(
       kmaint bench RUN --engine vllm --model  the whole engine, base against patched
       kmaint report RUN                       one HTML page, the pull-request text
       kmaint maintain sglang --kernel ID      all of it, resumable
+      kmaint watch RUN                        how a run goes on
+      kmaint stats                            what runs took, and what they gave
+      kmaint export RUN --to sft              their attempts, to train a model on
 
     Exit codes: 0 done; 1 done, and the answer is no; 2 wrong usage or input;
     3 something needed is missing; 4 our own fault; 130 interrupted. Results go
@@ -76,7 +79,7 @@ app.command(context_settings={"allow_interspersed_args": False})(trees.capture)
 app.command(name="extract")(trees.extract_command)
 app.command(name="testgen")(harnesses.write_tests)
 app.command()(harnesses.mutate)
-app.command(name="export")(harnesses.export_command)
+app.command()(learning.export)
 app.command(name="import")(harnesses.import_command)
 app.command()(harnesses.parity)
 app.command()(harnesses.check)
@@ -86,3 +89,5 @@ app.command()(engines.bench)
 app.command()(runs.report)
 app.command()(runs.maintain)
 app.command()(runs.runs)
+app.command()(learning.watch)
+app.command()(learning.stats)

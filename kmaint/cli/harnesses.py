@@ -1,8 +1,7 @@
-"""Commands on a harness: test it, hold it against the shipped op, judge candidates, improve it, exchange it."""
+"""Commands on a harness: test it, hold it against the shipped op, judge candidates, improve it, bring it back."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +20,6 @@ from kmaint.cli.options import (
     StateOption,
 )
 from kmaint.console import Format
-
-
-class TraceFormat(StrEnum):
-    """What a harness can be exported to."""
-
-    FLASHINFER = "flashinfer-trace"
 
 
 def write_tests(
@@ -80,28 +73,6 @@ def mutate(
     with console.Status(quiet=quiet) as status:
         found = workflow.mutate(folder.read_harness(harness), config, status, most=most, jobs=jobs)
     raise typer.Exit(show.mutation(found, at_least, output))
-
-
-def export_command(
-    harness: HarnessArgument,
-    into: Annotated[Path, typer.Option("--output", "-o", help="Trace folder; made, or added to.")] = Path(
-        "flashinfer-trace"
-    ),
-    to: Annotated[TraceFormat, typer.Option("--to", help="Whose files.")] = TraceFormat.FLASHINFER,
-    python: PythonOption = None,
-) -> None:
-    """Write a harness as FlashInfer Trace files: Definition, Solution and Workload, as flashinfer-bench reads them.
-
-    A Definition fixes dtypes and chosen sizes, so one harness may give several. 'kmaint import' brings it all back.
-    """
-    import extract.interchange
-    from kmaint import folder
-    from kmaint.config import load_config
-
-    del to  # the one there is
-    python = load_config(python=python).python
-    paths = extract.interchange.export_trace(folder.read_harness(harness), into, python=str(python))
-    console.print_lines(str(path) for path in paths)
 
 
 def import_command(

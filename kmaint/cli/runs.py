@@ -44,14 +44,31 @@ def reintegrate(
     show.landing(found, workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch), output)
 
 
-def report(run: RunArgument, state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
-    """Write a run's HTML page and pull-request text; prints their paths."""
+def report(
+    run: Annotated[list[str] | None, typer.Argument(metavar="RUN", help="A run's id, or the beginning of one.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="One page for all runs.")] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File for the page of many runs  [default: STATE/campaign.html]"),
+    ] = None,
+    state: StateOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Write a run's HTML page and pull-request text; prints their paths.
+
+    With --all, with several runs or with -o, one page for all of them: a line a kernel, what was tried on it and what
+    that took, and links to the runs' own pages. Example: kmaint report --all -o campaign.html
+    """
     from kmaint import workflow
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
     config = load_config(state=state)
-    found = workflow.find_run(run, config)
+    named = run or []
+    if every or into or len(named) != 1:
+        show.campaign(*workflow.write_campaign(None if every else named, into, config), output)
+        return
+    found = workflow.find_run(named[0], config)
     show.reports(found, workflow.write_reports(found, config, workflow.earlier_landing(found, config)), output)
 
 
@@ -83,9 +100,12 @@ def maintain(
 
 
 def runs(state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
-    """List the runs of a state folder, newest last."""
+    """List the runs of a state folder, newest last: how each stands, its best so far, and how long ago it was begun.
+
+    One that says `stopped` has no process at work on it: the command that began it goes on where it was.
+    """
     from kmaint import workflow
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
-    show.runs(workflow.all_runs(load_config(state=state)), output)
+    show.runs(workflow.list_runs(load_config(state=state)), output)

@@ -20,6 +20,10 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float | None = 0.0
 
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
     def __add__(self, other: Usage) -> Usage:
         priced = self.cost_usd is not None and other.cost_usd is not None
         return Usage(

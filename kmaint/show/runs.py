@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kmaint.agent import choose_winner
 from kmaint.console import (
     DONE,
     NO,
@@ -15,14 +17,17 @@ from kmaint.console import (
     print_table,
 )
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Evaluation
+from kmaint.records.evaluation import Evaluation, speedup
 from kmaint.records.run import Run
-from kmaint.show.harnesses import verdict_fields, verdict_line
+from kmaint.show.harnesses import interval, verdict_fields, verdict_line
 from kmaint.show.trees import extraction_line
 from kmaint.wire import dump
 
 if TYPE_CHECKING:
-    from kmaint.workflow import Maintained  # a scan needs no stage but extract
+    from kmaint.workflow import Listed, Maintained  # a scan needs no stage but extract
+
+
+UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def run(found: Run, output: Format) -> int:
@@ -57,18 +62,62 @@ def _run_line(found: Run) -> str:
     return f"run {found.id}: {found.state}, {winner.id} ({winner.plan.edit}): {verdict_line(found.winner)}"
 
 
-def runs(found: Sequence[Run], output: Format) -> None:
-    """One line a run."""
+def runs(found: Sequence[Listed], output: Format) -> None:
+    """One line a run: how it stands, its best candidate, and how long ago it was begun."""
     if output is Format.JSON:
-        print_object(
-            "kmaint.runs/1",
-            {"runs": [{"run": r.id, "state": r.state, "kernel": r.kernel, "best": r.best} for r in found]},
-        )
+        print_object("kmaint.runs/1", {"runs": [_listed(one) for one in found]})
     else:
         print_table(
-            ("run", "state", "kernel", "candidates"),
-            ((r.id, r.state, r.kernel, str(len(r.evaluations))) for r in found),
+            ("run", "state", "best", "candidates", "provider", "age", "kernel"),
+            (
+                (
+                    one.run.id,
+                    one.state,
+                    _best(one.run),
+                    _tried(one.run),
+                    one.run.provider,
+                    _age(one.run),
+                    one.run.kernel,
+                )
+                for one in found
+            ),
         )
+
+
+def _listed(one: Listed) -> dict[str, object]:
+    run = one.run
+    measured = speedup(run.winner) if run.winner else None
+    return {
+        "run": run.id,
+        "state": one.state,
+        "kernel": run.kernel,
+        "best": run.best,
+        "ratio": dump(measured) if measured else None,
+        "candidates": len(run.evaluations),
+        "provider": run.provider,
+        "created": run.created,
+    }
+
+
+def _best(run: Run) -> str:
+    """The winner's edit with its speedup; of a run that goes on or was killed, the best so far."""
+    best = run.winner or choose_winner(run.evaluations)
+    if best is None:
+        return ""
+    measured = speedup(best)
+    return f"{interval(measured) if measured else 'not timed'}: {best.candidate.plan.edit}"
+
+
+def _tried(run: Run) -> str:
+    return str(len(run.evaluations)) + (f" of {run.budget.candidates}" if run.state == "running" else "")
+
+
+def _age(run: Run) -> str:
+    """How long ago the run was begun, in the largest unit that there is one of."""
+    begun = datetime.fromisoformat(run.created)
+    seconds = (datetime.now(UTC) - (begun if begun.tzinfo else begun.replace(tzinfo=UTC))).total_seconds()
+    unit, of = next(((unit, of) for unit, of in UNITS if seconds >= of), ("s", 1))
+    return f"{seconds // of:.0f} {unit}"
 
 
 def landing(found: Run, landed: Landing, output: Format) -> None:
@@ -88,6 +137,14 @@ def reports(found: Run, written: tuple[Path, Path], output: Format) -> None:
         )
     else:
         print_lines(str(path) for path in written)
+
+
+def campaign(page: Path, left_out: Sequence[str], output: Format) -> None:
+    """The path of the page, and which runs are not on it."""
+    if output is Format.JSON:
+        print_object("kmaint.campaign/1", {"report": str(page), "left_out": list(left_out)})
+    else:
+        print_lines([str(page), *(f"left out: {line}" for line in left_out)])
 
 
 def maintained(done: Sequence[Maintained], output: Format) -> int:

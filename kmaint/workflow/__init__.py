@@ -1,31 +1,44 @@
 """The road, stage by stage: the only room that knows all others. Each function is one command."""
 
+from kmaint.workflow.exporting import export_trace, export_trajectories
 from kmaint.workflow.extracting import ExtractedTree, capture, extract_all, extract_kernel, sources_of
 from kmaint.workflow.improving import optimize
 from kmaint.workflow.landing import earlier_landing, land, write_reports
+from kmaint.workflow.learning import open_environment, spent_by, statistics
+from kmaint.workflow.reporting import write_campaign
 from kmaint.workflow.road import Maintained, maintain, maintain_kernel, most_worth_it
-from kmaint.workflow.runs import all_runs, find_run, run_folder
+from kmaint.workflow.runs import Listed, find_run, list_runs, run_folder
 from kmaint.workflow.testing import check, hold, mutate, write_tests
+from kmaint.workflow.watching import Glimpse, watch
 
 __all__ = [
     "ExtractedTree",
+    "Glimpse",
+    "Listed",
     "Maintained",
-    "all_runs",
     "capture",
     "check",
     "earlier_landing",
+    "export_trace",
+    "export_trajectories",
     "extract_all",
     "extract_kernel",
     "find_run",
     "hold",
     "land",
+    "list_runs",
     "maintain",
     "maintain_kernel",
     "most_worth_it",
     "mutate",
+    "open_environment",
     "optimize",
     "run_folder",
     "sources_of",
+    "spent_by",
+    "statistics",
+    "watch",
+    "write_campaign",
     "write_reports",
     "write_tests",
 ]

@@ -35,6 +35,7 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
         if run.state != "running" and config.candidates <= (run.budget.candidates or 0):
             progress(f"run {run.id} is finished: {run.state}")
             return run
+        run = store.start(run.id, Budget(candidates=config.candidates, minutes=config.minutes))
         progress(f"run {run.id}: {len(run.evaluations)} verdicts so far")
         session = agent.open_session(
             harness, bench, config, note=partial(store.note, run.id), events=store.events(run.id)

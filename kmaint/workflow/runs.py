@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from kmaint.config import Config
@@ -22,7 +23,20 @@ def find_run(text: str, config: Config) -> Run:
         return store.run(text)
 
 
-def all_runs(config: Config) -> list[Run]:
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A run, and whether a process works on it now."""
+
+    run: Run
+    at_work: bool
+
+    @property
+    def state(self) -> str:
+        """As the run's own, but `stopped` where it was killed before it could say how it ended."""
+        return "stopped" if self.run.state == "running" and not self.at_work else self.run.state
+
+
+def list_runs(config: Config) -> list[Listed]:
     """Every run of the state folder, oldest first."""
     with Store(config.state) as store:
-        return store.runs()
+        return [Listed(run=run, at_work=store.is_worked_on(run.id)) for run in store.runs()]

@@ -1,0 +1,58 @@
+"""An attempt as a question and its answer: what whoever made the edit could know, and the edit."""
+
+from __future__ import annotations
+
+import re
+
+from kmaint.learning.attempts import Attempt
+from kmaint.records.evaluation import Profile
+
+Message = dict[str, str]
+"""`role` and `content`, as chat templates take them."""
+
+NAMES = {"triton": "Triton", "cuda": "CUDA"}
+
+TASK = """\
+Make this {language} kernel of {framework} {release} faster on {target}. It is a whole kernel.py, cut out of \
+{path} so that it stands alone. Change code between `# region` and `# endregion` only, keep the signature of \
+`{entry}`, and keep its results: they are compared with the original's on every workload, and its time too.
+{profile}{failure}
+{before}
+
+Answer with one line that names the bottleneck and the edit, then the whole file."""
+
+
+def question(attempt: Attempt) -> list[Message]:
+    """Kernel, target, the parent's profile and, of a repair, what was wrong with the parent."""
+    text = TASK.format(
+        language=NAMES.get(attempt.language, attempt.language),
+        framework=attempt.framework,
+        release=attempt.release or "",
+        target=f"{attempt.device} ({attempt.arch})" if attempt.device else attempt.arch,
+        path=attempt.kernel.partition("::")[0],
+        entry=attempt.entry,
+        profile=_profiled(attempt.profile_before),
+        failure=f"The gate turned it down: {attempt.failure_before}\n" if attempt.failure_before else "",
+        before=_fenced(attempt.before),
+    )
+    return [{"role": "user", "content": text}]
+
+
+def answer(attempt: Attempt) -> list[Message]:
+    """The plan in a line, and the whole source."""
+    plan = attempt.plan
+    said = f"Bottleneck: {plan.bottleneck}. Edit: {plan.edit}. {plan.why}".rstrip()
+    return [{"role": "assistant", "content": f"{said}\n\n{_fenced(attempt.after)}"}]
+
+
+def _profiled(profile: Profile | None) -> str:
+    if profile is None:
+        return ""
+    share = f", {profile.roofline_fraction:.0%} of the roofline" if profile.roofline_fraction is not None else ""
+    return f"Its profile: {profile.bottleneck}{share}{', estimated' if profile.estimated else ''}.\n"
+
+
+def _fenced(source: str) -> str:
+    """In a fence longer than any run of backticks in the source."""
+    fence = "`" * max([2, *(len(run) for run in re.findall(r"`+", source))]) + "`"
+    return f"{fence}python\n{source.rstrip()}\n{fence}"

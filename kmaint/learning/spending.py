@@ -1,0 +1,53 @@
+"""What a run used up, from its verdicts and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kmaint import wire
+from kmaint.records.evaluation import Evaluation, RungName
+from kmaint.records.exchange import EXCHANGE, Exchange, Usage
+from kmaint.records.run import Run
+from kmaint.records.spent import Spent
+from kmaint.store import STARTED, Event
+
+ON_DEVICE: frozenset[RungName] = frozenset({"integrity", "device", "numerics", "time"})
+"""The rungs that hold the GPU, where there is one."""
+
+
+MODELLESS = frozenset({"builtin", "scripted"})
+"""Providers that ask nobody, so that no exchange means no cost."""
+
+
+def spent(run: Run, events: Sequence[Event]) -> Spent:
+    """What the run's candidates and exchanges took."""
+    exchanges = [wire.load(Exchange, event.payload) for event in events if event.kind == EXCHANGE]
+    unsaid = not exchanges and any(one.candidate.provider not in MODELLESS for one in run.evaluations)
+    return Spent(
+        candidates=len(run.evaluations),
+        usage=Usage(cost_usd=None) if unsaid else sum((one.usage for one in exchanges), Usage()),
+        faults=sum(bool(one.fault) for one in exchanges),
+        device_minutes=sum(map(_device_s, run.evaluations)) / 60,
+        wall_minutes=_wall_minutes(events),
+    )
+
+
+def _device_s(evaluation: Evaluation) -> float:
+    if evaluation.environment.device is None:
+        return 0.0
+    return sum(rung.seconds for rung in evaluation.rungs if rung.name in ON_DEVICE)
+
+
+def _wall_minutes(events: Sequence[Event]) -> float | None:
+    """From each start to the last event before the next: the time between a kill and its resumption is not counted.
+
+    Of processes that work on a run at once the time counts once.
+    """
+    sittings: list[list[datetime]] = [[]]
+    for event in events:
+        if event.kind == STARTED:
+            sittings.append([])
+        sittings[-1].append(datetime.fromisoformat(event.at))
+    sat = [(times[-1] - times[0]).total_seconds() for times in sittings if times]
+    return sum(sat) / 60 if sat else None

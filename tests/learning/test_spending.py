@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kmaint import wire
+from kmaint.learning.spending import spent
+from kmaint.records.exchange import EXCHANGE, Exchange, Usage
+from kmaint.records.run import Run
+from kmaint.store import STARTED, Event
+from tests.learning.conftest import failed, measured_run, timed, untimed
+
+
+def run_of(*evaluations: object, provider: str = "builtin") -> Run:
+    return replace(measured_run(), evaluations=evaluations, provider=provider)  # type: ignore[arg-type]
+
+
+def event(at: str, kind: str = "plan", payload: object = None) -> Event:
+    return Event(number=1, at=f"2026-11-21T10:{at}+00:00", kind=kind, payload=payload)
+
+
+def asked(cost: float | None, fault: str = "") -> Event:
+    usage = Usage(requests=1, input_tokens=1000, output_tokens=200, cost_usd=cost)
+    said = Exchange(role="coder", model="m-1", prompt="p", answer="a", usage=usage, seconds=2.0, fault=fault)
+    return event("00:00", EXCHANGE, wire.dump(said))
+
+
+def test_money_and_tokens_are_those_of_the_exchanges() -> None:
+    found = spent(run_of(), [asked(0.25), asked(0.5, fault="no code in it")])
+    assert found.usage == Usage(requests=2, input_tokens=2000, output_tokens=400, cost_usd=0.75)
+    assert (found.usage.tokens, found.faults) == (2400, 1)
+
+
+def test_one_unknown_price_makes_the_sum_unknown() -> None:
+    assert spent(run_of(), [asked(0.25), asked(None)]).usage.cost_usd is None
+
+
+def test_who_asks_nobody_costs_nothing_and_who_may_have_asked_costs_an_unknown_amount() -> None:
+    assert spent(run_of(timed(1.1, 1.2, 1.3, win=True)), []).usage == Usage()
+    other = timed(1.1, 1.2, 1.3, win=True)
+    other = replace(other, candidate=replace(other.candidate, provider="command"))
+    assert spent(run_of(other), []).usage.cost_usd is None
+
+
+def test_device_minutes_are_of_rungs_that_hold_a_gpu() -> None:
+    held = [failed("crashed"), failed("dishonest")]  # on the device rung, and on integrity: six seconds each
+    assert spent(run_of(*held, failed("wrong"), failed("not_built"), untimed()), []).device_minutes == pytest.approx(
+        0.2
+    )
+
+
+def test_a_measured_run_on_the_h200() -> None:
+    found = spent(measured_run(), [])
+    rungs = [rung for one in measured_run().evaluations for rung in one.rungs]
+    device = sum(r.seconds for r in rungs if r.name in ("device", "integrity", "numerics", "time"))
+    assert found.device_minutes == pytest.approx(device / 60)
+    assert (found.candidates, found.wall_minutes) == (3, None)
+
+
+def test_the_time_between_a_kill_and_its_resumption_is_not_counted() -> None:
+    events = [event("00:00", STARTED), event("01:00"), event("03:00"), event("40:00", STARTED), event("41:30")]
+    assert spent(run_of(), events).wall_minutes == pytest.approx(4.5)
+    assert (spent(run_of(), events[:3]) + spent(run_of(), events[3:])).wall_minutes == pytest.approx(4.5)
+    assert (spent(run_of(), events) + spent(run_of(), [])).wall_minutes is None
