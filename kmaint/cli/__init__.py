@@ -9,7 +9,7 @@ import typer
 
 import kmaint
 from kmaint import console
-from kmaint.cli import engines, harnesses, runs, trees
+from kmaint.cli import engines, harnesses, machine, runs, trees
 from kmaint.console import Format
 from kmaint.errors import KmaintError
 
@@ -86,3 +86,6 @@ app.command()(engines.bench)
 app.command()(runs.report)
 app.command()(runs.maintain)
 app.command()(runs.runs)
+app.command()(machine.doctor)
+app.command()(machine.explain)
+app.command()(machine.mcp)

@@ -45,8 +45,6 @@ Code = Literal[
     "race",
     "graph_capture",
     "control_accepted",
-    "slower",
-    "no_win",
     "signal",
     "exit",
     "exception",
