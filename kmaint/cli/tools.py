@@ -72,7 +72,9 @@ def _flags(name: str, hint: Any, declared: ArgumentInfo | OptionInfo) -> tuple[s
     """The long names by which an option is given; of a switch, the one that turns it on first."""
     if isinstance(declared, ArgumentInfo):
         return ()
-    named = [word for text in declared.param_decls or () for word in text.split("/") if word.startswith("--")]
+    # Inside Annotated, typer keeps the first of the names where a default would stand.
+    texts = [text for text in (declared.default, *(declared.param_decls or ())) if isinstance(text, str)]
+    named = [word for text in texts for word in text.split("/") if word.startswith("--")]
     if named:
         return tuple(named)
     dashed = name.replace("_", "-")

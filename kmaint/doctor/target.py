@@ -15,7 +15,7 @@ import extract
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import MissingError
-from kmaint.evaluate.sanitize import find_program
+from kmaint.evaluate.rungs.sanitize import find_program
 from kmaint.records.machine import Finding, Standing
 
 ASKED = Path(__file__).with_name("asked.py")
