@@ -1,6 +1,7 @@
-"""Records to what people read: one HTML page, and the text of a pull request."""
+"""Records to what people read: one HTML page, the text of a pull request, a night's summary."""
 
+from reports.night import night_summary
 from reports.page import write_report
 from reports.pull_request import pull_request_text
 
-__all__ = ["pull_request_text", "write_report"]
+__all__ = ["night_summary", "pull_request_text", "write_report"]

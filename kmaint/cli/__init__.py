@@ -38,6 +38,10 @@ app = typer.Typer(
       kmaint bench RUN --engine vllm --model  the whole engine, base against patched
       kmaint report RUN                       one HTML page, the pull-request text
       kmaint maintain sglang --kernel ID      all of it, resumable
+      kmaint nightly sglang                   what is new, what still holds
+
+    Beside it: kmaint doctor says what this machine can do, kmaint explain CODE
+    what a verdict means, kmaint mcp offers the steps to an editor or agent.
 
     Exit codes: 0 done; 1 done, and the answer is no; 2 wrong usage or input;
     3 something needed is missing; 4 our own fault; 130 interrupted. Results go
@@ -85,6 +89,7 @@ app.command()(runs.reintegrate)
 app.command()(engines.bench)
 app.command()(runs.report)
 app.command()(runs.maintain)
+app.command()(runs.nightly)
 app.command()(runs.runs)
 app.command()(machine.doctor)
 app.command()(machine.explain)

@@ -47,7 +47,7 @@ class Changes:
 class Taken:
     """A kernel that was taken up: `state` is its run's or its extraction's, or `failed` where it ended in an error.
 
-    `text` is the digest of what it was then. `ratio` is there where a win was timed.
+    `text` is the digest of what it was then. `ratio` is there where a win was timed, `log` where the fault was ours.
     """
 
     kernel: str
@@ -59,6 +59,7 @@ class Taken:
     patch: str | None = None
     report: str | None = None
     ratio: float | None = None
+    log: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
