@@ -36,6 +36,8 @@ KINDS = {
 """The kind of explanation for each named set of words in kmaint/records."""
 
 PLAIN = {
+    "engine.Leg",
+    "engine.Phase",
     "exchange.Role",
     "kernel.Evidence",
     "kernel.Language",
