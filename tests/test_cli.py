@@ -20,8 +20,13 @@ COMMANDS = (
     "optimize",
     "reintegrate",
     "report",
+    "bench",
     "maintain",
+    "nightly",
     "runs",
+    "doctor",
+    "explain",
+    "mcp",
 )
 
 

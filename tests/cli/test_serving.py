@@ -49,7 +49,7 @@ def untimed(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "seconds"}
 
 
-def test_the_sdks_client_scans_extracts_and_checks(tree: Path, tmp_path: Path) -> None:
+def test_the_sdks_client_scans_and_checks_and_reads_what_went_wrong(tree: Path, tmp_path: Path) -> None:
     told: list[tuple[float, str | None]] = []
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
@@ -66,9 +66,9 @@ def test_the_sdks_client_scans_extracts_and_checks(tree: Path, tmp_path: Path) -
             assert not found.is_error
             assert found.structured_content == json.loads(text(found))
             assert untimed(found.structured_content) == untimed(printed("scan", tree, cwd=tmp_path))
-            cut = {"tree": str(tree), "kernel": "merge_state_kernel", "output": "harnesses"}
-            found = await client.call_tool("extract", cut, progress_callback=hear)
-            assert [one["state"] for one in found.structured_content["harnesses"]] == ["ready"]
+            cut = {"tree": str(tree), "kernel": "sglang/kernels/ops/attention/merge_state.py::_none", "output": "x"}
+            found = await client.call_tool("extract", cut)
+            assert (found.is_error, "merge_state_kernel" in text(found)) == (True, True)
             (tmp_path / "broken.py").write_text("def (")
             tried = {"harness": str(HARNESS), "files": ["broken.py"], "device": "none"}
             found = await client.call_tool("check", tried, progress_callback=hear)
@@ -88,8 +88,6 @@ def test_the_sdks_client_scans_extracts_and_checks(tree: Path, tmp_path: Path) -
                 + "; there are no runs yet: 'kmaint optimize' makes one"
             )
             assert found.structured_content["schema"] == "kmaint.error/1"
-            found = await client.call_tool("extract", {"tree": str(tree), "kernel": "merge_stat", "output": "x"})
-            assert (found.is_error, "merge_state_kernel" in text(found)) == (True, True)
 
     anyio.run(exchange)
     assert [number for number, _ in told] and all("] " in (message or "") for _, message in told)
@@ -190,3 +188,15 @@ def test_what_a_client_leaves_behind_is_killed(wire: Wire, tmp_path: Path) -> No
 def _children(pid: int) -> list[str]:
     found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     return [child for children in found for child in children]
+
+
+@pytest.mark.slow
+def test_the_sdks_client_extracts_a_kernel(tree: Path, tmp_path: Path) -> None:
+    async def exchange() -> None:
+        async with Client(StdioServerParameters(command=SERVER[0], args=SERVER[1:], cwd=tmp_path)) as client:
+            cut = {"tree": str(tree), "kernel": "merge_state_kernel", "output": "harnesses"}
+            found = await client.call_tool("extract", cut)
+            assert [one["state"] for one in found.structured_content["harnesses"]] == ["ready"]
+
+    anyio.run(exchange)
+    assert (tmp_path / "harnesses" / "sglang-merge-state-kernel" / "kernel.py").is_file()
