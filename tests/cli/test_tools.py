@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmaint.cli.tools import TOOLS, description, find_tool, input_schema, words
@@ -79,6 +79,7 @@ def test_what_does_not_fit_is_said(arguments: dict[str, object], said: str) -> N
     assert str(caught.value) == said
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(harness=st.text(min_size=1), files=st.lists(st.text(min_size=1), min_size=1), device=st.text())
 def test_no_value_is_read_as_an_option(harness: str, files: list[str], device: str) -> None:
     """Whatever text a caller gives, what stands before `--` begins with a flag of ours."""

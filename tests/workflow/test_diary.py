@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmaint.errors import UsageError
@@ -32,6 +32,7 @@ def test_what_changed_is_told_from_what_moved() -> None:
     assert found.any
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(before=TREES, after=TREES)
 def test_changes_account_for_every_kernel_once(before: dict[str, str], after: dict[str, str]) -> None:
     """Taking the changes back from the later tree gives the earlier one's ids, and each id is in one list at most."""
