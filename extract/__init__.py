@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from extract.capture import calls_for_tree, framework_of, read_capture, read_record, run_captured, targets
     from extract.cuda import extract_cuda
     from extract.deriving.contract import is_catalogued
-    from extract.fetch import fetch_release
+    from extract.fetch import fetch_release, newest_release
     from extract.scan import find_kernel, scan_tree
-    from extract.tree import open_tree
+    from extract.texts import kernel_texts
+    from extract.tree import FRAMEWORKS, open_tree
     from extract.trying.everything import Sources, Wanted, extract_all, extract_kernel, launched
 
 __all__ = [
+    "FRAMEWORKS",
     "Sources",
     "Wanted",
     "calls_for_tree",
@@ -25,7 +27,9 @@ __all__ = [
     "find_kernel",
     "framework_of",
     "is_catalogued",
+    "kernel_texts",
     "launched",
+    "newest_release",
     "open_tree",
     "read_capture",
     "read_record",
@@ -39,9 +43,10 @@ _HOMES = {
     "extract.deriving.contract": ("is_catalogued",),
     "extract.cuda": ("extract_cuda",),
     "extract.trying.everything": ("Sources", "Wanted", "extract_all", "extract_kernel", "launched"),
-    "extract.fetch": ("fetch_release",),
+    "extract.fetch": ("fetch_release", "newest_release"),
     "extract.scan": ("find_kernel", "scan_tree"),
-    "extract.tree": ("open_tree",),
+    "extract.texts": ("kernel_texts",),
+    "extract.tree": ("FRAMEWORKS", "open_tree"),
 }
 """Imported when first asked for: together they take longer than a scan of a tree that did not change."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from packaging.version import InvalidVersion, Version
 from pypi_simple import (
     PYPI_SIMPLE_ENDPOINT,
     DigestMismatchError,
@@ -39,6 +40,8 @@ SNIFFED_BYTES = 8192
 
 IDENTITY = {"NAME": "kmaint", "EMAIL": "kmaint@localhost"}
 NEIGHBOURS = 3
+UNREADABLE = Version("0")
+"""Stands for a version that is none, before all others."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +103,38 @@ def _already_there(into: Path, name: str, version: str) -> bool:
     raise UsageError(f"{into}: holds {what}", "name a folder that is not there yet")
 
 
+def newest_release(name: str) -> str:
+    """The requirement of a framework's newest final release, to be fetched. MissingError where there is none."""
+    offered = {package.version for package in _offered(name) if package.version and not package.is_yanked}
+    final = [text for text in offered if _version(text) != UNREADABLE and not _version(text).is_prerelease]
+    if not final:
+        raise MissingError(f"{name}: the package index has no final release of it", "see PIP_INDEX_URL")
+    return f"{name}=={max(final, key=_version)}"
+
+
 def _package(name: str, version: str) -> DistributionPackage:
     """What the index offers for a release: its source distribution, else a wheel."""
-    endpoint = os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT
-    try:
-        with PyPISimple(endpoint) as client:
-            packages = client.get_project_page(name, timeout=60).packages
-    except NoSuchProjectError as error:
-        raise MissingError(f"{name}: the package index has no such project", "see PIP_INDEX_URL") from error
-    except RequestException as error:
-        raise MissingError(
-            f"{name}: the package index cannot be read ({type(error).__name__})", "see the network and PIP_INDEX_URL"
-        ) from error
+    packages = _offered(name)
     offered = [package for package in packages if package.version == version]
     ranked = sorted((package for package in offered if _rank(package) < len(RANKS)), key=_rank)
     if not ranked:
         near = ", ".join(_nearest(version, {p.version for p in packages if p.version}))
         raise UsageError(f"{name}=={version}: no such release", f"nearest: {near}")
     return ranked[0]
+
+
+def _offered(name: str) -> list[DistributionPackage]:
+    """Everything that the index has of a project."""
+    endpoint = os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT
+    try:
+        with PyPISimple(endpoint) as client:
+            return client.get_project_page(name, timeout=60).packages
+    except NoSuchProjectError as error:
+        raise MissingError(f"{name}: the package index has no such project", "see PIP_INDEX_URL") from error
+    except RequestException as error:
+        raise MissingError(
+            f"{name}: the package index cannot be read ({type(error).__name__})", "see the network and PIP_INDEX_URL"
+        ) from error
 
 
 RANKS = (
@@ -135,17 +152,16 @@ def _rank(package: DistributionPackage) -> int:
 
 def _nearest(version: str, known: set[str]) -> list[str]:
     """The releases that stand around a version, in order."""
-    from packaging.version import InvalidVersion, Version
-
-    def key(text: str) -> Version:
-        try:
-            return Version(text)
-        except InvalidVersion:
-            return Version("0")
-
-    ordered = sorted(known, key=key)
-    place = bisect.bisect_left(ordered, key(version), key=key)
+    ordered = sorted(known, key=_version)
+    place = bisect.bisect_left(ordered, _version(version), key=_version)
     return ordered[max(0, place - NEIGHBOURS) : place + NEIGHBOURS]
+
+
+def _version(text: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return UNREADABLE
 
 
 class _Tracker:

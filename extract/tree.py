@@ -17,6 +17,8 @@ RELEASE_FILE = ".kmaint-release.json"
 PACKAGE_PLACES = {"sglang": ("python/sglang", "sglang"), "vllm": ("vllm",)}
 """Where each framework's package stands in its repository and in what the package index holds."""
 
+FRAMEWORKS = tuple(PACKAGE_PLACES)
+
 VERSION = re.compile(r"""^(?:__version__\s*=\s*)?(?:version\s*=\s*)+['"](?P<version>\d[^'"]*)['"]""", re.MULTILINE)
 PLAIN_VERSION = re.compile(r"""^__version__\s*=\s*['"](?P<version>\d[^'"]*)['"]""", re.MULTILINE)
 METADATA_VERSION = re.compile(r"^Version: (?P<version>\S+)$", re.MULTILINE)

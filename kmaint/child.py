@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -124,6 +125,44 @@ def talk(
             seconds=time.monotonic() - started,
             timed_out=timed_out,
         )
+
+
+def follow(
+    argv: Sequence[str | Path],
+    tell: Callable[[str], None],
+    *,
+    stdout: IO[bytes],
+    env: Mapping[str, str],
+    stopped: Callable[[], bool],
+) -> int:
+    """Run to the end: each line of standard error is told the moment it comes, standard output goes to the file, whole.
+
+    Killed with its group once `stopped` says so; -9 then, as for any other signal, and else its exit status.
+    """
+
+    def hear(line: str) -> None:
+        if stopped():
+            raise TimeoutError
+        if line:
+            tell(line)
+
+    def over() -> bool:
+        hear("")
+        return process.poll() is not None
+
+    with open(os.devnull, "rb+", buffering=0) as nothing:  # noqa: PTH123 - pathlib's open has no such mode for a device
+        process = _start(argv, env=env, cwd=None, stdin=nothing, stdout=stdout, stderr=subprocess.PIPE)
+        try:
+            assert process.stderr is not None
+            exchange(nothing, process.stderr, hear, [], over=over, until=math.inf)
+            process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            kill_group(process)
+            if process.stderr is not None:
+                process.stderr.close()
+    return process.returncode
 
 
 def exchange(

@@ -1,7 +1,8 @@
-"""Records to what people read: one HTML page for a run, one for many, and the text of a pull request."""
+"""Records to what people read: one HTML page for a run, one for many, the text of a pull request, a night's summary."""
 
 from reports.campaign import Entry, write_campaign
+from reports.night import night_summary
 from reports.page import write_report
 from reports.pull_request import pull_request_text
 
-__all__ = ["Entry", "pull_request_text", "write_campaign", "write_report"]
+__all__ = ["Entry", "night_summary", "pull_request_text", "write_campaign", "write_report"]

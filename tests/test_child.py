@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kmaint.child import clean_environment, conversing, run_attached, run_child, talk
+from kmaint.child import clean_environment, conversing, follow, run_attached, run_child, talk
 from kmaint.errors import MissingError
 
 
@@ -172,3 +172,30 @@ def test_talk_ends_with_the_child_though_a_grandchild_keeps_the_pipe() -> None:
 def test_talk_survives_a_child_that_ends_without_listening() -> None:
     ended = talk(python("print('bye')"), lambda _line: "x" * (1 << 20), timeout_s=20)
     assert (ended.code, ended.stdout) == (0, "bye")
+
+
+def test_follow_tells_each_line_when_it_comes_and_keeps_the_output_whole(tmp_path: Path) -> None:
+    say = "print(n, file=sys.stderr, flush=True); time.sleep(.2)"
+    code = f"import sys, time\nprint('x' * (1 << 21))\nfor n in range(3): {say}"
+    told: list[tuple[str, float]] = []
+    with (tmp_path / "output").open("wb") as output:
+        status = follow(
+            python(f"{code}\nsys.exit(5)"),
+            lambda line: told.append((line, time.monotonic())),
+            stdout=output,
+            env=os.environ,
+            stopped=lambda: False,
+        )
+    assert (status, [line for line, _ in told]) == (5, ["0", "1", "2"])
+    assert told[2][1] - told[0][1] > 0.3
+    assert (tmp_path / "output").stat().st_size == (1 << 21) + 1
+
+
+@pytest.mark.parametrize("talkative", [True, False])
+def test_follow_kills_what_is_stopped(talkative: bool, tmp_path: Path) -> None:
+    say = "print('on', file=sys.stderr, flush=True)" if talkative else "pass"
+    code = f"import sys, time\nprint('on', file=sys.stderr, flush=True)\nwhile True: {say}; time.sleep(.01)"
+    told: list[str] = []
+    with (tmp_path / "output").open("wb") as output:
+        status = follow(python(code), told.append, stdout=output, env=os.environ, stopped=lambda: bool(told))
+    assert status == -signal.SIGKILL

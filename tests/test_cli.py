@@ -21,11 +21,16 @@ COMMANDS = (
     "optimize",
     "reintegrate",
     "report",
+    "bench",
     "maintain",
+    "nightly",
     "runs",
     "watch",
     "stats",
     "export",
+    "doctor",
+    "explain",
+    "mcp",
 )
 
 

@@ -9,7 +9,7 @@ import typer
 
 import kmaint
 from kmaint import console
-from kmaint.cli import engines, harnesses, learning, runs, trees
+from kmaint.cli import engines, harnesses, learning, machine, runs, trees
 from kmaint.console import Format
 from kmaint.errors import KmaintError
 
@@ -38,9 +38,13 @@ app = typer.Typer(
       kmaint bench RUN --engine vllm --model  the whole engine, base against patched
       kmaint report RUN                       one HTML page, the pull-request text
       kmaint maintain sglang --kernel ID      all of it, resumable
+      kmaint nightly sglang                   what is new, what still holds
       kmaint watch RUN                        how a run goes on
       kmaint stats                            what runs took, and what they gave
       kmaint export RUN --to sft              their attempts, to train a model on
+
+    Beside it: kmaint doctor says what this machine can do, kmaint explain CODE
+    what a verdict means, kmaint mcp offers the steps to an editor or agent.
 
     Exit codes: 0 done; 1 done, and the answer is no; 2 wrong usage or input;
     3 something needed is missing; 4 our own fault; 130 interrupted. Results go
@@ -88,6 +92,10 @@ app.command()(runs.reintegrate)
 app.command()(engines.bench)
 app.command()(runs.report)
 app.command()(runs.maintain)
+app.command()(runs.nightly)
 app.command()(runs.runs)
 app.command()(learning.watch)
 app.command()(learning.stats)
+app.command()(machine.doctor)
+app.command()(machine.explain)
+app.command()(machine.mcp)

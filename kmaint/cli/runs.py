@@ -99,6 +99,55 @@ def maintain(
     raise typer.Exit(show.maintained(done, output))
 
 
+def nightly(
+    upstream: Annotated[
+        str,
+        typer.Argument(help="A checkout; or sglang or vllm for the newest release, or a release: sglang==0.5.23."),
+    ],
+    kernels: Annotated[int, typer.Option(min=0, help="Budget: kernels taken up in this night.")] = 3,
+    night_minutes: Annotated[
+        float | None, typer.Option(help="Budget: no kernel is begun once so many minutes have passed.")
+    ] = None,
+    night: Annotated[
+        str | None, typer.Option(help="Name the night is kept under  [default: today's date and the framework]")
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="File to which the summary is added as Markdown: $GITHUB_STEP_SUMMARY.")
+    ] = None,
+    provider: ProviderOption = None,
+    scripted: ScriptedOption = None,
+    candidates: CandidatesOption = None,
+    minutes: MinutesOption = None,
+    state: StateOption = None,
+    python: PythonOption = None,
+    output: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Look at an upstream once a day: what changed, whether accepted wins still hold, which kernels are worth a try.
+
+    The steps: upstream, scan, changes, recheck, optimize, drafts. Each ends done, nothing (to do), absent (this kmaint
+    or machine cannot), skipped (a step that it needs failed) or failed; a failed one takes no other with it. Kernels
+    that changed come first, and what was tried in an earlier night is tried again only when its text changed.
+
+    Killed at any point, the same command goes on where it was. All is kept in the state folder, under nightly/NIGHT:
+    night.json, kernels.json, summary.md. Exit status 1 where a step failed.
+
+    \b
+    kmaint nightly sglang --state state --night-minutes 240
+    kmaint nightly vllm-checkout --kernels 1 --summary "$GITHUB_STEP_SUMMARY"
+    """
+    from kmaint import workflow
+    from kmaint.config import load_config
+    from kmaint.show import nightly as show
+
+    config = load_config(
+        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
+    )
+    wanted = workflow.Wanted(upstream=upstream, night=night, kernels=kernels, minutes=night_minutes)
+    found, page = workflow.nightly(wanted, config, console.Progress(quiet=quiet))
+    raise typer.Exit(show.night(found, page, summary, output))
+
+
 def runs(state: StateOption = None, output: FormatOption = Format.TABLE) -> None:
     """List the runs of a state folder, newest last: how each stands, its best so far, and how long ago it was begun.
 

@@ -25,7 +25,7 @@ Dishonesty = Literal[
     "no_kernel_launched",
     "stream",
 ]
-"""Codes of what gets a result or a time by other means than computing it: the README says what each one names."""
+"""Codes of what gets a result or a time by other means than computing it: 'kmaint explain' says what each one names."""
 
 Code = Literal[
     Dishonesty,
@@ -45,8 +45,6 @@ Code = Literal[
     "race",
     "graph_capture",
     "control_accepted",
-    "slower",
-    "no_win",
     "signal",
     "exit",
     "exception",

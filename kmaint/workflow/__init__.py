@@ -5,6 +5,7 @@ from kmaint.workflow.extracting import ExtractedTree, capture, extract_all, extr
 from kmaint.workflow.improving import optimize
 from kmaint.workflow.landing import earlier_landing, land, write_reports
 from kmaint.workflow.learning import open_environment, spent_by, statistics
+from kmaint.workflow.nightly import Wanted, nightly
 from kmaint.workflow.reporting import write_campaign
 from kmaint.workflow.road import Maintained, maintain, maintain_kernel, most_worth_it
 from kmaint.workflow.runs import Listed, find_run, list_runs, run_folder
@@ -16,6 +17,7 @@ __all__ = [
     "Glimpse",
     "Listed",
     "Maintained",
+    "Wanted",
     "capture",
     "check",
     "earlier_landing",
@@ -31,6 +33,7 @@ __all__ = [
     "maintain_kernel",
     "most_worth_it",
     "mutate",
+    "nightly",
     "open_environment",
     "optimize",
     "run_folder",

@@ -67,8 +67,8 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
     return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
 
 
-def most_worth_it(scan: Scan) -> list[Kernel]:
+def most_worth_it(scan: Scan, most: int | None = MOST_WORTH_IT) -> list[Kernel]:
     """Without a trace: the launched Triton kernels that kmaint knows how to call, those with most callers first."""
     framework = scan.release.framework
     launched = [k for k in scan.kernels if k.role == "kernel" and k.launchers and extract.is_catalogued(k, framework)]
-    return sorted(launched, key=lambda k: (-sum(len(host.callers) for host in k.launchers), k.id))[:MOST_WORTH_IT]
+    return sorted(launched, key=lambda k: (-sum(len(host.callers) for host in k.launchers), k.id))[:most]

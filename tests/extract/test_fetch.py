@@ -16,7 +16,7 @@ from typing import Protocol
 import pytest
 from git import Repo
 
-from extract.fetch import fetch_release
+from extract.fetch import fetch_release, newest_release
 from extract.tree import open_tree
 from kmaint.errors import MissingError, UsageError
 
@@ -126,6 +126,15 @@ def test_a_wrong_version_is_answered_with_the_nearest(publish: Publish, tmp_path
     with pytest.raises(UsageError) as caught:
         fetch_release("vllm==0.26.9", tmp_path / "vllm", progress=print)
     assert str(caught.value) == "vllm==0.26.9: no such release; nearest: 0.24.0, 0.25.1, 0.26.0, 0.27.0"
+
+
+def test_the_newest_release_is_the_last_final_one(publish: Publish) -> None:
+    with pytest.raises(MissingError) as caught:
+        newest_release("vllm")
+    assert str(caught.value) == "vllm: the package index has no final release of it; see PIP_INDEX_URL"
+    for version in ("0.9.2", "0.26.0", "0.33.0rc1", "0.4.1"):
+        publish(f"vllm-{version}.tar.gz", sdist(VLLM, f"vllm-{version}"))
+    assert newest_release("vllm") == "vllm==0.26.0"
 
 
 def test_what_is_not_what_the_index_says_leaves_nothing_behind(publish: Publish, tmp_path: Path) -> None:
