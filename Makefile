@@ -43,7 +43,7 @@ corpus: .venv/.ready
 	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/rungs/test_integrity.py
 
 recordings: .venv/.ready
-	$(BIN)/python -m pytest tests/testgen tests/reports tests/test_explained.py --update-recordings
+	$(BIN)/python -m pytest tests/testgen tests/reports tests/agent/roles tests/agent/test_task.py tests/test_explained.py --update-recordings
 
 # The stamp is last: a set-up that was interrupted is done again. torch and triton are pinned to a pair that runs without a GPU.
 .venv/.ready: pyproject.toml

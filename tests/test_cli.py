@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kmaint.agent.providers import PROVIDERS
+
 HARNESS = Path(__file__).parent / "evaluate" / "cases" / "merge_state"
 TREE = Path(__file__).parent / "cases" / "sglang-0.5.17"
 COMMANDS = (
@@ -19,6 +21,8 @@ COMMANDS = (
     "testgen",
     "check",
     "optimize",
+    "next",
+    "submit",
     "reintegrate",
     "report",
     "bench",
@@ -57,6 +61,11 @@ def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
     ended = kmaint(command, "--help", cwd=tmp_path)
     assert ended.returncode == 0
     assert len(ended.stdout.splitlines()) > 8
+
+
+def test_every_provider_has_a_line_in_the_help(tmp_path: Path) -> None:
+    said = kmaint("optimize", "--help", cwd=tmp_path).stdout
+    assert [name for name in PROVIDERS if f"\n    {name} " not in said] == []
 
 
 def test_the_version(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_holds_the_five_packages_and_nothing_else(wheel: Path) -> None:
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"kmaint", "extract", "testgen", "reintegrate", "reports"}
-    assert {"extract/runtime/cases.py", "kmaint/evaluate/worker.py"} <= set(names)
+    assert {"extract/runtime/cases.py", "kmaint/evaluate/worker.py", "kmaint/agent/prompts/planner.md.j2"} <= set(names)
 
 
 def test_installed_elsewhere_it_runs(wheel: Path, tmp_path: Path) -> None:

@@ -1,7 +1,23 @@
 """The search for a faster variant: a deterministic chain that asks a provider for edits and the gate for verdicts."""
 
-from kmaint.agent.chain import Session, improve
+from kmaint.agent.budget import budget_of
+from kmaint.agent.chain import AWAITED, Session, improve
+from kmaint.agent.handoff import Handoff, Submission, read_plan, request_folder
+from kmaint.agent.providers import model_of
 from kmaint.agent.session import open_session
 from kmaint.agent.winner import choose_winner, lead
 
-__all__ = ["Session", "choose_winner", "improve", "lead", "open_session"]
+__all__ = [
+    "AWAITED",
+    "Handoff",
+    "Session",
+    "Submission",
+    "budget_of",
+    "choose_winner",
+    "improve",
+    "lead",
+    "model_of",
+    "open_session",
+    "read_plan",
+    "request_folder",
+]

@@ -5,20 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from kmaint.config import Config
 from kmaint.records.evaluation import Evaluation
+from kmaint.records.exchange import Exchange, Usage
 from kmaint.records.run import Budget
 
 
-class Meter:
-    """Counts from the history, so that a resumed run has what the killed one left; it is read before every turn.
+def budget_of(config: Config) -> Budget:
+    """As the settings say."""
+    return Budget(candidates=config.candidates, minutes=config.minutes, tokens=config.tokens, cost_usd=config.cost)
 
-    A gate under way is never cut short: a run may overrun its minutes by one candidate.
+
+def used_by(exchanges: Sequence[Exchange]) -> Usage:
+    """All that the answers took."""
+    return sum((exchange.usage for exchange in exchanges), Usage())
+
+
+def overspent(budget: Budget, used: Usage) -> str:
+    """Why no model may be asked any more, in words; empty while one may. A price that nobody says is no price of 0."""
+    if budget.tokens is not None and used.tokens >= budget.tokens:
+        return f"the budget of {budget.tokens:,} tokens is spent"
+    if budget.cost_usd is None:
+        return ""
+    if used.cost_usd is None:
+        return f"nobody says what the answers cost, so the budget of ${budget.cost_usd:g} cannot be kept; use --tokens"
+    return f"the budget of ${budget.cost_usd:g} is spent" if used.cost_usd >= budget.cost_usd else ""
+
+
+class Meter:
+    """Counts from what was recorded, so that a resumed run has what the killed one left; it is read before every turn.
+
+    Nothing under way is cut short: a run may overrun its minutes by one candidate, tokens and cost by one answer.
+    `exchanges` may grow as the run goes on.
     """
 
-    def __init__(self, budget: Budget, history: Sequence[Evaluation]) -> None:
-        self._budget = budget
+    def __init__(self, budget: Budget, history: Sequence[Evaluation], exchanges: Sequence[Exchange] = ()) -> None:
+        self._budget, self._exchanges = budget, exchanges
         spent_s = sum(rung.seconds for evaluation in history for rung in evaluation.rungs)
-        self._started = time.monotonic() - spent_s
+        self._started = time.monotonic() - spent_s - sum(exchange.seconds for exchange in exchanges)
 
     def exhausted(self, candidates: int) -> str:
         """Why nothing more may be spent, in words; empty while something may."""
@@ -27,4 +51,4 @@ class Meter:
             return f"the budget of {self._budget.candidates} candidates is spent"
         if self._budget.minutes is not None and minutes >= self._budget.minutes:
             return f"the budget of {self._budget.minutes:g} minutes is spent"
-        return ""
+        return overspent(self._budget, used_by(self._exchanges))

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from kmaint import wire
 from kmaint.agent.budget import Meter
-from kmaint.agent.proposal import Failure, Parent, Proposal, Provider, Request
+from kmaint.agent.dialogue import Dialogue
+from kmaint.agent.proposal import Awaited, Failure, Judge, Parent, Proposal, Provider, Request, Ruling
+from kmaint.agent.rulings import RULING, SILENT, closed
 from kmaint.agent.screening import Note, Screening
 from kmaint.agent.strategies import Strategy
 from kmaint.agent.winner import lead
@@ -19,6 +21,9 @@ from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget
+
+AWAITED = "awaited"
+"""The kind of the event with which a run ends for now: its next proposal comes from outside."""
 
 REPAIRS = 2
 """Repair turns for one candidate; a third rarely mends what two did not."""
@@ -40,23 +45,48 @@ class Session:
     note: Note = lambda _kind, _payload: None
     ranks: dict[str, Screened] = field(default_factory=dict)
     judge: Callable[[Candidate], Evaluation] | None = None
+    dialogue: Dialogue = field(default_factory=Dialogue)
+    rulings: dict[str, Ruling] = field(default_factory=dict)
+    """By candidate id, those given before a kill among them."""
 
 
 def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluation]:
-    """Yield each verdict as it comes, failures included, until the budget or the proposals end; an event says which."""
+    """Yield each verdict as it comes, failures included, until the budget or the proposals end; an event says which.
+
+    Where the next proposal is awaited from outside, another event says that: the run has not ended.
+    """
     done = list(history)
     screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))
-    meter = Meter(session.budget, done)
+    meter = Meter(session.budget, done, session.dialogue.exchanges)
     while not (reason := meter.exhausted(len(done))):
-        candidate = _next_candidate(session, done, screen)
+        _rule(session, done)
+        try:
+            candidate = _next_candidate(session, done, screen)
+        except Awaited:
+            session.note(AWAITED, {"candidates": len(done)})
+            return
         if candidate is None:
-            reason = "the provider has no proposal left"
+            reason = meter.exhausted(len(done)) or "the provider has no proposal left"
             break
         session.note("plan", {"candidate": candidate.id, "parent": candidate.parent, "plan": wire.dump(candidate.plan)})
         evaluation = session.judge(candidate) if session.judge else check(session.harness, candidate, session.bench)
         done.append(evaluation)
         yield evaluation
     session.note("stopped", {"reason": reason, "candidates": len(done)})
+
+
+def _rule(session: Session, done: Sequence[Evaluation]) -> None:
+    """Have what passed judged, each candidate once, by a provider that judges."""
+    if not isinstance(session.provider, Judge):
+        return
+    for one in done:
+        if isinstance(one.verdict, Passed) and one.candidate.id not in session.rulings:
+            ruling = session.provider.rule(session.harness, session.baseline, one)
+            if ruling is None and session.dialogue.overspent:
+                return  # not asked: with a larger budget it will be
+            ruling = ruling or SILENT
+            session.rulings[one.candidate.id] = ruling
+            session.note(RULING, {one.candidate.id: wire.dump(ruling)})
 
 
 def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screening) -> Candidate | None:
@@ -75,7 +105,8 @@ def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screen
 
 def _turns(session: Session, done: Sequence[Evaluation], screen: Screening) -> Iterator[Request]:
     """A repair of the last candidate where one is due, then a turn for each parent that the strategy names."""
-    parents = _parents(session, done)
+    shut = closed(session.rulings, done)
+    parents = [one for one in _parents(session, done) if one.id not in shut]
     if done and session.provider.repairs and (failed := _to_repair(done)):
         descent = {candidate.parent for candidate in _descent(done[-1].candidate, done)}
         parent = next(one for one in reversed(parents) if one.id in descent or one.id is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from kmaint.evaluate import Screened
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, Profile
@@ -55,7 +55,7 @@ class Proposal:
 
 
 class Provider(Protocol):
-    """Gives proposals: a function of the request, so that after a kill it knows again what it knew before."""
+    """Gives proposals: a function of the request and of the run's dialogue, so that a kill makes it forget nothing."""
 
     @property
     def name(self) -> str:
@@ -67,3 +67,29 @@ class Provider(Protocol):
 
     def propose(self, request: Request) -> Proposal | None:
         """The next proposal from this parent that is not in the history; None where there is none."""
+
+
+Decision = Literal["keep", "refine", "leave"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruling:
+    """How to go on with a candidate that passed, and the one reason.
+
+    keep: as the search will; refine: there is more in this one; leave: its line gets no turn any more.
+    """
+
+    decision: Decision
+    reason: str
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A provider that also says how to go on with what passed."""
+
+    def rule(self, harness: Harness, baseline: Profile, passed: Evaluation) -> Ruling | None:
+        """None where no answer was of use."""
+
+
+class Awaited(Exception):
+    """The next proposal comes from outside: the run ends here for now, and goes on when it is there."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from kmaint import wire
+from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import Session
+from kmaint.agent.dialogue import Dialogue, recalled
 from kmaint.agent.providers import choose_provider
+from kmaint.agent.rulings import RULING, given
 from kmaint.agent.screening import TABLE, Note, remembered
 from kmaint.agent.strategies import choose_strategy
 from kmaint.config import Config
 from kmaint.evaluate import Bench, baseline
 from kmaint.records.evaluation import Profile
+from kmaint.records.exchange import EXCHANGE
 from kmaint.records.harness import Harness
-from kmaint.records.run import Budget
 from kmaint.store import Event
 
 BASELINE = "baseline"
@@ -26,10 +30,16 @@ def open_session(
     *,
     note: Note = lambda _kind, _payload: None,
     events: Iterable[Event] = (),
+    folder: Path = Path(),
 ) -> Session:
-    """Provider, strategy and budget by the settings; the original's profile is taken once in a run, and noted."""
-    provider, strategy = choose_provider(config), choose_strategy(config.strategy)  # before anything slow
-    said = list(events)
+    """Provider, strategy and budget by the settings; the original's profile is taken once in a run, and noted.
+
+    `folder` is the run's own, for providers that leave files there.
+    """
+    said, budget = list(events), budget_of(config)
+    exchanges = recalled(event.payload for event in said if event.kind == EXCHANGE)
+    dialogue = Dialogue(note=note, budget=budget, exchanges=exchanges, folder=folder)
+    provider, strategy = choose_provider(config, dialogue), choose_strategy(config.strategy)  # before anything slow
     profile = next((wire.load(Profile, event.payload) for event in said if event.kind == BASELINE), None)
     if profile is None:
         profile = baseline(harness, bench)
@@ -39,8 +49,10 @@ def open_session(
         bench=bench,
         provider=provider,
         strategy=strategy,
-        budget=Budget(candidates=config.candidates, minutes=config.minutes),
+        budget=budget,
         baseline=profile,
         note=note,
         ranks=remembered(event.payload for event in said if event.kind == TABLE),
+        dialogue=dialogue,
+        rulings=given(event.payload for event in said if event.kind == RULING),
     )

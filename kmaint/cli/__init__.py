@@ -9,7 +9,7 @@ import typer
 
 import kmaint
 from kmaint import console
-from kmaint.cli import engines, harnesses, learning, machine, runs, trees
+from kmaint.cli import engines, handing, harnesses, learning, machine, runs, trees
 from kmaint.console import Format
 from kmaint.errors import KmaintError
 
@@ -34,6 +34,7 @@ app = typer.Typer(
       kmaint parity HARNESS                   is the harness the op it was cut from?
       kmaint check HARNESS FILE               is this candidate right, and faster?
       kmaint optimize HARNESS                 look for a faster variant
+      kmaint next RUN | submit RUN FILE       be the one who proposes it
       kmaint reintegrate RUN --into sglang    a branch with the smallest patch
       kmaint bench RUN --engine vllm --model  the whole engine, base against patched
       kmaint report RUN                       one HTML page, the pull-request text
@@ -88,6 +89,8 @@ app.command(name="import")(harnesses.import_command)
 app.command()(harnesses.parity)
 app.command()(harnesses.check)
 app.command()(harnesses.optimize)
+app.command(name="next")(handing.next_request)
+app.command()(handing.submit)
 app.command()(runs.reintegrate)
 app.command()(engines.bench)
 app.command()(runs.report)

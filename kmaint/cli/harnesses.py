@@ -9,15 +9,19 @@ import typer
 
 from kmaint import console
 from kmaint.cli.options import (
+    BaseUrlOption,
     CandidatesOption,
+    CostOption,
     FormatOption,
     HarnessArgument,
     MinutesOption,
+    ModelOption,
     ProviderOption,
     PythonOption,
     QuietOption,
     ScriptedOption,
     StateOption,
+    TokensOption,
 )
 from kmaint.console import Format
 
@@ -146,9 +150,13 @@ def parity(
 def optimize(
     harness: HarnessArgument,
     provider: ProviderOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
+    tokens: TokensOption = None,
+    cost: CostOption = None,
     state: StateOption = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
@@ -156,14 +164,24 @@ def optimize(
 ) -> None:
     """Plan, code, test, profile: look for a faster variant until the budget ends. A killed run resumes where it was.
 
-    Without a GPU nothing is timed: what is found is marked estimated and claims no speedup.
+    \b
+    Who proposes (--provider):
+      builtin     a catalogue of transforms and launch parameters: no model, the default
+      openai      a model behind OpenAI's protocol, or a local vLLM or SGLang by --base-url; key in OPENAI_API_KEY
+      anthropic   a model behind Anthropic's protocol; key in ANTHROPIC_API_KEY
+      command     a coding agent's program, in a folder of its own: command = ["PROGRAM", "{workspace}"] in kmaint.toml
+      handoff     you, or any agent: ends with a request in a folder; 'kmaint submit RUN FILE' takes the answer
+      scripted    whole kernel files of a folder, in name order
+
+    Without a GPU nothing is timed: what is found is marked estimated and claims no speedup. Example:
+    kmaint optimize HARNESS --provider openai --model NAME --base-url http://127.0.0.1:8000/v1 --tokens 200000
     """
     from kmaint import folder, workflow
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
-    config = load_config(
-        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
-    )
+    budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
+    who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
+    config = load_config(**who, **budget, state=state, python=python)
     found = workflow.optimize(folder.read_harness(harness), config, console.Progress(quiet=quiet))
-    raise typer.Exit(show.run(found, output))
+    raise typer.Exit(show.run(found, output, waits=workflow.request_of(found, config)))

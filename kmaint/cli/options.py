@@ -21,5 +21,14 @@ HarnessArgument = Annotated[Path, typer.Argument(help="A harness folder, as 'kma
 RunArgument = Annotated[str, typer.Argument(help="A run's id, or the beginning of one; 'kmaint runs' lists them.")]
 CandidatesOption = Annotated[int | None, typer.Option(help="Budget: candidates through the whole gate, per kernel.")]
 MinutesOption = Annotated[float | None, typer.Option(help="Budget: wall minutes, per kernel.")]
-ProviderOption = Annotated[str | None, typer.Option(help="Who proposes candidates: builtin (no model) or scripted.")]
+ProviderOption = Annotated[
+    str | None,
+    typer.Option(help="Who proposes candidates: builtin, openai, anthropic, command, handoff or scripted."),
+]
+ModelOption = Annotated[str | None, typer.Option(help="Name of the model, for openai and anthropic.")]
+BaseUrlOption = Annotated[
+    str | None, typer.Option(help="Where the model is served: http://127.0.0.1:8000/v1 for a local vLLM or SGLang.")
+]
+TokensOption = Annotated[int | None, typer.Option(help="Budget: tokens that models read and write, per kernel.")]
+CostOption = Annotated[float | None, typer.Option(help="Budget: US dollars that models cost, per kernel.")]
 ScriptedOption = Annotated[Path | None, typer.Option(help="Folder of candidate files for the scripted provider.")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from kmaint.records.evaluation import Sandboxed
+
 Role = Literal["planner", "coder", "repair", "judge"]
 
 EXCHANGE = "exchange"
@@ -13,7 +15,10 @@ EXCHANGE = "exchange"
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What answers took. `cost_usd` is None where nobody says a price, which is not the same as nothing."""
+    """What answers took. `cost_usd` is None where nobody says a price, which is not the same as nothing.
+
+    Requests and tokens are those that a model's server counted: a coding agent or a person tells of none.
+    """
 
     requests: int = 0
     input_tokens: int = 0
@@ -38,7 +43,8 @@ class Usage:
 class Exchange:
     """One prompt and its answer, word for word. `candidate` is the one it led to or was about, where there is one.
 
-    `fault` says in one line why the answer was of no use, and is empty where it was.
+    `fault` says in one line why the answer was of no use, and is empty where it was. `seconds` is how long the run
+    waited for it: nothing for an answer that came from outside.
     """
 
     role: Role
@@ -49,3 +55,5 @@ class Exchange:
     seconds: float
     candidate: str | None = None
     fault: str = ""
+    sandbox: Sandboxed | None = None
+    """What stood around a program that was run for it; None where none was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from kmaint.records.evaluation import Candidate, Environment, Evaluation, Profile
@@ -17,6 +17,14 @@ class Budget:
 
     candidates: int | None = 40
     minutes: float | None = 20.0
+    tokens: int | None = None
+    """Read and written by models, together."""
+    cost_usd: float | None = None
+
+    def exceeds(self, other: Budget) -> bool:
+        """Whether more may be spent than under the other, of whatever kind."""
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        return any(ours is None or ours > theirs for ours, theirs in pairs if theirs is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

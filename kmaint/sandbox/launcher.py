@@ -39,7 +39,7 @@ def main() -> None:
 def confine(words: list[str]) -> list[str]:
     """Shut this process in for good, and give back the command; a worker that was warm before does it to itself."""
     wanted, command = _arguments(words)
-    inside = _enter_namespaces()
+    inside = not wanted.outward and _enter_namespaces()
     if inside and not wanted.keep:
         _limit_scratch(wanted.write, wanted.disk)
     _limit(wanted)
@@ -47,7 +47,8 @@ def confine(words: list[str]) -> list[str]:
     if not wanted.no_landlock:
         _landlock(wanted)
     _drop_capabilities()
-    _seccomp(processes=wanted.processes > 0)
+    if not wanted.outward:
+        _seccomp(processes=wanted.processes > 0)
     return command
 
 
@@ -59,6 +60,9 @@ def _arguments(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     for name in ("--memory", "--disk", "--processes"):
         parser.add_argument(name, type=int, default=0)
     parser.add_argument("--no-landlock", action="store_true")
+    parser.add_argument(
+        "--outward", action="store_true", help="network and programs of its own stay: an agent needs both"
+    )
     parser.add_argument("--keep", action="store_true", help="what lies in the folders to be written is needed")
     return parser.parse_args(words[:cut]), words[cut + 1 :]
 
@@ -103,7 +107,8 @@ def _landlock(wanted: argparse.Namespace) -> None:
     if abi < 1:
         return
     files = (1 << RIGHTS_OF_ABI[min(abi, 5)]) - 1
-    attributes = struct.pack("<QQQ", files, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)  # TCP; sockets and signals
+    tcp = 3 if abi >= 4 and not wanted.outward else 0
+    attributes = struct.pack("<QQQ", files, tcp, 3 if abi >= 6 else 0)  # the last: sockets and signals
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = LIBC.syscall(LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), 0)
     if ruleset < 0:

@@ -16,6 +16,7 @@ from kmaint.console import (
     print_object,
     print_table,
 )
+from kmaint.folder import KERNEL
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Evaluation, speedup
 from kmaint.records.run import Run
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
-def run(found: Run, output: Format) -> int:
-    """A run's candidates and its winner; the answer is no without one."""
+def run(found: Run, output: Format, *, waits: Path | None = None) -> int:
+    """A run's candidates and its winner; the answer is no without one, unless it waits with a request."""
     if output is Format.JSON:
         print_object(
             "kmaint.optimize/1",
@@ -40,6 +41,7 @@ def run(found: Run, output: Format) -> int:
                 "state": found.state,
                 "best": found.best,
                 "candidates": [_candidate(e) for e in found.evaluations],
+                "request": waits and str(waits),
             },
         )
     else:
@@ -47,8 +49,16 @@ def run(found: Run, output: Format) -> int:
             ("candidate", "edit", "verdict"),
             ((e.candidate.id, e.candidate.plan.edit, verdict_line(e)) for e in found.evaluations),
         )
-        print_lines([_run_line(found)])
-    return DONE if found.winner else NO
+        print_lines([_run_line(found), *(waiting_lines(found, waits) if waits else [])])
+    return DONE if found.winner or waits else NO
+
+
+def waiting_lines(found: Run, request: Path) -> list[str]:
+    """What a run asks for, and how to answer."""
+    return [
+        f"request {request}: read TASK.md there, edit kernel.py",
+        f"answer with: kmaint submit {found.id} {request / KERNEL}",
+    ]
 
 
 def _candidate(found: Evaluation) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 from kmaint.workflow.exporting import export_trace, export_trajectories
 from kmaint.workflow.extracting import ExtractedTree, capture, extract_all, extract_kernel, sources_of
+from kmaint.workflow.handing import next_request, submit
 from kmaint.workflow.improving import optimize
 from kmaint.workflow.landing import earlier_landing, land, write_reports
 from kmaint.workflow.learning import open_environment, spent_by, statistics
 from kmaint.workflow.nightly import Wanted, nightly
 from kmaint.workflow.reporting import write_campaign
 from kmaint.workflow.road import Maintained, maintain, maintain_kernel, most_worth_it
-from kmaint.workflow.runs import Listed, find_run, list_runs, run_folder
+from kmaint.workflow.runs import Listed, find_run, list_runs, request_of, run_folder
 from kmaint.workflow.testing import check, hold, mutate, write_tests
 from kmaint.workflow.watching import Glimpse, watch
 
@@ -33,13 +34,16 @@ __all__ = [
     "maintain_kernel",
     "most_worth_it",
     "mutate",
+    "next_request",
     "nightly",
     "open_environment",
     "optimize",
+    "request_of",
     "run_folder",
     "sources_of",
     "spent_by",
     "statistics",
+    "submit",
     "watch",
     "write_campaign",
     "write_reports",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,14 +12,53 @@ from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.judging import judge_of_run
 from kmaint.records.evaluation import Evaluation, speedup
+from kmaint.records.exchange import EXCHANGE, Exchange
 from kmaint.records.harness import Harness
-from kmaint.records.run import Budget, Run, RunState
+from kmaint.records.run import Run, RunState
+from kmaint.records.workload import Json
 from kmaint.store import Store
 from kmaint.workflow.progress import Progress
+from kmaint.workflow.runs import place_of
 
 
-def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
-    """Search for a faster variant until the budget ends, keeping every verdict as it comes."""
+def optimize(
+    harness: Harness, config: Config, progress: Progress, *, handed_in: Sequence[agent.Submission] = ()
+) -> Run:
+    """Search for a faster variant until the budget ends or an answer is awaited, keeping every verdict as it comes.
+
+    `handed_in` answers what the handoff provider asked for.
+    """
+    _refuse_what_cannot_be_improved(harness)
+    cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
+    with Store(config.state) as store, evaluate.warmed(cold) as bench:
+        run = store.begin(_new_run(harness, config, bench))
+        budget = agent.budget_of(config)
+        if run.state != "running" and not budget.exceeds(run.budget):
+            progress(f"run {run.id} is finished: {run.state}")
+            return run
+        run = store.start(run.id, budget)
+        progress(f"run {run.id}: {len(run.evaluations)} verdicts so far")
+        session = agent.open_session(
+            harness,
+            bench,
+            config,
+            note=partial(_note, store, run.id, progress),
+            events=store.events(run.id),
+            folder=place_of(run.id, config),
+        )
+        session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
+        if isinstance(session.provider, agent.Handoff):
+            session.provider.submissions.extend(handed_in)
+        store.keep_baseline(run.id, session.baseline)
+        for evaluation in agent.improve(session, run.evaluations):
+            store.record(run.id, evaluation)
+            progress(_line(evaluation))
+        winner = agent.choose_winner(store.run(run.id).evaluations)
+        state = "running" if store.events(run.id)[-1].kind == agent.AWAITED else _end_state(winner)
+        return store.finish(run.id, state, winner.candidate.id if winner else None)
+
+
+def _refuse_what_cannot_be_improved(harness: Harness) -> None:
     if not (harness.folder / folder.SUITE).is_file():
         raise UsageError(
             f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"
@@ -29,24 +69,15 @@ def optimize(harness: Harness, config: Config, progress: Progress) -> Run:
             f"{harness.folder}: not the shipped op, so not worth optimising: {parity.reason}",
             "extract it again, then 'kmaint parity'",
         )
-    cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
-    with Store(config.state) as store, evaluate.warmed(cold) as bench:
-        run = store.begin(_new_run(harness, config, bench))
-        if run.state != "running" and config.candidates <= (run.budget.candidates or 0):
-            progress(f"run {run.id} is finished: {run.state}")
-            return run
-        run = store.start(run.id, Budget(candidates=config.candidates, minutes=config.minutes))
-        progress(f"run {run.id}: {len(run.evaluations)} verdicts so far")
-        session = agent.open_session(
-            harness, bench, config, note=partial(store.note, run.id), events=store.events(run.id)
-        )
-        session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
-        store.keep_baseline(run.id, session.baseline)
-        for evaluation in agent.improve(session, run.evaluations):
-            store.record(run.id, evaluation)
-            progress(_line(evaluation))
-        winner = agent.choose_winner(store.run(run.id).evaluations)
-        return store.finish(run.id, _end_state(winner), winner.candidate.id if winner else None)
+
+
+def _note(store: Store, run_id: str, progress: Progress, kind: str, payload: Json) -> None:
+    """Keep an event of the run; what was asked of a model or an agent is said as well, since it may have taken long."""
+    store.note(run_id, kind, payload)
+    if kind == EXCHANGE:
+        said = wire.load(Exchange, payload)
+        took = f"{said.usage.tokens:,} tokens, {said.seconds:.1f} s" if said.usage.requests else f"{said.seconds:.1f} s"
+        progress(f"{said.role} ({said.model}): {took}{f'; of no use: {said.fault}' if said.fault else ''}")
 
 
 def _end_state(winner: Evaluation | None) -> RunState:
@@ -58,14 +89,16 @@ def _end_state(winner: Evaluation | None) -> RunState:
 def _new_run(harness: Harness, config: Config, bench: evaluate.Bench) -> Run:
     """Its id names the content: the same kernel, suite, settings and machine give the same run, so it is resumed."""
     content = {name: (harness.folder / name).read_text() for name in (folder.KERNEL, folder.WORKLOADS, folder.SUITE)}
-    settings = (config.provider, config.strategy, bench.environment.device, bench.environment.triton)
+    settings = [config.provider, config.strategy, bench.environment.device, bench.environment.triton]
+    if model := agent.model_of(config):
+        settings.append(model)
     return Run(
         id=f"{harness.kernel.strip('_')}-{wire.digest({'files': content, 'settings': settings}, length=8)}",
         harness=str(harness.folder),
         kernel=harness.id,
         provider=config.provider,
         strategy=config.strategy,
-        budget=Budget(candidates=config.candidates, minutes=config.minutes),
+        budget=agent.budget_of(config),
         state="running",
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         environment=bench.environment,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from kmaint import wire
-from kmaint.evaluate import Bench, baseline, open_bench
+from kmaint.agent.chain import original
+from kmaint.agent.proposal import Failure, Parent, Request
+from kmaint.evaluate import Bench, Screened, baseline, open_bench
 from kmaint.folder import SUITE, read_harness
 from kmaint.records.evaluation import (
     Candidate,
@@ -107,3 +110,51 @@ class Judged:
         candidate = Candidate(id=wire.digest(source), source=source, parent=parent, plan=plan, provider="test")
         rung = Rung(name="lint", passed=True, seconds=self.seconds)
         return Evaluation(candidate=candidate, verdict=verdict, rungs=(rung,), environment=MACHINE)
+
+
+RECORDED = Path(__file__).parent / "recorded"
+SECRETS = ("seed=", "432758847", "-1.09375", "0.484375", "T=17", "reference.py", "test_kernel")
+"""What the gate drew and what it expects: in the history below, and in no prompt."""
+
+
+def no_screen(_sources: Sequence[str]) -> list[Screened]:
+    raise AssertionError("a prompt ranks nothing")
+
+
+@pytest.fixture
+def request_(harness: Harness) -> Request:
+    """After two attempts, one of them wrong."""
+    source = original(harness)
+    failed = Judged().wrong(source.replace("tl.exp(p_lse) / out_se", "out_se"), edit="hoist the division")
+    reason = "Case(T=17, DT='bfloat16', seed=432758847): return[0][0, 3] is 0.484375, not -1.09375 exactly"
+    failed = replace(failed, verdict=Wrong(reason=reason, codes=("mismatch",), log=f"E   {reason}\nE   in merge_state"))
+    history = (Judged().passed("another", edit="sixteen warps", measured=(1.02, 1.01)), failed)
+    parent = Parent(id=None, source=source, profile=PROFILE, ratio=1.0)
+    return Request(harness=harness, parent=parent, history=history, screen=no_screen)
+
+
+@pytest.fixture
+def repair_request(request_: Request) -> Request:
+    last = request_.history[-1]
+    assert isinstance(last.verdict, Wrong)
+    return replace(request_, failed=Failure(candidate=last.candidate, reason=last.verdict.reason))
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan(bottleneck="latency", edit="one reciprocal", why="one division instead of two", anchor=(60, 61))
+
+
+@pytest.fixture
+def hold(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Holds a prompt against its recording, and looks that it gives nothing away."""
+
+    def check(name: str, prompt: str) -> None:
+        assert [secret for secret in SECRETS if secret in prompt] == []
+        file = RECORDED / f"{name}.md"
+        if request.config.getoption("--update-recordings"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(prompt)
+        assert prompt == file.read_text()
+
+    return check

@@ -15,12 +15,14 @@ import pytest
 
 from kmaint import wire
 from kmaint.agent.chain import Session, improve, original
+from kmaint.agent.proposal import Awaited, Proposal, Request, Ruling
 from kmaint.agent.screening import TABLE, remembered
 from kmaint.agent.scripted import Script, Scripted, read_folder
 from kmaint.agent.strategies import lines
 from kmaint.agent.winner import choose_winner
 from kmaint.evaluate import Bench, Screened
 from kmaint.records.evaluation import Evaluation, Passed, Profile
+from kmaint.records.exchange import Exchange, Usage
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget, Run
 from kmaint.records.workload import Json
@@ -194,3 +196,62 @@ def test_a_run_killed_in_the_middle_ends_with_the_same_evaluations_and_nothing_t
     written = {file.stem: file.read_text() for file in (CASES / "scripts").glob("*.py")}
     assert {one.candidate.plan.edit: one.candidate.source for one in evaluations} == written
     assert [event.kind for event in events].count("stopped") == 1
+
+
+class Judging(Scripted):
+    """A provider that has nothing to propose and leaves whatever passed."""
+
+    def propose(self, request: Request) -> Proposal | None:
+        asked.append(request.parent.id)
+        return None
+
+    def rule(self, harness: Harness, baseline: Profile, passed: Evaluation) -> Ruling | None:
+        return None if passed.candidate.source == "b" else Ruling(decision="leave", reason="at the roofline")
+
+
+asked: list[str | None] = []
+
+
+def test_what_passed_is_judged_once_and_a_line_that_is_left_gets_no_turn(harness: Harness, bench: Bench) -> None:
+    said: Noted = []
+    left, silent, wrong = judged.passed("a", expected=1.2), judged.passed("b", expected=1.1), judged.wrong("c")
+    session = replace(session_with(harness, bench, said), provider=Judging(scripts=()))
+    asked.clear()
+    for _ in range(2):  # the second time as a run that is resumed
+        assert list(improve(session, [left, silent, wrong])) == []
+    silence = {"decision": "keep", "reason": "the judge gave no answer of use"}
+    assert [payload for kind, payload in said if kind == "ruling"] == [
+        {left.candidate.id: {"decision": "leave", "reason": "at the roofline"}},
+        {silent.candidate.id: silence},
+    ]
+    assert left.candidate.id not in asked
+    assert silent.candidate.id in asked
+
+
+def test_a_proposal_from_outside_is_awaited_and_that_is_no_end(harness: Harness, bench: Bench) -> None:
+    class Absent(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            raise Awaited
+
+    said: Noted = []
+    session = replace(session_with(harness, bench, said), provider=Absent(scripts=()))
+    assert list(improve(session, [judged.wrong("a")])) == []
+    assert said == [("awaited", {"candidates": 1})]
+
+
+def test_a_spent_budget_of_tokens_is_the_reason_and_not_a_lack_of_proposals(harness: Harness, bench: Bench) -> None:
+    """It may be spent in the middle of a turn: by a plan, say, for which there is then no code."""
+
+    class Talkative(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            usage = Usage(requests=1, output_tokens=100)
+            session.dialogue.record(
+                Exchange(role="planner", model="m", prompt="p", answer="a", usage=usage, seconds=0.0)
+            )
+            return None
+
+    said: Noted = []
+    budget = Budget(tokens=100)
+    session = replace(session_with(harness, bench, said, budget=budget), provider=Talkative(scripts=()))
+    assert list(improve(session, [])) == []
+    assert said[-1] == ("stopped", {"reason": "the budget of 100 tokens is spent", "candidates": 0})

@@ -5,15 +5,20 @@ from __future__ import annotations
 import pytest
 
 from kmaint import wire
+from kmaint.agent.proposal import Ruling
 from kmaint.agent.session import open_session
 from kmaint.agent.strategies import greedy
 from kmaint.config import load_config
 from kmaint.errors import UsageError
 from kmaint.evaluate import Bench, Screened
+from kmaint.records.exchange import Exchange, Usage
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget
 from kmaint.store import Event
 from tests.agent.conftest import PROFILE
+
+SAID = Exchange(role="planner", model="m", prompt="p", answer="a", usage=Usage(requests=1), seconds=1.5)
+RULING = Ruling(decision="leave", reason="at the roofline")
 
 
 def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench) -> None:
@@ -22,6 +27,8 @@ def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench
         Event(number=1, at="", kind="baseline", payload=wire.dump(PROFILE)),
         Event(number=2, at="", kind="screening", payload={"0123456789ab": wire.dump(rank)}),
         Event(number=3, at="", kind="plan", payload={}),
+        Event(number=4, at="", kind="exchange", payload=wire.dump(SAID)),
+        Event(number=5, at="", kind="ruling", payload={"0123456789ab": wire.dump(RULING)}),
     ]
     said: list[str] = []
     config = load_config(strategy="greedy", candidates=7, minutes=3.0)
@@ -29,9 +36,11 @@ def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench
     assert (session.baseline, session.ranks) == (PROFILE, {"0123456789ab": rank})
     assert (session.strategy, session.budget, session.provider.name) == (
         greedy,
-        Budget(candidates=7, minutes=3.0),
+        Budget(candidates=7, minutes=3.0, tokens=400_000),
         "builtin",
     )
+    assert (session.dialogue.exchanges, session.rulings) == ([SAID], {"0123456789ab": RULING})
+    assert session.dialogue.budget == session.budget
     assert said == []
 
 

@@ -50,7 +50,7 @@ def lint(harness: Harness, original: str, source: str) -> tuple[NotBuilt | Disho
         return NotBuilt(reason=f"does not parse: line {line}: {_text(error)}", codes=("syntax",)), ""
     if refused := _forbidden_import(harness, original, tree):
         return refused, ""
-    changed = _frame_changed(original, source)
+    changed = frame_changed(original, source)
     reason = _signature_changed(harness, original, tree) or ("" if harness.compute == "any" else changed)
     if reason:
         return NotBuilt(reason=reason, codes=("signature",)), ""
@@ -143,7 +143,7 @@ def parameters(node: ast.FunctionDef) -> str:
     return ast.unparse(bare.args)
 
 
-def _frame_changed(original: str, source: str) -> str:
+def frame_changed(original: str, source: str) -> str:
     """Only the text inside regions goes back into the tree, so a change outside them would be lost."""
     wanted, got = split_regions(original), split_regions(source)
     for symbol in sorted(symbol for _path, symbol in wanted.keys() - got.keys()):

@@ -1,0 +1,114 @@
+"""The provider that hands each turn to whoever is outside, a person or any agent, and ends until an answer is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from kmaint import wire
+from kmaint.agent.dialogue import Dialogue
+from kmaint.agent.models import InvalidAnswer
+from kmaint.agent.proposal import Awaited, Proposal, Request
+from kmaint.agent.task import accepted, as_prompt, files_of, plan_of_edit, role_of
+from kmaint.errors import UsageError
+from kmaint.folder import write_text
+from kmaint.records.evaluation import Plan
+from kmaint.records.exchange import Exchange, Usage
+
+REQUEST, REQUESTS = "request.json", "requests"
+
+OUTSIDE = "handoff"
+"""Whom exchanges name: who answered is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A file that was handed in, with the plan where one came along."""
+
+    file: Path
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handoff:
+    """Writes the request's folder once and leaves it alone, so that it may be edited in place."""
+
+    name: ClassVar[str] = "handoff"
+    repairs: ClassVar[bool] = True
+    dialogue: Dialogue
+    submissions: list[Submission] = field(default_factory=list)
+    """Handed in, and not looked at yet: at most one."""
+
+    def propose(self, request: Request) -> Proposal | None:
+        """What was handed in for this request. Awaited where nothing was: the folder then holds the request."""
+        files = files_of(request)
+        prompt = as_prompt(files)
+        kept = self.dialogue.answered(role_of(request), OUTSIDE, prompt)
+        if self.submissions:
+            handed = self.submissions.pop()
+            kept = kept or self._take(request, prompt, handed)  # what a killed run took already is judged first
+        if kept is not None:
+            return wire.load(Proposal, json.loads(kept))
+        self._write(request, files)
+        raise Awaited
+
+    def _take(self, request: Request, prompt: str, handed: Submission) -> str:
+        try:
+            source = accepted(request, handed.file.read_text())
+        except (InvalidAnswer, UnicodeDecodeError) as error:
+            raise UsageError(f"{handed.file}: {error}", "nothing was recorded") from error
+        except OSError as error:
+            raise UsageError(f"{handed.file}: {error.strerror}", "name the edited kernel.py") from error
+        plan = handed.plan or plan_of_edit(request, source, f"as handed in with {handed.file.name}")
+        answer = wire.text(Proposal(plan=plan, source=source))
+        exchange = Exchange(
+            role=role_of(request),
+            model=OUTSIDE,
+            prompt=prompt,
+            answer=answer,
+            usage=Usage(cost_usd=None),
+            seconds=0.0,
+            candidate=wire.digest(source),
+        )
+        self.dialogue.record(exchange)
+        return answer
+
+    def _write(self, request: Request, files: Mapping[str, str]) -> None:
+        folder = request_folder(self.dialogue.folder, len(request.history))
+        failed = request.failed
+        asked = {
+            "schema": "kmaint.request/1",
+            "run": self.dialogue.folder.name,
+            "number": len(request.history) + 1,
+            "role": role_of(request),
+            "kernel": request.harness.id,
+            "parent": request.parent.id,
+            "failed": failed.candidate.id if failed else None,
+            "files": sorted(files),
+            "content": wire.digest(as_prompt(files)),
+        }
+        text = json.dumps(asked, indent=1) + "\n"
+        if (folder / REQUEST).is_file() and (folder / REQUEST).read_text() == text:
+            return
+        for name, content in files.items():
+            write_text(folder / name, content)
+        write_text(folder / REQUEST, text)  # the last: where it stands, the others do
+
+
+def request_folder(run: Path, judged: int) -> Path:
+    """Where the request lies that a run with so many verdicts makes next."""
+    return run / REQUESTS / f"{judged + 1:03}"
+
+
+def read_plan(file: Path) -> Plan:
+    """A plan in JSON: bottleneck, edit, why and, if you like, anchor, its first and last line. UsageError otherwise."""
+    try:
+        return wire.load(Plan, json.loads(file.read_text()))
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}", "name a file of JSON, or leave --plan out") from error
+    except ValueError as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[1:3]) or str(error)
+        raise UsageError(f"{file}: no plan: {reason}", 'write {"bottleneck": ..., "edit": ..., "why": ...}') from error

@@ -1,0 +1,32 @@
+"""The planner sees the parent, its profile and what was tried, names one bottleneck and one edit, writes no code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kmaint.agent.models import Question
+from kmaint.agent.proposal import Request
+from kmaint.agent.roles.answers import PlanAnswer
+from kmaint.agent.roles.applying import plan_of
+from kmaint.agent.roles.prompting import numbered, regions, render
+from kmaint.agent.roles.shown import attempts, profile_lines
+from kmaint.records.evaluation import Plan
+
+
+def planner(request: Request, *, advice: str = "", lessons: Sequence[str] = ()) -> Question[PlanAnswer, Plan]:
+    """`advice` is what a judge said of this parent, `lessons` what earlier runs taught, one conclusion each."""
+    parent = request.parent
+    prompt = render(
+        "planner",
+        request.harness,
+        parent=parent.id or "the original",
+        source=numbered(parent.source),
+        regions=regions(parent.source),
+        profile=profile_lines(parent.profile),
+        ratio=None if parent.id is None else parent.ratio,
+        workloads=request.harness.contract.timed,
+        attempts=attempts(request.history),
+        advice=advice,
+        lessons=lessons,
+    )
+    return Question(role="planner", prompt=prompt, answer=PlanAnswer, read=lambda found: plan_of(found, parent.source))

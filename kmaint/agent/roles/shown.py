@@ -1,0 +1,117 @@
+"""What a proposer may be shown of verdicts and profiles: never the sizes, seeds and values that the gate drew.
+
+Who knows them could answer those cases instead of computing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kmaint.records.evaluation import Evaluation, Interval, NotBuilt, Passed, Profile, Rejection, Resources, Timing
+
+LOG_LINES = 30
+"""Of a log, from its end: there the cause stands."""
+
+CASE = re.compile(r"Case\((?:[^()]|\([^()]*\))*\)")
+FIELD = re.compile(r"(\w+)='([^']*)'")
+NUMBERS = re.compile(r"[(\[]\s*-?\d+(?:\s*,\s*-?\d+)*\s*,?\s*[)\]]")
+TENSOR = re.compile(r"tensor\((?:[^()]|\([^()]*\))*\)")
+VALUES = re.compile(r" (?:is|has) [^;\n]+?, not [^;\n]+?(?= within| exactly|[;\n]|$)")
+SHARE = re.compile(r"(\d+) of (\d+) elements")
+SECRET = re.compile(r"seed|reproduce_failure|expected\b|torch\.equal", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One line of a run's history as a proposer sees it."""
+
+    candidate: str
+    parent: str
+    edit: str
+    bottleneck: str
+    outcome: str
+
+
+def attempts(history: Sequence[Evaluation]) -> list[Attempt]:
+    """What was tried in this run and what became of it, in the order of the verdicts."""
+    return [
+        Attempt(
+            candidate=one.candidate.id,
+            parent=one.candidate.parent or "the original",
+            edit=one.candidate.plan.edit,
+            bottleneck=one.candidate.plan.bottleneck,
+            outcome=outcome(one),
+        )
+        for one in history
+    ]
+
+
+def outcome(evaluation: Evaluation) -> str:
+    """A verdict in a line."""
+    match evaluation.verdict:
+        case Passed(timing=Timing(speedup=speedup)):
+            return f"right, {ratio(speedup)}"
+        case Passed():
+            rank = evaluation.candidate.plan.expected
+            return "right, not timed" + (f"; {rank:.2f}x by estimate" if rank else "")
+        case rejected:
+            return f"{rejected.kind}: {reason_of(rejected)}"
+
+
+def ratio(speedup: Interval) -> str:
+    """Original over candidate, in words."""
+    return f"{speedup.ratio:.2f}x the original's speed ({speedup.low:.2f} to {speedup.high:.2f})"
+
+
+def reason_of(verdict: Rejection) -> str:
+    """Why a candidate was turned down. A compiler knows nothing that was drawn, so its words stay whole."""
+    return verdict.reason if isinstance(verdict, NotBuilt) else scrubbed(verdict.reason)
+
+
+def log_tail(verdict: Rejection) -> str:
+    """The end of a log, without what must not be known."""
+    lines = [line for line in verdict.log.splitlines() if line.strip()]
+    if not isinstance(verdict, NotBuilt):
+        lines = [line for line in scrubbed("\n".join(lines)).splitlines() if not SECRET.search(line)]
+    return "\n".join(lines[-LOG_LINES:])
+
+
+def scrubbed(text: str) -> str:
+    """The text without drawn cases, expected values and sizes: kinds of number, layouts and names stay."""
+    text = CASE.sub(_case, text)
+    text = TENSOR.sub("a tensor", text)
+    text = VALUES.sub(" is not what the original gives", text)
+    text = SHARE.sub(_share, text)
+    return NUMBERS.sub("[..]", text)
+
+
+def _case(found: re.Match[str]) -> str:
+    kinds = ", ".join(value for _name, value in FIELD.findall(found.group()))
+    return f"a case of {kinds}" if kinds else "a case"
+
+
+def _share(found: re.Match[str]) -> str:
+    wrong, of = int(found[1]), int(found[2])
+    return f"{100 * wrong / of:.0f} % of the elements" if of else "elements"
+
+
+def profile_lines(profile: Profile) -> list[str]:
+    """A profile in lines, with what was not measured said to be an estimate."""
+    known = "estimated, nothing was timed" if profile.estimated else "measured"
+    lines = [f"bottleneck: {profile.bottleneck} ({known})"]
+    if profile.roofline_fraction is not None:
+        lines.append(f"of the roofline: {profile.roofline_fraction:.0%}")
+    if profile.bytes_per_program is not None:
+        lines.append(f"bytes that one program has to move: {profile.bytes_per_program:.0f}")
+    compiled = [_resources_line(one) for one in profile.resources]
+    return [*lines, *compiled, f"in general: {profile.next_step}"]
+
+
+def _resources_line(one: Resources) -> str:
+    return (
+        f"{one.kernel} on {one.workload}, {one.arch}: {one.registers} registers, {one.shared_bytes} B shared memory, "
+        f"{one.spill_bytes} B spilled, loads of {one.load_bits} bits, stores of {one.store_bits} bits, "
+        f"{one.instructions} instructions, {one.num_warps} warps, {one.num_stages} stages"
+    )

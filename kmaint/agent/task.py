@@ -1,0 +1,104 @@
+"""A request as files: what a coding agent or a person finds in a folder, and the source that comes back from it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+
+from kmaint import wire
+from kmaint.agent.models import InvalidAnswer
+from kmaint.agent.proposal import Request
+from kmaint.agent.roles.applying import region_lines
+from kmaint.agent.roles.prompting import regions, render
+from kmaint.agent.roles.repair import verdict_on
+from kmaint.agent.roles.shown import attempts, log_tail, reason_of
+from kmaint.evaluate.rungs.lint import frame_changed
+from kmaint.folder import KERNEL
+from kmaint.records.evaluation import Plan
+from kmaint.records.exchange import Role
+
+TASK, PROFILE, HISTORY = "TASK.md", "profile.json", "history.json"
+
+
+def base_of(request: Request) -> str:
+    """The source to begin with: the failed one on a repair turn."""
+    return request.failed.candidate.source if request.failed else request.parent.source
+
+
+def role_of(request: Request) -> Role:
+    """A turn's plan and code come in one answer, which is the coder's."""
+    return "repair" if request.failed else "coder"
+
+
+def files_of(request: Request) -> Mapping[str, str]:
+    """The files of a turn by name: the same request gives the same bytes."""
+    return {
+        KERNEL: base_of(request),
+        TASK: task_text(request),
+        PROFILE: wire.text(request.parent.profile, indent=1) + "\n",
+        HISTORY: json.dumps([wire.dump(one) for one in attempts(request.history)], indent=1) + "\n",
+    }
+
+
+def task_text(request: Request) -> str:
+    """What is to be done, in words."""
+    failed, base = request.failed, base_of(request)
+    verdict = verdict_on(request, failed) if failed else None
+    state = f"as candidate {request.parent.id} has it" if request.parent.id else "as it ships"
+    return render(
+        "task",
+        request.harness,
+        state=f"in a variant, {failed.candidate.id}, that was turned down" if failed else state,
+        plan=failed.candidate.plan if failed else None,
+        reason=reason_of(verdict) if verdict else "",
+        log=log_tail(verdict) if verdict else "",
+        workloads=request.harness.contract.timed,
+        regions=regions(base),
+    )
+
+
+def as_prompt(files: Mapping[str, str]) -> str:
+    """All the files in one text, as an exchange keeps them."""
+    return "".join(f"--- {name}\n{text}" for name, text in files.items())
+
+
+def accepted(request: Request, source: str) -> str:
+    """The source that came back. InvalidAnswer where it is no candidate: nothing changed, or what must not."""
+    base = base_of(request)
+    if source == base:
+        raise InvalidAnswer(f"{KERNEL} is as it was: nothing changed")
+    if source == (request.harness.folder / KERNEL).read_text():
+        raise InvalidAnswer(f"{KERNEL} is the original")
+    if changed := frame_changed(base, source):
+        raise InvalidAnswer(f"{changed}; only what lies between region markers may differ")
+    identity = wire.digest(source)
+    for one in request.history:
+        if one.candidate.id == identity:
+            raise InvalidAnswer(f"{KERNEL} is candidate {identity}, which was judged before: {one.verdict.kind}")
+    return source
+
+
+def plan_of_edit(request: Request, source: str, why: str) -> Plan:
+    """The plan of an edit that came without one: which lines of the source it began with it is about."""
+    base = base_of(request)
+    first, last = _span(base, source)
+    touched = [name for name, (start, end) in region_lines(base).items() if first <= end and last >= start]
+    edit = request.failed.candidate.plan.edit if request.failed else f"edit of {', '.join(touched) or KERNEL}"
+    return Plan(
+        bottleneck=request.parent.profile.bottleneck,
+        edit=edit,
+        why=why,
+        anchor=(first, last),
+    )
+
+
+def _span(before: str, after: str) -> tuple[int, int]:
+    """First and last line of the text before that are no longer so; where lines only came in, the one that follows."""
+    lines = before.splitlines()
+    matcher = difflib.SequenceMatcher(a=lines, b=after.splitlines(), autojunk=False)
+    changed = [(start, end) for kind, start, end, _, _ in matcher.get_opcodes() if kind != "equal"]
+    if not changed:  # in white space at the ends of lines
+        return 1, len(lines)
+    first = min(changed[0][0] + 1, len(lines))
+    return first, max(first, changed[-1][1])

@@ -1,0 +1,125 @@
+"""A question is put until its answer is one, so often and no more; what was answered is not asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import BaseModel
+
+from kmaint.agent.dialogue import Dialogue, recalled
+from kmaint.agent.models import InvalidAnswer, Question, Reply, put
+from kmaint.agent.models.asking import ATTEMPTS
+from kmaint.agent.models.model import Answer
+from kmaint.errors import MissingError
+from kmaint.records.exchange import Role, Usage
+from kmaint.records.run import Budget
+from kmaint.records.workload import Json
+
+
+class Number(BaseModel):
+    """A number."""
+
+    value: int
+
+
+@dataclass
+class Played:
+    """A model whose answers are played: numbers are answers, words are none, an error is nobody there."""
+
+    name: str = "played"
+    answers: list[int | str | Exception] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+    cost_usd: float | None = None
+
+    def ask(self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None) -> Reply[Answer]:
+        self.prompts.append(prompt)
+        said = self.answers[min(len(self.prompts), len(self.answers)) - 1]
+        usage = Usage(requests=1, input_tokens=90, output_tokens=10, cost_usd=self.cost_usd)
+        if isinstance(said, Exception):
+            return Reply(text="", answer=None, usage=Usage(requests=1), fault=str(said), reached=False)
+        if isinstance(said, str):
+            return Reply(text=said, answer=None, usage=usage, fault="no number in it")
+        found = answer.model_validate({"value": said})
+        return Reply(text=found.model_dump_json(), answer=found, usage=usage)
+
+
+def even(found: Number) -> int:
+    if found.value % 2:
+        raise InvalidAnswer(f"{found.value} is odd")
+    return found.value
+
+
+def question(read: Callable[[Number], int] = even) -> Question[Number, int]:
+    return Question(role="planner", prompt="an even number?\n", answer=Number, read=read, about=str)
+
+
+def test_what_is_wrong_goes_back_and_every_exchange_is_kept() -> None:
+    said: list[tuple[str, Json]] = []
+    dialogue = Dialogue(note=lambda kind, payload: said.append((kind, payload)))
+    model = Played(answers=["many", 3, 4])
+    assert put(question(), model, dialogue) == 4
+    assert [(one.answer, one.fault, one.candidate) for one in dialogue.exchanges] == [
+        ("many", "no number in it", None),
+        ('{"value":3}', "3 is odd", None),
+        ('{"value":4}', "", "4"),
+    ]
+    assert [one.prompt for one in dialogue.exchanges] == model.prompts
+    assert model.prompts[1] == (
+        "an even number?\n\n---\nYour answer was:\n\nmany\n\nIt cannot be used: no number in it\n"
+        "Answer the whole question again.\n"
+    )
+    assert [kind for kind, _ in said] == ["exchange"] * 3
+    assert recalled(payload for _, payload in said) == dialogue.exchanges
+
+
+def test_a_model_that_never_answers_well_is_a_fault_after_so_many_times() -> None:
+    dialogue, model = Dialogue(), Played(answers=[1])
+    assert put(question(), model, dialogue) is None
+    assert [one.fault for one in dialogue.exchanges] == ["1 is odd"] * ATTEMPTS
+
+
+def test_what_was_answered_is_not_asked_again_though_it_took_two_tries() -> None:
+    dialogue, model = Dialogue(), Played(answers=[3, 4])
+    assert (put(question(), model, dialogue), put(question(), model, dialogue)) == (4, 4)
+    assert len(model.prompts) == len(dialogue.exchanges) == 2
+
+
+def test_an_answer_that_is_of_no_use_any_more_goes_back_with_the_reason() -> None:
+    dialogue, model = Dialogue(), Played(answers=[4, 6])
+
+    def but_four(found: Number) -> int:
+        if found.value == 4:
+            raise InvalidAnswer("judged before")
+        return found.value
+
+    assert put(question(), model, dialogue) == 4
+    assert put(question(but_four), model, dialogue) == 6
+    assert "judged before" in model.prompts[1]
+    assert put(question(but_four), model, dialogue) == 6
+    assert len(model.prompts) == 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "cost_usd", "answers"),
+    [(Budget(tokens=350), 0.0, 4), (Budget(cost_usd=1.0), 0.5, 2), (Budget(cost_usd=1.0), None, 1)],
+)
+def test_the_budget_ends_a_conversation_between_two_answers(
+    budget: Budget, cost_usd: float | None, answers: int
+) -> None:
+    """A hundred tokens an answer; a price that nobody says ends it after the first."""
+    dialogue, model = Dialogue(budget=budget), Played(answers=[1], cost_usd=cost_usd)
+    for _ in range(3):
+        assert put(question(), model, dialogue) is None
+    assert len(model.prompts) == answers
+    assert dialogue.overspent
+
+
+def test_nobody_there_is_an_error_that_is_written_down_first() -> None:
+    dialogue = Dialogue()
+    with pytest.raises(MissingError) as error:
+        put(question(), Played(answers=[RuntimeError("the line is dead")]), dialogue)
+    assert str(error.value) == "the line is dead; the run is kept: the same command goes on where it was"
+    (kept,) = dialogue.exchanges
+    assert (kept.fault, kept.usage) == ("the line is dead", Usage(requests=1))

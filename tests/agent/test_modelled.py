@@ -1,0 +1,177 @@
+"""A played model in all four roles: on a real harness, through the real gate, over real HTTP."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from kmaint import wire
+from kmaint.agent.chain import improve, original
+from kmaint.agent.dialogue import Dialogue, recalled
+from kmaint.agent.proposal import Judge, Parent, Request, Ruling
+from kmaint.agent.providers import choose_provider
+from kmaint.agent.session import open_session
+from kmaint.config import load_config
+from kmaint.errors import MissingError
+from kmaint.evaluate import Bench, Screened
+from kmaint.records.evaluation import Evaluation
+from kmaint.records.harness import Harness
+from kmaint.records.workload import Json
+from kmaint.store import Event
+from tests.agent.conftest import PROFILE, Judged
+from tests.agent.models.played import Broken, Play, Server, playing, prompt_of
+
+Noted = list[tuple[str, Json]]
+
+OLD, BROKEN, NEW = "tl.exp(p_lse) / out_se", "tl.exp(p_lse) * * out_se", "tl.exp(p_lse) * (1.0 / out_se)"
+PLAN: Play = {
+    "bottleneck": "latency",
+    "edit": "one reciprocal",
+    "why": "a multiplication is cheaper than a division",
+    "first_line": 59,
+    "last_line": 60,
+}
+
+
+def changed(old: str, new: str, **more: str) -> Play:
+    return {"changes": [{"old": old, "new": new}], **more}
+
+
+def model_that_mends(prompt: str) -> Play:
+    """Slips in its code, and mends that when it reads why."""
+    if prompt.startswith("You plan"):
+        return PLAN
+    if prompt.startswith("You apply"):
+        return changed(OLD, BROKEN)
+    if prompt.startswith("You mend"):
+        assert "Why it was turned down: does not parse: line 59: invalid syntax" in prompt
+        return changed(BROKEN, NEW, cause="an operator too many")
+    assert "right, not timed" in prompt
+    return {"decision": "leave", "reason": "one division was all there was"}
+
+
+Run = Callable[..., list[Evaluation]]
+
+
+@pytest.fixture
+def run(harness: Harness, bench: Bench) -> Run:
+    """A run with the served model until it ends; `noted` gets its events, and holds those before a kill.
+
+    What screening thinks of the sources is in the events from the start: that is another file's subject.
+    """
+    endless = (f"{BROKEN} + 0", f"{BROKEN} + 1 + 0")
+    sources = [original(harness).replace(OLD, new) for new in (BROKEN, NEW, *endless)]
+    ranks = {wire.digest(source): Screened(ratio=1.1, estimated=True) for source in sources}
+
+    def start(server: Server, noted: Noted, history: Sequence[Evaluation] = (), **settings: object) -> list[Evaluation]:
+        config = load_config(
+            provider="openai", model="made-up-7b", base_url=f"{server.url}/v1", strategy="greedy", **settings
+        )
+        known = [("baseline", wire.dump(PROFILE)), ("screening", wire.dump(ranks)), *noted]
+        events = [Event(number=n, at="", kind=kind, payload=said) for n, (kind, said) in enumerate(known)]
+        note = lambda kind, said: noted.append((kind, said))  # noqa: E731
+        return list(improve(open_session(harness, bench, config, note=note, events=events), history))
+
+    return start
+
+
+@pytest.mark.slow
+def test_a_plan_a_slip_its_repair_and_a_judge_improve_a_real_kernel(run: Run) -> None:
+    noted: Noted = []
+    with playing(answer=model_that_mends) as server:
+        found = run(server, noted, candidates=3)
+    slip, mended = found
+    assert [one.verdict.kind for one in found] == ["not_built", "passed"]
+    assert NEW in mended.candidate.source
+    assert (mended.candidate.parent, mended.candidate.provider) == (slip.candidate.id, "openai")
+    assert (slip.candidate.plan.edit, slip.candidate.plan.anchor) == ("one reciprocal", (59, 60))
+    assert (mended.candidate.plan.edit, mended.candidate.plan.why) == ("one reciprocal", "an operator too many")
+    said = recalled(payload for kind, payload in noted if kind == "exchange")
+    assert [(one.role, one.candidate, one.fault) for one in said[:4]] == [
+        ("planner", None, ""),
+        ("coder", slip.candidate.id, ""),
+        ("repair", mended.candidate.id, ""),
+        ("judge", mended.candidate.id, ""),
+    ]
+    # The judge left that line, so the last turn was the original's again, where the model repeats itself in vain.
+    assert [one.role for one in said[4:]] == ["planner", "coder", "coder", "coder"]
+    assert {one.fault for one in said[5:]} == {"this very source was judged before in this run: do something else"}
+    assert noted[-1][1] == {"reason": "the provider has no proposal left", "candidates": 2}
+
+
+def test_a_killed_run_does_not_ask_again_what_was_answered(run: Run) -> None:
+    """Killed between the answer and the verdict: the plan and the code are read back from the events."""
+    noted: Noted = []
+    with playing(answer=model_that_mends) as server:
+        (slip,) = run(server, noted, candidates=1)
+        before = [event for event in noted if event[0] == "exchange"]
+        asked = len(server.requests)
+        resumed: Noted = list(before)
+        assert [one.candidate for one in run(server, resumed, candidates=1)] == [slip.candidate]
+        assert len(server.requests) == asked == 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason"),
+    [
+        ({"tokens": 3000}, "the budget of 3,000 tokens is spent"),
+        ({"candidates": 2}, "the budget of 2 candidates is spent"),
+    ],
+)
+def test_a_model_that_goes_on_for_ever_is_stopped_by_each_budget(run: Run, budget: dict[str, int], reason: str) -> None:
+    """Each of its candidates is another that does not parse."""
+    numbers = itertools.count()
+
+    def endless(prompt: str) -> Play:
+        if prompt.startswith("You plan"):
+            return PLAN
+        if prompt.startswith("You apply"):
+            return changed(OLD, f"{BROKEN} + {next(numbers)}")
+        return changed("* * out_se", f"* * out_se + {next(numbers)}", cause="not sure")
+
+    noted: Noted = []
+    with playing(answer=endless) as server:
+        found = run(server, noted, **budget)
+        assert {one.verdict.kind for one in found} == {"not_built"}
+        assert noted[-1] == ("stopped", {"reason": reason, "candidates": len(found)})
+        assert len(server.requests) <= 4
+        more: Noted = [event for event in noted if event[0] == "exchange"]
+        assert run(server, more, found, **budget) == []
+        assert more[-1][1] == {"reason": reason, "candidates": len(found)}
+
+
+def test_a_model_that_only_talks_is_a_recorded_fault(run: Run) -> None:
+    noted: Noted = []
+    with playing("I would rather talk.") as server:
+        assert run(server, noted) == []
+    said = recalled(payload for kind, payload in noted if kind == "exchange")
+    assert [one.role for one in said] == ["planner"] * 3
+    assert all(one.fault and one.answer == "I would rather talk." for one in said)
+
+
+def test_a_model_that_is_gone_ends_the_run_with_an_error_and_the_next_goes_on(run: Run) -> None:
+    noted: Noted = []
+    with playing(PLAN, Broken(status=401)) as server, pytest.raises(MissingError):
+        run(server, noted)
+    assert [kind for kind, _ in noted] == ["exchange", "exchange"]
+    with playing(answer=model_that_mends) as server:
+        assert [one.verdict.kind for one in run(server, noted, candidates=1)] == ["not_built"]
+        assert [request["messages"][-1]["content"][:9] for request in server.requests] == ["You apply"]
+
+
+def test_what_a_judge_would_refine_is_told_to_the_planner(harness: Harness) -> None:
+    passed = Judged().passed(original(harness).replace(OLD, NEW), measured=(1.2, 1.1))
+    parent = Parent(id=passed.candidate.id, source=passed.candidate.source, profile=PROFILE, ratio=1.1)
+    request = Request(harness=harness, parent=parent, history=(passed,), screen=lambda _sources: [])
+    words: Play = {"decision": "refine", "reason": "the second division is left"}
+    with playing(words, PLAN, changed("tl.exp(s_lse) / out_se", "tl.exp(s_lse) * (1.0 / out_se)")) as server:
+        config = load_config(provider="openai", model="made-up-7b", base_url=f"{server.url}/v1")
+        provider = choose_provider(config, Dialogue())
+        assert isinstance(provider, Judge)
+        assert provider.rule(harness, PROFILE, passed) == Ruling(
+            decision="refine", reason="the second division is left"
+        )
+        assert provider.propose(request) is not None
+    assert f"said of {parent.id}: the second division is left" in prompt_of(server.requests[1])

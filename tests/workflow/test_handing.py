@@ -1,0 +1,116 @@
+"""A run that is handed off, as its user meets it: through the command line, on a real harness, into a real store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kmaint.config import load_config
+from kmaint.folder import SUITE
+from kmaint.store import Store
+from kmaint.workflow import list_runs
+
+AGENT = Path(__file__).parents[1] / "agent" / "cases" / "merge_state"
+RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
+OLD, BROKEN, NEW = "tl.exp(p_lse) / out_se", "tl.exp(p_lse) * * out_se", "tl.exp(p_lse) * (1.0 / out_se)"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A user with a harness and a folder of runs."""
+
+    harness: Path
+    state: Path
+
+    def kmaint(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "kmaint", *map(str, words), "--state", str(self.state), "--format", "json"]
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+
+    def asked(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
+        ended = self.kmaint(*words, "--quiet")
+        assert ended.returncode == code, ended.stderr
+        found: dict[str, Any] = json.loads(ended.stdout)
+        return found
+
+    def optimize(self, candidates: int, code: int = 0) -> dict[str, Any]:
+        return self.asked("optimize", self.harness, "--provider", "handoff", "--candidates", str(candidates), code=code)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    harness = Path(shutil.copytree(AGENT, tmp_path / "harness"))
+    (harness / "suite.py").rename(harness / SUITE)
+    shutil.copytree(RUNTIME, harness / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    return Desk(harness, tmp_path / "state")
+
+
+def edit(folder: str, old: str, new: str) -> Path:
+    file = Path(folder) / "kernel.py"
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+    return file
+
+
+def test_an_answer_is_judged_and_what_is_asked_next_is_to_mend_it(desk: Desk) -> None:
+    begun = desk.optimize(2)
+    assert (begun["schema"], begun["state"], begun["candidates"]) == ("kmaint.optimize/1", "running", [])
+    run = begun["run"]
+    assert begun["request"] == str(desk.state / "runs" / run / "requests" / "001")
+    said = desk.asked("submit", run, edit(begun["request"], OLD, BROKEN), code=1)
+    assert (said["schema"], said["candidate"]["verdict"]) == ("kmaint.submit/1", "not_built")
+    assert said["request"] == str(desk.state / "runs" / run / "requests" / "002")
+    asked = json.loads((Path(said["request"]) / "request.json").read_text())
+    assert (asked["role"], asked["failed"]) == ("repair", said["candidate"]["id"])
+    assert BROKEN in (Path(said["request"]) / "kernel.py").read_text()
+    assert [one.state for one in list_runs(load_config(state=desk.state))] == ["waits"]
+    with Store(desk.state) as store:
+        kinds = [event.kind for event in store.events(run)]
+        assert (store.run(run).state, store.run(run).provider) == ("running", "handoff")
+    assert [kind for kind in kinds if kind in ("exchange", "plan", "awaited")] == [
+        "awaited",
+        "exchange",
+        "plan",
+        "awaited",
+    ]
+
+
+@pytest.mark.slow
+def test_the_whole_story_to_a_candidate_that_passes(desk: Desk) -> None:
+    run = desk.optimize(2)["run"]
+    first = desk.asked("next", run)
+    again = desk.asked("next", run)
+    assert first == again
+    same = desk.kmaint("submit", run, Path(first["request"]) / "kernel.py")
+    assert (same.returncode, "kernel.py is as it was: nothing changed; nothing was recorded" in same.stderr) == (
+        2,
+        True,
+    )
+    said = desk.asked("submit", run, edit(first["request"], OLD, BROKEN), code=1)
+    plan = desk.state / "plan.json"
+    plan.write_text(json.dumps({"bottleneck": "latency", "edit": "one reciprocal", "why": "a division less"}))
+    passed = desk.asked("submit", run, edit(said["request"], BROKEN, NEW), "--plan", plan)
+    assert (passed["candidate"]["verdict"], passed["candidate"]["edit"]) == ("passed", "one reciprocal")
+    assert passed["request"] is None
+    over = desk.asked("next", run, code=1)
+    assert over["request"] is None
+    late = desk.kmaint("submit", run, edit(first["request"], BROKEN, "tl.exp(p_lse) + out_se"))
+    assert late.returncode == 2
+    assert f"run {run} takes no more: the budget of 2 candidates is spent; allow it more:" in late.stderr
+    more = desk.optimize(3)
+    assert (more["run"], more["state"], len(more["candidates"])) == (run, "running", 2)
+    assert desk.asked("next", run)["request"] == more["request"]
+
+
+def test_a_run_that_asks_nobody_is_said_so(desk: Desk) -> None:
+    ended = desk.kmaint("next", "no-such-run")
+    assert (ended.returncode, "no run 'no-such-run'" in ended.stderr) == (2, True)
