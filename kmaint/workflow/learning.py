@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from kmaint import evaluate, learning
+from kmaint import agent, evaluate, learning
 from kmaint.config import Config
 from kmaint.errors import MissingError
 from kmaint.records.harness import Harness
-from kmaint.records.run import Budget, Run
+from kmaint.records.run import Run
 from kmaint.records.spent import Spent
 from kmaint.store import Store
 from kmaint.workflow.progress import Progress
@@ -41,5 +41,4 @@ def open_environment(harness: Harness, config: Config, progress: Progress) -> It
     cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
     with evaluate.warmed(cold) as bench:
         baseline = evaluate.baseline(harness, bench)
-        budget = Budget(candidates=config.candidates, minutes=config.minutes)
-        yield KernelEnvironment(harness, bench, baseline, budget)
+        yield KernelEnvironment(harness, bench, baseline, agent.budget_of(config))
