@@ -80,7 +80,7 @@ class _Reader:
                 self.facts.classes[scope.qualname] = self._bases(scope)
             elif scope.decorators:
                 self._decorated(scope)
-        for at in list(self.file.compilations()):
+        for at in self.file.compilations:
             if self.file.host_at(at) is None:
                 self._statement(at)
         for scope, kernel in self.compiled:
@@ -116,7 +116,7 @@ class _Reader:
 
     def _kernel(self, scope: Scope, dialect: Dialect) -> PythonKernel:
         decorators = tuple(self.file.text(start, end) for start, end in scope.decorators)
-        end_line = self.file.source.line(scope.end)
+        end_line = scope.line + self.file.source.text.count(b"\n", scope.head, scope.end)
         return PythonKernel(scope.qualname, scope.line, end_line, dialect.language, dialect.is_entry, decorators, ())
 
     def _is_inside_kernel(self, at: int) -> bool:
