@@ -18,7 +18,7 @@ from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
 from extract.scan.hosts import HostReading, bound_by_partial, read_host
 from extract.scan.masking import calls_of, ends_with, mentions
-from extract.scan.naming import OWN, decoded, of_class, owner_of, root_of
+from extract.scan.naming import MODULE, OWN, decoded, of_class, owner_of, root_of
 from extract.scan.outline import Scope
 from extract.scan.python_file import DOTTED, NAME_BEFORE, PythonFile
 
@@ -33,7 +33,6 @@ WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
 """Languages whose device code has methods, called on values of unknown type."""
 BELOW = ".fn"
 """The attribute of a kernel that is the function below its decorator."""
-MODULE = "<module>"
 MAX_STATEMENT = 100_000
 """Bytes of the longest statement that is parsed: longer ones are tables of data."""
 

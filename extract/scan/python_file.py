@@ -14,7 +14,7 @@ from extract.scan.expressions import parse
 from extract.scan.hosts import HostReading, read_host
 from extract.scan.imports import read_imports
 from extract.scan.masking import Source, calls_of
-from extract.scan.naming import decoded
+from extract.scan.naming import MODULE, decoded
 from extract.scan.outline import Scope, read_outline
 
 DOTTED = re.compile(rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*+")
@@ -76,6 +76,11 @@ class PythonFile:
     def host_at(self, at: int) -> Scope | None:
         place = bisect_right(self.starts, at) - 1
         return self.hosts[place] if place >= 0 and at < self.hosts[place].end else None
+
+    def around(self, at: int) -> str:
+        """The qualified name of the host that an offset stands in."""
+        host = self.host_at(at)
+        return host.qualname if host else MODULE
 
     def _gap_at(self, at: int) -> tuple[Scope | None, int, int]:
         """The class around an offset that stands in no function, and the code around it without definitions."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from extract.evidence.chunks import Chunks
-from extract.scan.callers import read_callers
+from extract.scan.callers import Hosts, NearHosts, read_callers
 from extract.scan.cuda import SUFFIXES, CudaFacts, prefix_macros, read_cuda
 from extract.scan.cuda_strings import read_cuda_strings
 from extract.scan.dialects import glance, may_define
@@ -109,7 +109,7 @@ class Reader:
         content = self._read(path)
         if isinstance(content, Problem):
             return None, content
-        return read_callers(content, launchers, lambda: self._source(path, content)), None
+        return read_callers(content, launchers, lambda: self._hosts(path, content)), None
 
     def answer(self, path: str, question: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """What a file says to a question of evidence; one that cannot be read is empty to it."""
@@ -127,6 +127,9 @@ class Reader:
         if path not in self._sources:
             self._sources[path] = read_source(content)
         return self._sources[path]
+
+    def _hosts(self, path: str, content: bytes) -> Hosts:
+        return self._files.get(path) or NearHosts(self._source(path, content))
 
     def _file(self, path: str, content: bytes) -> PythonFile:
         if path not in self._files:
