@@ -48,12 +48,13 @@ def lines_text(schema: str, content: dict[str, Any]) -> str:
 
 
 def _lines(content: dict[str, Any]) -> Iterator[str]:
+    encode = json.JSONEncoder(default=wire.plain).encode
     for key, value in content.items():
         if isinstance(value, (list, tuple)) and value:
-            items = ",\n".join(json.dumps(item, default=wire.plain) for item in value)
-            yield f"{json.dumps(key)}: [\n{items}\n]"
+            items = ",\n".join(map(encode, value))
+            yield f"{encode(key)}: [\n{items}\n]"
         else:
-            yield f"{json.dumps(key)}: {json.dumps(value, default=wire.plain)}"
+            yield f"{encode(key)}: {encode(value)}"
 
 
 def print_object(schema: str, content: dict[str, Any]) -> None:
