@@ -10,10 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("kmaint", "extract", "testgen", "reintegrate", "reports")
+MANY = 50_000
+"""New objects between two searches for cycles among them: by Python's own 700, half the start-up's are searched twice."""
 
 
 def main() -> None:
     """Run the command line; an error of ours leaves a log to paste into an issue and exits with 4."""
+    gc.set_threshold(MANY)
     if shadow := _shadowed():
         sys.stderr.write(f"kmaint: {shadow}\n")
         sys.exit(3)

@@ -44,19 +44,49 @@ class Crew(Generic[State]):
 
         Neighbours go to different processes: order calls by cost. What a killed child leaves undone is done here.
         """
-        self._hire(min(len(os.sched_getaffinity(0)), MAX_PROCESSES, len(calls) // MIN_CALLS + 1))
+        self._hire(len(calls))
         shares: list[list[int]] = [[] for _ in range(len(self._children) + 1)]
         for number, call in enumerate(calls):
             shares[self._homes.setdefault(call[0], number % len(shares))].append(number)
+        return self._begin(function, calls, shares)()
+
+    def begin(
+        self, function: Callable[[State, str, *Arguments], Result], calls: Sequence[tuple[str, *Arguments]]
+    ) -> Callable[[], list[Result]]:
+        """As `map`, but the children work while this process does something else, until it asks for the results.
+
+        Until then, the crew has nothing else to do. Where there are no children, the work is done when asked for.
+        """
+        self._hire(len(calls))
+        count = len(self._children)
+        shares = (
+            [list(range(len(calls)))]
+            if not count
+            else [[], *(list(range(at, len(calls), count)) for at in range(count))]
+        )
+        return self._begin(function, calls, shares)
+
+    def _begin(
+        self,
+        function: Callable[[State, str, *Arguments], Result],
+        calls: Sequence[tuple[str, *Arguments]],
+        shares: Sequence[Sequence[int]],
+    ) -> Callable[[], list[Result]]:
+        """Hand the shares out, of which the first is for this process; what is returned works on it and waits."""
+
+        def done_here(share: Sequence[int]) -> list[Result]:
+            return [function(self.state, *calls[number]) for number in share]
+
+        def results() -> list[Result]:
+            found = dict(zip(shares[0], done_here(shares[0]), strict=True))
+            for index, share in enumerate(shares[1:]):
+                answers: list[Result] | None = self._answers(index) if share else []
+                found.update(zip(share, done_here(share) if answers is None else answers, strict=True))
+            return [found[number] for number in range(len(calls))]
+
         for index, share in enumerate(shares[1:]):
             self._ask(index, function, [calls[number] for number in share])
-        results = {number: function(self.state, *calls[number]) for number in shares[0]}
-        for index, share in enumerate(shares[1:]):
-            answers: list[Result] | None = self._answers(index) if share else []
-            if answers is None:
-                answers = [function(self.state, *calls[number]) for number in share]
-            results.update(zip(share, answers, strict=True))
-        return [results[number] for number in range(len(calls))]
+        return results
 
     def close(self) -> None:
         """End the children; each waits for its next round, and sees that there is none."""
@@ -67,7 +97,9 @@ class Crew(Generic[State]):
                 os.waitpid(child.process, 0)
         self._children.clear()
 
-    def _hire(self, count: int) -> None:
+    def _hire(self, calls: int) -> None:
+        """Children for that many calls; those of earlier ones stay."""
+        count = min(len(os.sched_getaffinity(0)), MAX_PROCESSES, calls // MIN_CALLS + 1)
         while len(self._children) < count - 1:
             self._children.append(_fork(self.state, [child for child in self._children if child]))
 

@@ -6,14 +6,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
+from extract.scan.cuda import CudaFacts
 from extract.scan.facts import NOTHING, Module, PythonFacts
 from extract.scan.pool import Crew
 from extract.scan.reach import Reach
 from extract.scan.reader import PYTHON, SOURCES, Place, Reader, Reading
 from extract.scan.walk import Stamp
+from kmaint.records.kernel import Problem
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
+
+AHEAD = 4
+"""Of so many files of CUDA, one is read by the other processes alone, while this one puts the imports together."""
 
 
 class Readings(NamedTuple):
@@ -41,11 +46,15 @@ class _Rounds:
         for path, reading in self._read(Reader.first, dict.fromkeys(self.sources.keys() - files.keys(), ())):
             files[path] = reading._replace(stamp=self.sources[path])
         macros = frozenset[str]().union(*(reading.macros for reading in files.values()))
-        self._read_cuda(macros)
+        cuda = self._calls(dict.fromkeys(self._cuda_of(macros), (macros,)))
+        ahead = self.readers.begin(Reader.cuda, cuda[::AHEAD])  # by others, while the imports are put together here
         names = _module_names(self.place, (path for path, reading in files.items() if reading.imports is not None))
         reach = Reach({name: imports for path, name in names.items() if (imports := files[path].imports) is not None})
         for path, name in names.items():
             reach.offer(reach.kernels, name, set(files[path].offers or ()))
+        self._note_cuda(cuda[::AHEAD], ahead())
+        del cuda[::AHEAD]
+        self._note_cuda(cuda, self.readers.map(Reader.cuda, cuda))
         offered = self._follow(names, reach)
         called = {path: frozenset(reach.launchers[name]) for path, name in names.items() if name in reach.launchers}
         waiting = {path: (bound,) for path, bound in called.items() if files[path].callers_for != bound}
@@ -56,14 +65,17 @@ class _Rounds:
             _module(name, path, files[path], offered.get(path)) for path, name in names.items() if path in near
         ]
 
-    def _read_cuda(self, macros: frozenset[str]) -> None:
+    def _cuda_of(self, macros: frozenset[str]) -> Iterator[str]:
+        """The files that are to be read for CUDA."""
         anew = macros != self.kept_macros
-        waiting = {
-            path: (macros,)
-            for path, reading in self.files.items()
-            if not path.endswith(PYTHON) and (anew or not reading.cuda)
-        }
-        for path, (cuda, problem) in self._read(Reader.cuda, waiting):
+        return (
+            path for path, reading in self.files.items() if not path.endswith(PYTHON) and (anew or not reading.cuda)
+        )
+
+    def _note_cuda(
+        self, calls: Iterable[tuple[str, frozenset[str]]], answers: Iterable[tuple[CudaFacts | None, Problem | None]]
+    ) -> None:
+        for (path, _), (cuda, problem) in zip(calls, answers, strict=True):
             self.files[path] = self.files[path].having(problem)._replace(cuda=cuda)
 
     def _follow(self, names: Mapping[str, str], reach: Reach) -> dict[str, frozenset[str]]:
@@ -95,9 +107,13 @@ class _Rounds:
     def _read(
         self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
     ) -> Iterator[tuple[str, Result]]:
-        """Over all cores, the largest first."""
-        paths = sorted(asked, key=lambda path: (-self.sources[path].size, path))
-        return zip(paths, self.readers.map(reader, [(path, *asked[path]) for path in paths]), strict=True)
+        """Over all cores."""
+        calls = self._calls(asked)
+        return zip((call[0] for call in calls), self.readers.map(reader, calls), strict=True)
+
+    def _calls(self, asked: Mapping[str, tuple[*Arguments]]) -> list[tuple[str, *Arguments]]:
+        """The largest files first."""
+        return [(path, *asked[path]) for path in sorted(asked, key=lambda path: (-self.sources[path].size, path))]
 
 
 def _module(name: str, path: str, reading: Reading, offered: frozenset[str] | None) -> Module:
