@@ -11,7 +11,7 @@ from pathlib import Path
 
 PACKAGES = ("kmaint", "extract", "testgen", "reintegrate", "reports")
 MANY = 50_000
-"""New objects between two searches for cycles among them: by Python's own 700, half the start-up's are searched twice."""
+"""New objects between two searches for cycles among them; Python's own 700 costs a scan 0.01 s."""
 
 
 def main() -> None:

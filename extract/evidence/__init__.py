@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from extract.evidence.exercise import Imports, exercised
-from extract.evidence.files import Answers, TreeFiles
-from extract.evidence.registrations import read_registry
+from extract.evidence.exercise import Imports, exercised, imports_in, operators_in
+from extract.evidence.files import Answers, Begin, TreeFiles
+from extract.evidence.registrations import cpp_operators, read_registry, registering, sglang_registrations
 from extract.evidence.surface import host_paths, registrations_of, surface_of
 from extract.evidence.tables import tables_of
 from kmaint.records.kernel import Evidence, Kernel
 
-__all__ = ["Answers", "Gathered", "TreeFiles", "gather"]
+__all__ = ["Answers", "Gathered", "TreeFiles", "foresee", "gather"]
 
 
 class Gathered(NamedTuple):
@@ -21,6 +21,19 @@ class Gathered(NamedTuple):
 
     kernels: tuple[Kernel, ...]
     unknown: tuple[Evidence, ...]
+
+
+def foresee(files: TreeFiles, begin: Begin) -> None:
+    """Begin with what `gather` asks whatever the kernels are: what is left out here is asked then."""
+    roots, users = Imports(files).roots, files.users
+    asked: dict[Callable[..., Any], list[tuple[Any, ...]]] = {
+        imports_in: [(path, roots) for path in users],
+        operators_in: [(path,) for path in users],
+        cpp_operators: [(path, path) for path in files.listing.cpp],
+    }
+    if files.tree.framework == "sglang":
+        asked[sglang_registrations] = [(path, path) for path in registering(files)]
+    files.foresee(begin, asked)
 
 
 def gather(files: TreeFiles, found: Sequence[Kernel]) -> Gathered:

@@ -19,8 +19,10 @@ DECORATION = re.compile(
 CLASS_NAME = re.compile(r"\s*(?P<name>[A-Za-z_]\w*(?:\s*::\s*\w+)*)", re.ASCII)
 
 KEYWORDS = frozenset(
-    "void bool char int long short float double auto const constexpr static inline extern template typename requires"
-    " noexcept alignas decltype sizeof explicit throw if while for switch return catch asm".split()
+    {"void", "bool", "char", "int", "long", "short", "float", "double", "auto"}
+    | {"const", "constexpr", "static", "inline", "extern", "template", "typename", "requires"}
+    | {"noexcept", "alignas", "decltype", "sizeof", "explicit", "throw", "if"}
+    | {"while", "for", "switch", "return", "catch", "asm"}
 )
 Kind = Literal["namespace", "class", "function", "other"]
 
