@@ -21,9 +21,6 @@ from kmaint.records.kernel import Problem
 
 PYTHON = ".py"
 SOURCES = (PYTHON, *sorted(SUFFIXES))
-NO_STAMP = Stamp(-1, -1, -1)
-"""A reader does not know it: the one from before reading is kept, so that a change meanwhile is seen next time."""
-
 NO_FACTS: dict[frozenset[str], PythonFacts | None] = {}
 
 
@@ -75,16 +72,16 @@ class Reader:
         self._files: dict[str, PythonFile] = {}
         self._chunks: dict[str, Chunks] = {}
 
-    def first(self, path: str) -> Reading:
-        """What can be said of a file by itself."""
+    def first(self, path: str, stamp: Stamp) -> Reading:
+        """What can be said of a file by itself; its stamp from before is kept, so that a change is seen next time."""
         content = self._read(path)
         if isinstance(content, Problem):
-            return Reading(NO_STAMP, problems=(content,), imports=Imports() if path.endswith(PYTHON) else None)
+            return Reading(stamp, problems=(content,), imports=Imports() if path.endswith(PYTHON) else None)
         if not path.endswith(PYTHON):
-            return Reading(NO_STAMP, macros=prefix_macros(content))
+            return Reading(stamp, macros=prefix_macros(content))
         problem = why_no_text(content, path)
         return Reading(
-            NO_STAMP,
+            stamp,
             problems=(problem,) if problem else (),
             imports=read_imports(b"\n" + content, self.place.package(path), self.place.roots),
             offers=glance(content) if may_define(content) else None,

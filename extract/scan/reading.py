@@ -43,8 +43,8 @@ class _Rounds:
 
     def all(self) -> tuple[Readings, list[Module]]:
         files = self.files
-        for path, reading in self._read(Reader.first, dict.fromkeys(self.sources.keys() - files.keys(), ())):
-            files[path] = reading._replace(stamp=self.sources[path])
+        unread = self.sources.keys() - files.keys()
+        files.update(self._read(Reader.first, {path: (self.sources[path],) for path in unread}))
         macros = frozenset[str]().union(*(reading.macros for reading in files.values()))
         cuda = self._calls(dict.fromkeys(self._cuda_of(macros), (macros,)))
         ahead = self.readers.begin(Reader.cuda, cuda[::AHEAD])  # by others, while the imports are put together here
