@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from extract.evidence.exercise import Imports, exercised, imports_in, operators_in
 from extract.evidence.files import Answers, Begin, TreeFiles
 from extract.evidence.registrations import cpp_operators, read_registry, registering, sglang_registrations
-from extract.evidence.surface import host_paths, registrations_of, surface_of
+from extract.evidence.surface import host_paths, registrations_of, surface_of, ways_to
 from extract.evidence.tables import tables_of
 from kmaint.records.kernel import Evidence, Kernel
 
@@ -39,14 +39,16 @@ def foresee(files: TreeFiles, begin: Begin) -> None:
 def gather(files: TreeFiles, found: Sequence[Kernel]) -> Gathered:
     """Add each kernel's registrations, tests, benchmarks and tuning tables, as few files of the tree tell of them."""
     imports = Imports(files)
-    registry = read_registry(files, host_paths(found))
-    registered = registrations_of(files, found, registry)
+    ways = [tuple(ways_to(kernel)) for kernel in found]
+    hosts = host_paths(ways)
+    registry = read_registry(files, hosts)
+    registered = registrations_of(files, found, ways, registry)
     kernels = [
         replace(kernel, registrations=tuple(named)) if named else kernel
         for kernel, named in zip(found, registered, strict=True)
     ]
-    users = exercised(imports, surface_of(imports, kernels, registry))
-    tables = dict(tables_of(imports, kernels))
+    users = exercised(imports, surface_of(imports, kernels, ways, registry))
+    tables = dict(tables_of(imports, kernels, hosts))
     for number in users["test"].keys() | users["benchmark"].keys() | tables.keys():
         kernels[number] = replace(
             kernels[number],
