@@ -6,19 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
-from extract.scan.cuda import CudaFacts
 from extract.scan.facts import NOTHING, Module, PythonFacts
 from extract.scan.pool import Crew
 from extract.scan.reach import Reach
 from extract.scan.reader import PYTHON, SOURCES, Place, Reader, Reading
 from extract.scan.walk import Stamp
-from kmaint.records.kernel import Problem
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
-
-AHEAD = 4
-"""Of so many files of CUDA, one is read by the other processes alone, while this one puts the imports together."""
 
 
 class Readings(NamedTuple):
@@ -44,17 +39,15 @@ class _Rounds:
     def all(self) -> tuple[Readings, list[Module]]:
         files = self.files
         unread = self.sources.keys() - files.keys()
-        files.update(self._read(Reader.first, {path: (self.sources[path],) for path in unread}))
+        files.update(self._begin(Reader.first, {path: (self.sources[path],) for path in unread})())
         macros = frozenset[str]().union(*(reading.macros for reading in files.values()))
-        cuda = self._calls(dict.fromkeys(self._cuda_of(macros), (macros,)))
-        ahead = self.readers.begin(Reader.cuda, cuda[::AHEAD])  # by others, while the imports are put together here
+        cuda = self._begin(Reader.cuda, dict.fromkeys(self._cuda_of(macros), (macros,)))
         names = _module_names(self.place, (path for path, reading in files.items() if reading.imports is not None))
         reach = Reach({name: imports for path, name in names.items() if (imports := files[path].imports) is not None})
         for path, name in names.items():
             reach.offer(reach.kernels, name, set(files[path].offers or ()))
-        self._note_cuda(cuda[::AHEAD], ahead())
-        del cuda[::AHEAD]
-        self._note_cuda(cuda, self.readers.map(Reader.cuda, cuda))
+        for path, (found, problem) in cuda():
+            files[path] = files[path].having(problem)._replace(cuda=found)
         offered = self._follow(names, reach)
         called = {path: frozenset(reach.launchers[name]) for path, name in names.items() if name in reach.launchers}
         waiting = {path: (bound,) for path, bound in called.items() if files[path].callers_for != bound}
@@ -71,12 +64,6 @@ class _Rounds:
         return (
             path for path, reading in self.files.items() if not path.endswith(PYTHON) and (anew or not reading.cuda)
         )
-
-    def _note_cuda(
-        self, calls: Iterable[tuple[str, frozenset[str]]], answers: Iterable[tuple[CudaFacts | None, Problem | None]]
-    ) -> None:
-        for (path, _), (cuda, problem) in zip(calls, answers, strict=True):
-            self.files[path] = self.files[path].having(problem)._replace(cuda=cuda)
 
     def _follow(self, names: Mapping[str, str], reach: Reach) -> dict[str, frozenset[str]]:
         """Read what each file does with what others offer it, until none offers more: what is offered to each."""
@@ -107,9 +94,17 @@ class _Rounds:
     def _read(
         self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
     ) -> Iterator[tuple[str, Result]]:
-        """Over all cores."""
+        """Over all cores, each file by the process that read it so before."""
         calls = self._calls(asked)
         return zip((call[0] for call in calls), self.readers.map(reader, calls), strict=True)
+
+    def _begin(
+        self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
+    ) -> Callable[[], Iterator[tuple[str, Result]]]:
+        """By other processes at once, and over all cores when the results are asked for."""
+        calls = self._calls(asked)
+        results = self.readers.begin(reader, calls)
+        return lambda: zip((call[0] for call in calls), results(), strict=True)
 
     def _calls(self, asked: Mapping[str, tuple[*Arguments]]) -> list[tuple[str, *Arguments]]:
         """The largest files first."""
