@@ -8,7 +8,6 @@ import pickle
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar, TypeVarTuple
 
 State = TypeVar("State")
@@ -75,7 +74,7 @@ class Crew(Generic[State]):
     ) -> list[Result]:
         """`[function(state, *call) for call in calls]`, over the cores that this process may use.
 
-        A call goes to the process that had its first argument from here before; a new one to whoever is free.
+        A call goes to the process that had its first argument before; a new one to whoever is free.
         """
         self._hire(len(calls))
         shares: list[list[int]] = [[] for _ in range(len(self._children) + 1)]
@@ -86,18 +85,18 @@ class Crew(Generic[State]):
         if len(free) < len(shares):
             shares[0] += free
             free = []
-        return self._begin(function, calls, shares, free)(self._homes)
+        return self._begin(function, calls, shares, free)()
 
     def begin(
         self, function: Callable[[State, str, *Arguments], Result], calls: Sequence[tuple[str, *Arguments]]
     ) -> Callable[[], list[Result]]:
-        """As `map`, but each call goes to whoever is free: the children, until this process asks for the results.
+        """As `map`, but every call goes to whoever is free: the children, until this process asks for the results.
 
-        Until then, the crew has nothing else to do.
+        Until then, the crew takes no other calls.
         """
         self._hire(len(calls))
         shares: list[list[int]] = [[] for _ in range(len(self._children) + 1)]
-        return partial(self._begin(function, calls, shares, range(len(calls))), {})
+        return self._begin(function, calls, shares, range(len(calls)))
 
     def _begin(
         self,
@@ -105,7 +104,7 @@ class Crew(Generic[State]):
         calls: Sequence[tuple[str, *Arguments]],
         shares: Sequence[Sequence[int]],
         free: Sequence[int],
-    ) -> Callable[[dict[str, int]], list[Result]]:
+    ) -> Callable[[], list[Result]]:
         """Hand out what is given to each and what is free; what is returned takes part, and notes who had what."""
         queue = [calls[number] for number in free]
         if self._children:
@@ -114,7 +113,7 @@ class Crew(Generic[State]):
         for index in asked:
             self._ask(index, (function, [calls[number] for number in shares[index + 1]], queue))
 
-        def results(homes: dict[str, int]) -> list[Result]:
+        def results() -> list[Result]:
             found: dict[int, Result] = {number: function(self.state, *calls[number]) for number in shares[0]}
             places = self._queue.take() if self._children else range(len(queue))
             taken = [{place: function(self.state, *queue[place]) for place in places}]
@@ -124,7 +123,7 @@ class Crew(Generic[State]):
                 taken.append(others)
             for index, answers in zip((-1, *asked), taken, strict=True):
                 found.update((free[place], answer) for place, answer in answers.items())
-                homes.update((queue[place][0], index + 1) for place in answers)
+                self._homes.update((queue[place][0], index + 1) for place in answers)
             return [
                 found[number] if number in found else function(self.state, *call) for number, call in enumerate(calls)
             ]

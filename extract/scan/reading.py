@@ -80,7 +80,9 @@ class _Rounds:
             if not changed:
                 break
             waiting = {path: (wanted[path],) for path in changed if wanted[path] not in files[path].facts}
-            for path, (facts, problem) in self._read(Reader.facts, waiting):
+            fresh = {path: offered for path, offered in waiting.items() if not files[path].facts}
+            again = {path: offered for path, offered in waiting.items() if path not in fresh}
+            for path, (facts, problem) in (*self._begin(Reader.facts, fresh)(), *self._read(Reader.facts, again)):
                 known = {**files[path].facts, wanted[path]: facts}
                 files[path] = files[path].having(problem)._replace(facts=known)
             for path in changed:

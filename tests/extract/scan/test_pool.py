@@ -68,10 +68,10 @@ def test_children_begin_while_this_process_does_something_else() -> None:
         assert HERE not in results()
 
 
-def test_what_was_begun_is_kept_by_nobody() -> None:
+def test_a_key_stays_where_it_was_begun() -> None:
     with crew(dict[str, int]()) as workers:
         assert workers.begin(double_and_count, CALLS)() == [(2 * number, 1) for _, number in CALLS]
-        assert workers._homes == {}
+        assert workers.map(double_and_count, CALLS) == [(2 * number, 2) for _, number in CALLS]
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_PIECES - 1, MAX_PIECES, 3 * MAX_PIECES + 1])
