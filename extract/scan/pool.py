@@ -20,10 +20,9 @@ MAX_PROCESSES = 8
 MIN_CALLS = 64
 """A fork and its results cost some ten milliseconds: as much as reading this many files."""
 
-
 PIECE = struct.Struct("II")
 MAX_PIECES = 500
-"""Of a list that is worked through: they fit into the smallest pipe that Linux makes."""
+"""Of a list that several work through: so many fit into the smallest pipe that Linux makes."""
 
 
 class _Child(NamedTuple):

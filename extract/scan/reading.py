@@ -96,14 +96,14 @@ class _Rounds:
     def _read(
         self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
     ) -> Iterator[tuple[str, Result]]:
-        """Over all cores, each file by the process that read it so before."""
+        """Over all cores, each file by the process that has it."""
         calls = self._calls(asked)
         return zip((call[0] for call in calls), self.readers.map(reader, calls), strict=True)
 
     def _begin(
         self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
     ) -> Callable[[], Iterator[tuple[str, Result]]]:
-        """By other processes at once, and over all cores when the results are asked for."""
+        """By the other processes at once, and over all cores when the results are asked for."""
         calls = self._calls(asked)
         results = self.readers.begin(reader, calls)
         return lambda: zip((call[0] for call in calls), results(), strict=True)
