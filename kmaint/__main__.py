@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -9,10 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("kmaint", "extract", "testgen", "reintegrate", "reports")
+MANY = 50_000
+"""New objects between two searches for cycles among them; Python's own 700 costs a scan 0.01 s."""
 
 
 def main() -> None:
     """Run the command line; an error of ours leaves a log to paste into an issue and exits with 4."""
+    gc.set_threshold(MANY)
     if shadow := _shadowed():
         sys.stderr.write(f"kmaint: {shadow}\n")
         sys.exit(3)
@@ -29,6 +33,8 @@ def main() -> None:
         last = traceback.format_exc().strip().splitlines()[-1]
         sys.stderr.write(f"kmaint: our own fault: {last}; please report it with {log}\n")
         sys.exit(4)
+    finally:
+        gc.freeze()  # else the interpreter looks through all there is for cycles as it ends: 0.08 s of a scan
 
 
 def _shadowed() -> str | None:

@@ -8,15 +8,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kmaint import wire
 from kmaint.errors import KmaintError
+
+if TYPE_CHECKING:
+    from rich.table import Table  # rich is imported where it draws: what prints JSON should not wait for it
 
 DONE, NO = 0, 1
 """Exit codes of a command that did what it was asked: NO where the answer is no."""
@@ -50,12 +48,13 @@ def lines_text(schema: str, content: dict[str, Any]) -> str:
 
 
 def _lines(content: dict[str, Any]) -> Iterator[str]:
+    encode = json.JSONEncoder(default=wire.plain).encode
     for key, value in content.items():
         if isinstance(value, (list, tuple)) and value:
-            items = ",\n".join(json.dumps(item, default=wire.plain) for item in value)
-            yield f"{json.dumps(key)}: [\n{items}\n]"
+            items = ",\n".join(map(encode, value))
+            yield f"{encode(key)}: [\n{items}\n]"
         else:
-            yield f"{json.dumps(key)}: {json.dumps(value, default=wire.plain)}"
+            yield f"{encode(key)}: {encode(value)}"
 
 
 def print_object(schema: str, content: dict[str, Any]) -> None:
@@ -77,6 +76,8 @@ def print_lines(lines: Iterable[str], *, to_error: bool = False) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, to_error: bool = False) -> None:
     """A table as wide as it must be in a pipe, and as the terminal where there is one."""
+    from rich.console import Console
+
     stream = sys.stderr if to_error else sys.stdout
     console = Console(file=stream, soft_wrap=not stream.isatty(), markup=False, highlight=False)
     table = _table(columns, rows)
@@ -86,6 +87,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, to_err
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -159,6 +163,9 @@ class View:
     """Lines and a table on standard output that are drawn anew in place; `live` is False where that is no terminal."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
         self.live = sys.stdout.isatty()
         self._screen = Live(console=Console(markup=False, highlight=False), auto_refresh=False)
 
@@ -171,5 +178,8 @@ class View:
         self._screen.stop()
 
     def __call__(self, lines: Iterable[str], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        from rich.console import Group
+        from rich.text import Text
+
         text = Text("\n".join(lines))
         self._screen.update(Group(text, Text(), _table(columns, rows)), refresh=True)

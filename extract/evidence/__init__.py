@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from extract.evidence.exercise import Imports, exercised
-from extract.evidence.files import Answers, TreeFiles
-from extract.evidence.registrations import read_registry
-from extract.evidence.surface import host_paths, registrations_of, surface_of
+from extract.evidence.exercise import Imports, exercised, imports_in, operators_in
+from extract.evidence.files import Answers, Begin, TreeFiles
+from extract.evidence.registrations import cpp_operators, read_registry, registering, sglang_registrations
+from extract.evidence.surface import host_paths, registrations_of, surface_of, ways_to
 from extract.evidence.tables import tables_of
 from kmaint.records.kernel import Evidence, Kernel
 
-__all__ = ["Answers", "Gathered", "TreeFiles", "gather"]
+__all__ = ["Answers", "Gathered", "TreeFiles", "foresee", "gather"]
 
 
 class Gathered(NamedTuple):
@@ -23,17 +23,32 @@ class Gathered(NamedTuple):
     unknown: tuple[Evidence, ...]
 
 
+def foresee(files: TreeFiles, begin: Begin) -> None:
+    """Begin with what `gather` asks whatever the kernels are: what is left out here is asked then."""
+    roots, users = Imports(files).roots, files.users
+    asked: dict[Callable[..., Any], list[tuple[Any, ...]]] = {
+        imports_in: [(path, roots) for path in users],
+        operators_in: [(path,) for path in users],
+        cpp_operators: [(path, path) for path in files.listing.cpp],
+    }
+    if files.tree.framework == "sglang":
+        asked[sglang_registrations] = [(path, path) for path in registering(files)]
+    files.foresee(begin, asked)
+
+
 def gather(files: TreeFiles, found: Sequence[Kernel]) -> Gathered:
     """Add each kernel's registrations, tests, benchmarks and tuning tables, as few files of the tree tell of them."""
     imports = Imports(files)
-    registry = read_registry(files, host_paths(found))
-    registered = registrations_of(files, found, registry)
+    ways = [tuple(ways_to(kernel)) for kernel in found]
+    hosts = host_paths(ways)
+    registry = read_registry(files, hosts)
+    registered = registrations_of(files, found, ways, registry)
     kernels = [
         replace(kernel, registrations=tuple(named)) if named else kernel
         for kernel, named in zip(found, registered, strict=True)
     ]
-    users = exercised(imports, surface_of(imports, kernels, registry))
-    tables = dict(tables_of(imports, kernels))
+    users = exercised(imports, surface_of(imports, kernels, ways, registry))
+    tables = dict(tables_of(imports, kernels, hosts))
     for number in users["test"].keys() | users["benchmark"].keys() | tables.keys():
         kernels[number] = replace(
             kernels[number],

@@ -15,8 +15,12 @@ CPP = (".cpp", ".cu", ".cc", ".cuh", ".hip", ".h")
 
 Arguments = TypeVarTuple("Arguments")
 Answer = TypeVar("Answer")
-Put = Callable[[Sequence[tuple[str, Callable[..., Any], tuple[Any, ...]]]], Sequence[Any]]
-"""Puts questions to files, one of each path with its arguments; a file that cannot be read is empty to it."""
+Asked = list[tuple[str, Callable[..., Any], tuple[Any, ...]]]
+"""Questions, one of each path with its arguments."""
+Put = Callable[[Asked], Sequence[Any]]
+"""Puts questions to files; a file that cannot be read is empty to it."""
+Begin = Callable[[Asked], Callable[[], Sequence[Any]]]
+"""As Put, but others look for the answers until these are asked for."""
 Answers = dict[str, tuple[object, dict[tuple[Any, ...], Any]]]
 """By path: the file's stamp, and what it answered by the question's name and arguments."""
 
@@ -42,6 +46,7 @@ class TreeFiles:
         self.tree, self._stamps, self._put, self._known = tree, stamps, put, known or {}
         self.answers: Answers = {}
         """Of this time's questions alone, for the next time."""
+        self._coming: tuple[Asked, Callable[[], Sequence[Any]]] | None = None
 
     @cached_property
     def listing(self) -> Listing:
@@ -86,12 +91,31 @@ class TreeFiles:
         self, question: Callable[[Chunks, *Arguments], Answer], calls: Sequence[tuple[str, *Arguments]]
     ) -> list[Answer]:
         """The answers of many files in the order of the calls, over all cores: a path each, and the arguments."""
-        keys = [(call[0], (question.__qualname__, *call[1:])) for call in calls]
-        new = [found for found in dict.fromkeys(keys) if not self._recall(*found)]
-        answers = self._put([(path, question, key[1:]) for path, key in new])
-        for (path, key), answer in zip(new, answers, strict=True):
-            self.answers[path][1][key] = answer
-        return [self.answers[path][1][key] for path, key in keys]
+        if self._coming:
+            asked, answers = self._coming
+            self._note(asked, answers())
+            self._coming = None
+        if new := self._new(question, calls):
+            self._note(new, self._put(new))
+        return [self.answers[path][1][question.__qualname__, *arguments] for path, *arguments in calls]
+
+    def foresee(self, begin: Begin, asked: Mapping[Callable[..., Any], Sequence[tuple[Any, ...]]]) -> None:
+        """Have questions answered that will be asked, while this process does something else; it may do so once."""
+        new = [one for question, calls in asked.items() for one in self._new(question, calls)]
+        self._coming = new, begin(new)
+
+    def _new(self, question: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Asked:
+        """The calls that no answer is known to."""
+        name = question.__qualname__
+        return [
+            (path, question, tuple(arguments))
+            for path, *arguments in dict.fromkeys(calls)
+            if not self._recall(path, (name, *arguments))
+        ]
+
+    def _note(self, asked: Asked, answers: Sequence[Any]) -> None:
+        for (path, question, arguments), answer in zip(asked, answers, strict=True):
+            self.answers[path][1][question.__qualname__, *arguments] = answer
 
     def _recall(self, path: str, key: tuple[Any, ...]) -> bool:
         """Whether a question was answered, now or when the file was as it is now."""

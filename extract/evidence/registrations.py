@@ -62,8 +62,7 @@ def read_registry(files: TreeFiles, paths: set[str]) -> Registry:
 
 def _read_sglang(files: TreeFiles, paths: set[str], registry: Registry) -> None:
     """The registry of `sglang.kernels`: specifications, fused operators, and modules compiled on first use."""
-    kernels = (path for path in files.listing.python if "sglang/kernels/" in path)
-    asked = [(path, path) for path in sorted(paths.union(kernels)) if not use_of(path)]
+    asked = [(path, path) for path in sorted(paths.union(registering(files))) if not use_of(path)]
     for (path, _), found in zip(asked, files.ask_all(sglang_registrations, asked), strict=True):
         for registration, module, function in found.specifications:
             if owner := files.modules.get(module):
@@ -72,6 +71,11 @@ def _read_sglang(files: TreeFiles, paths: set[str], registry: Registry) -> None:
             registry.python[path, name].append(registration)
         for registration, name, source in found.modules:
             registry.sources[source].append((registration, name))
+
+
+def registering(files: TreeFiles) -> list[str]:
+    """The package of SGLang that registers kernels, wherever those are."""
+    return [path for path in files.listing.python if "sglang/kernels/" in path and not use_of(path)]
 
 
 def _line(content: bytes, offset: int) -> int:

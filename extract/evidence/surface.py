@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from extract.evidence.chunks import Chunks, words
 from extract.evidence.exercise import OPERATOR, Imports, Surface
@@ -19,14 +19,18 @@ HOPS = 2
 CPP_LANGUAGES = frozenset({"cuda", "hip"})
 
 
-def host_paths(kernels: Sequence[Kernel]) -> set[str]:
+Way = tuple[int, str, str]
+"""The distance in calls, path and top-level name of what leads to a kernel."""
+
+
+def host_paths(ways: Iterable[Sequence[Way]]) -> set[str]:
     """Python files of the framework that launch a kernel or call who does."""
-    ways = {path for kernel in kernels for _, path, _ in ways_to(kernel)}
-    return {path for path in ways if path.endswith(".py") and not use_of(path)}
+    paths = {path for leading in ways for _, path, _ in leading}
+    return {path for path in paths if path.endswith(".py") and not use_of(path)}
 
 
-def ways_to(kernel: Kernel) -> Iterator[tuple[int, str, str]]:
-    """(distance in calls, path, top-level name) of the kernel, its launchers, and who calls those."""
+def ways_to(kernel: Kernel) -> Iterator[Way]:
+    """The kernel itself, its launchers, and who calls those."""
     yield 0, kernel.path, _root(kernel.qualname)
     for host in kernel.launchers:
         if host.qualname != "<module>":
@@ -41,21 +45,26 @@ def _root(qualname: str) -> str:
     return qualname.partition(".")[0].partition("#")[0]
 
 
-def registrations_of(files: TreeFiles, kernels: Sequence[Kernel], registry: Registry) -> list[list[Registration]]:
+def registrations_of(
+    files: TreeFiles, kernels: Sequence[Kernel], ways: Iterable[Sequence[Way]], registry: Registry
+) -> list[list[Registration]]:
     """What registries say of each kernel, in the order of the kernels."""
     reached = _operator_functions(files, kernels, registry)
-    return [list(dict.fromkeys(_registered(kernel, registry, reached))) for kernel in kernels]
+    return [
+        list(dict.fromkeys(_registered(kernel, leading, registry, reached)))
+        for kernel, leading in zip(kernels, ways, strict=True)
+    ]
 
 
 def _registered(
-    kernel: Kernel, registry: Registry, reached: dict[str, dict[str, list[Registration]]]
+    kernel: Kernel, ways: Sequence[Way], registry: Registry, reached: dict[str, dict[str, list[Registration]]]
 ) -> Iterator[Registration]:
     if kernel.language in CPP_LANGUAGES:
         for host in kernel.launchers:
             yield from registry.cpp.get(host.qualname.rpartition("::")[2], ())
         yield from reached.get(kernel.path, {}).get(kernel.name, ())
         yield from (registration for registration, _ in registry.modules_of(kernel.path))
-    for _, path, name in ways_to(kernel):
+    for _, path, name in ways:
         yield from registry.python.get((path, name), ())
 
 
@@ -108,12 +117,14 @@ def _uses_of(name: str, bodies: dict[str, bytes]) -> set[str]:
     return found
 
 
-def surface_of(imports: Imports, kernels: Sequence[Kernel], registry: Registry) -> Surface:
+def surface_of(
+    imports: Imports, kernels: Sequence[Kernel], ways: Iterable[Sequence[Way]], registry: Registry
+) -> Surface:
     """Symbols and operators from which the kernels can be reached, with the distance in calls."""
     files, surface = imports.files, Surface()
     names: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
-    for number, kernel in enumerate(kernels):
-        for distance, path, name in _all_ways(kernel, registry):
+    for number, (kernel, leading) in enumerate(zip(kernels, ways, strict=True)):
+        for distance, path, name in (*leading, *_by_modules(kernel, registry)):
             if use_of(path):
                 surface.add_seed(path, name, number)
             elif path in files.module_of:
@@ -136,8 +147,8 @@ def users_of(chunks: Chunks, name: str) -> dict[str, int]:
     return chunks.users([name], hops=HOPS)
 
 
-def _all_ways(kernel: Kernel, registry: Registry) -> Iterator[tuple[int, str, str]]:
-    yield from ways_to(kernel)
+def _by_modules(kernel: Kernel, registry: Registry) -> Iterator[Way]:
+    """What compiles a kernel's file on first use."""
     if kernel.language in CPP_LANGUAGES:
         yield from ((1, registration.path, name) for registration, name in registry.modules_of(kernel.path))
 

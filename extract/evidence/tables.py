@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from extract.evidence.chunks import Chunks, words
 from extract.evidence.exercise import Imports
 from extract.evidence.files import TreeFiles
-from extract.evidence.surface import host_paths
 from kmaint.layout import use_of
 from kmaint.records.kernel import HostFunction, Kernel, TuningTables
 
@@ -46,8 +45,11 @@ class _Reader:
     names: frozenset[str]
 
 
-def tables_of(imports: Imports, kernels: Sequence[Kernel]) -> Iterator[tuple[int, TuningTables]]:
-    """The tables of each kernel, by its number; a kernel whose launch reads none is left out."""
+def tables_of(imports: Imports, kernels: Sequence[Kernel], hosts: Set[str]) -> Iterator[tuple[int, TuningTables]]:
+    """The tables of each kernel, by its number; a kernel whose launch reads none is left out.
+
+    `hosts` are the files that launch one or call who does.
+    """
     readers = list(_readers(imports.files))
     by_path: dict[str, dict[str, TuningTables]] = defaultdict(dict)
     for reader in readers:
@@ -55,7 +57,7 @@ def tables_of(imports: Imports, kernels: Sequence[Kernel]) -> Iterator[tuple[int
     by_name = {(reader.module, name): reader.tables for reader in readers for name in reader.names}
     if not readers:
         return
-    imports.of_all(sorted(host_paths(kernels) & imports.files.module_of.keys()))
+    imports.of_all(sorted(hosts & imports.files.module_of.keys()))
     reading = _Reading(imports, by_path, by_name)
     for number, kernel in enumerate(kernels):
         for host in kernel.launchers:

@@ -5,32 +5,41 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from extract.scan.facts import Named
 from extract.scan.masking import Source, mentions
+from extract.scan.naming import MODULE
 from extract.scan.outline import Scope, end_of, name_of, read_outline
 
-MODULE = "<module>"
 HEADS = (b"\ndef ", b"\nclass ", b"\nasync def ")
 FUNCTION = re.compile(rb"\n(?:async\s+)?def\s+(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)")
 CALLED = re.compile(rb"(?:\.\w+)*+(?=\()")
 
 
-def read_callers(content: bytes, names: frozenset[str], source_of: Callable[[], Source]) -> Named:
+class Hosts(Protocol):
+    """The functions and methods of a file that no other function encloses."""
+
+    code: bytes
+
+    def around(self, at: int) -> str:
+        """The qualified name of the one that an offset stands in."""
+
+
+def read_callers(content: bytes, names: frozenset[str], hosts_of: Callable[[], Hosts]) -> Named:
     """What each function or method of a file calls of the names, as they are spelled: `launch`, `module.launch`.
 
-    `source_of` reads the same content; it is asked only where something is called by one of the names.
+    `hosts_of` reads the same content; it is asked only where something is called by one of the names.
     """
     text = b"\n" + content
     spelled = [name for name in map(str.encode, names) if next(_calls(text, name), None)]
     if not spelled:
         return {}
-    source = source_of()
-    hosts = _Hosts(source)
+    hosts = hosts_of()
     found: dict[str, set[str]] = {}
     for name in spelled:
-        for at, end in _calls(source.code, name):
-            found.setdefault(hosts.around(at), set()).add(source.code[at:end].decode(errors="replace"))
+        for at, end in _calls(hosts.code, name):
+            found.setdefault(hosts.around(at), set()).add(hosts.code[at:end].decode(errors="replace"))
     return {host: sorted(called) for host, called in sorted(found.items())}
 
 
@@ -41,18 +50,17 @@ def _calls(code: bytes, name: bytes) -> Iterator[tuple[int, int]]:
             yield at, tail.end()
 
 
-class _Hosts:
-    """The functions and methods of a file that no other function encloses, read only around the offsets asked for."""
+class NearHosts:
+    """The hosts of a file, read only around the offsets asked for."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self.source, self.code = source, source.code
         self._heads = sorted(at for head in HEADS for at in _places(source.code, head))
         self._ends: dict[int, int] = {}
         self._scopes: dict[int, list[Scope]] = {}
 
     def around(self, at: int) -> str:
-        """The qualified name of the one that an offset stands in."""
-        code = self.source.code
+        code = self.code
         place = bisect_left(self._heads, at) - 1
         start = self._heads[place] if place >= 0 else -1
         if start >= 0 and start not in self._ends:

@@ -54,7 +54,7 @@ def compilers_of(file: PythonFile) -> dict[str, Language]:
 
 def _compiling(file: PythonFile) -> Iterator[_Compiler]:
     """Functions that compile a name which is none of the file's functions."""
-    hosts = [host for at in file.compilations() if (host := file.host_at(at))]
+    hosts = [host for at in file.compilations if (host := file.host_at(at))]
     for scope in {host.head: host for host in hosts}.values():
         node = _function(file, scope)
         for dialect, name in compiled_in(node, file.dialect) if node else ():

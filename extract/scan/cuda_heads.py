@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 SYMBOL = re.compile(r"[A-Za-z_~]\w*(?:[ \t\\\r\n]*##[ \t\\\r\n]*\w+)*|::|[<>]=|<<|->|[^\s\w\\]", re.ASCII)
 NOT_IN_HEADS = "`@$?!.\"'"
@@ -19,15 +18,16 @@ DECORATION = re.compile(
 )
 CLASS_NAME = re.compile(r"\s*(?P<name>[A-Za-z_]\w*(?:\s*::\s*\w+)*)", re.ASCII)
 
-KEYWORD = re.compile(
-    "void|bool|char|int|long|short|float|double|auto|const|constexpr|static|inline|extern|template|typename|requires"
-    "|noexcept|alignas|decltype|sizeof|explicit|throw|if|while|for|switch|return|catch|asm"
+KEYWORDS = frozenset(
+    {"void", "bool", "char", "int", "long", "short", "float", "double", "auto"}
+    | {"const", "constexpr", "static", "inline", "extern", "template", "typename", "requires"}
+    | {"noexcept", "alignas", "decltype", "sizeof", "explicit", "throw", "if"}
+    | {"while", "for", "switch", "return", "catch", "asm"}
 )
 Kind = Literal["namespace", "class", "function", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What a head declares: `name` as spelled, `scope` what qualifies it there, and where the name stands."""
 
     name: str
@@ -35,8 +35,7 @@ class Head:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """The `{` or `;` that ends a head, with its offset; "" where another head began or the text ended first."""
 
     mark: str
@@ -82,10 +81,9 @@ def read_head(code: str, start: int, end: int) -> tuple[Head | None, Ending]:
             scope, word = (f"{scope}::{word.name}" if scope and word else word.name if word else ""), None
         elif symbol[0].isalpha() or symbol[0] in "_~":
             name = "".join(symbol.replace("\\", " ").split()) if "#" in symbol else symbol
-            previous = code[max(start, offset - 3) : offset].rstrip()
-            qualifier = scope if previous.endswith("::") else ""
-            scope = qualifier
-            word = None if KEYWORD.fullmatch(name) else Head(name, qualifier, offset)
+            if scope and not code[max(start, offset - 3) : offset].rstrip().endswith("::"):
+                scope = ""
+            word = None if name in KEYWORDS else Head(name, scope, offset)
         else:
             word = None
         last = symbol

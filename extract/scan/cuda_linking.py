@@ -36,7 +36,7 @@ class _CudaLinker:
         for path, facts in sorted(self.files.items()):
             visible = self._visible(path) if facts.hosts else set()
             for host in facts.hosts:
-                for name in host.mentions:
+                for name in self.named.keys() & host.mentions:
                     for key in self._defined(name, path, visible):
                         hosts[key].append((path, host))
         return [

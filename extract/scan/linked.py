@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from extract.evidence import Answers, TreeFiles, gather
+from extract.evidence import Answers, TreeFiles, foresee, gather
 from extract.scan.cache import keep, recall
 from extract.scan.cuda_linking import link_cuda
 from extract.scan.found import Found
@@ -33,9 +33,10 @@ def find(tree: SourceTree, stamps: Mapping[str, Stamp], *, use_cache: bool) -> F
     known = recalled if isinstance(recalled, _Known) else _Known(Readings({}), {})
     with crew(Reader(place)) as readers:
         readings, modules = read_tree(readers, stamps, known.readings)
+        files = TreeFiles(tree, stamps, partial(readers.map, Reader.answer), known.answers)
+        foresee(files, partial(readers.begin, Reader.answer))
         kernels = [*link(modules), *link_cuda({path: one.cuda for path, one in readings.files.items() if one.cuda})]
         kernels.sort(key=lambda kernel: (kernel.path, kernel.line, kernel.qualname))
-        files = TreeFiles(tree, stamps, partial(readers.map, Reader.answer), known.answers)
         gathered = gather(files, kernels)
     if use_cache:
         keep(key, _Known(readings, files.answers))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from extract.scan.outline import Scope
 
 OWN = ("self", "cls")
+MODULE = "<module>"
+"""The host of what stands in no function."""
 
 
 def decoded(name: bytes) -> str:

@@ -115,7 +115,7 @@ def end_of(code: bytes, head: int, indent: int) -> int:
         match = pattern.search(code, start)
         stop = match.start() if match else len(code)
         first = stop if first is None else first
-        depth += depth_of(code[start:stop])
+        depth = 0 if match and match["head"] else depth + depth_of(code[start:stop])
         if depth <= 0 or match is None:
             break
         start = match.end()
@@ -126,4 +126,5 @@ def end_of(code: bytes, head: int, indent: int) -> int:
 
 @cache
 def _outside(indent: int) -> re.Pattern[bytes]:
-    return re.compile(rb"\n {0,%d}+(?=[^\s)\]}])" % indent)
+    """Lines that may end a definition; one that begins with a `head` does, since no definition stands in a bracket."""
+    return re.compile(rb"\n {0,%d}+(?=(?P<head>def |class )?[^\s)\]}])" % indent)

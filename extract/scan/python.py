@@ -18,7 +18,7 @@ from extract.scan.expressions import parse
 from extract.scan.facts import Decorated, Named, PythonFacts, PythonKernel
 from extract.scan.hosts import HostReading, bound_by_partial, read_host
 from extract.scan.masking import calls_of, ends_with, mentions
-from extract.scan.naming import OWN, decoded, of_class, owner_of, root_of
+from extract.scan.naming import MODULE, OWN, decoded, of_class, owner_of, root_of
 from extract.scan.outline import Scope
 from extract.scan.python_file import DOTTED, NAME_BEFORE, PythonFile
 
@@ -33,7 +33,6 @@ WITH_METHODS = frozenset({"gluon", "cute", "flydsl"})
 """Languages whose device code has methods, called on values of unknown type."""
 BELOW = ".fn"
 """The attribute of a kernel that is the function below its decorator."""
-MODULE = "<module>"
 MAX_STATEMENT = 100_000
 """Bytes of the longest statement that is parsed: longer ones are tables of data."""
 
@@ -80,7 +79,7 @@ class _Reader:
                 self.facts.classes[scope.qualname] = self._bases(scope)
             elif scope.decorators:
                 self._decorated(scope)
-        for at in list(self.file.compilations()):
+        for at in self.file.compilations:
             if self.file.host_at(at) is None:
                 self._statement(at)
         for scope, kernel in self.compiled:
@@ -116,7 +115,7 @@ class _Reader:
 
     def _kernel(self, scope: Scope, dialect: Dialect) -> PythonKernel:
         decorators = tuple(self.file.text(start, end) for start, end in scope.decorators)
-        end_line = self.file.source.line(scope.end)
+        end_line = scope.line + self.file.source.text.count(b"\n", scope.head, scope.end)
         return PythonKernel(scope.qualname, scope.line, end_line, dialect.language, dialect.is_entry, decorators, ())
 
     def _is_inside_kernel(self, at: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from functools import cached_property
 
 from extract.names import dotted
 from extract.scan.brackets import depth_of, statement_end
@@ -14,7 +14,7 @@ from extract.scan.expressions import parse
 from extract.scan.hosts import HostReading, read_host
 from extract.scan.imports import read_imports
 from extract.scan.masking import Source, calls_of
-from extract.scan.naming import decoded
+from extract.scan.naming import MODULE, decoded
 from extract.scan.outline import Scope, read_outline
 
 DOTTED = re.compile(rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*+")
@@ -22,6 +22,8 @@ NAMED_DECORATOR = re.compile(
     rb"\n([A-Za-z_]\w*+) *+= *+(?:(?:functools\.)?partial\(\s*)?([A-Za-z_][\w.]*\.(?:jit|kernel|prim_func))\s*[,)\n]"
 )
 """`jit = triton.jit`, or with options: partial(triton.jit, noinline=True)."""
+COMPILES = (re.compile(rb"jit\("), re.compile(rb"kernel\("))
+"""Apart, since `re` finds fixed text at memory's speed."""
 SUBSCRIPT_CALL = re.compile(rb"\]\s*+\(")
 NAME_BEFORE = re.compile(rb"(?:^|[^\w.\x80-\xff)\]}])([A-Za-z_\x80-\xff][\w.\x80-\xff]*)\s*$")
 
@@ -47,15 +49,20 @@ class PythonFile:
         self._readings: dict[int, HostReading | None] = {}
         self.decorators = {decoded(name): decoded(meant) for name, meant in NAMED_DECORATOR.findall(self.code)}
 
-    def compilations(self) -> Iterator[int]:
+    @cached_property
+    def compilations(self) -> list[int]:
         """Where a function is compiled by call, rather than by the decorator above it."""
-        for word in (b"jit(", b"kernel("):
-            at = self.code.find(word)
-            while at >= 0:
-                found = NAME_BEFORE.search(self.code, max(0, at - 100), at + len(word) - 1)
-                if found and found[0][:1] != b"@" and self.dialect(decoded(found[1])):
-                    yield found.start(1)
-                at = self.code.find(word, at + 1)
+        return [
+            found.start(1)
+            for calls in COMPILES
+            for call in calls.finditer(self.code)
+            if (found := self._compilation(call))
+        ]
+
+    def _compilation(self, call: re.Match[bytes]) -> re.Match[bytes] | None:
+        """The whole name before the bracket of a call, where that compiles."""
+        found = NAME_BEFORE.search(self.code, max(0, call.start() - 100), call.end() - 1)
+        return found if found and found[0][:1] != b"@" and self.dialect(decoded(found[1])) else None
 
     def head_name(self, start: int, end: int) -> str:
         found = DOTTED.search(self.code, start, end)
@@ -69,6 +76,11 @@ class PythonFile:
     def host_at(self, at: int) -> Scope | None:
         place = bisect_right(self.starts, at) - 1
         return self.hosts[place] if place >= 0 and at < self.hosts[place].end else None
+
+    def around(self, at: int) -> str:
+        """The qualified name of the host that an offset stands in."""
+        host = self.host_at(at)
+        return host.qualname if host else MODULE
 
     def _gap_at(self, at: int) -> tuple[Scope | None, int, int]:
         """The class around an offset that stands in no function, and the code around it without definitions."""

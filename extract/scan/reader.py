@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from extract.evidence.chunks import Chunks
-from extract.scan.callers import read_callers
+from extract.scan.callers import Hosts, NearHosts, read_callers
 from extract.scan.cuda import SUFFIXES, CudaFacts, prefix_macros, read_cuda
 from extract.scan.cuda_strings import read_cuda_strings
 from extract.scan.dialects import glance, may_define
@@ -21,9 +21,6 @@ from kmaint.records.kernel import Problem
 
 PYTHON = ".py"
 SOURCES = (PYTHON, *sorted(SUFFIXES))
-NO_STAMP = Stamp(-1, -1, -1)
-"""A reader does not know it: the one from before reading is kept, so that a change meanwhile is seen next time."""
-
 NO_FACTS: dict[frozenset[str], PythonFacts | None] = {}
 
 
@@ -75,16 +72,16 @@ class Reader:
         self._files: dict[str, PythonFile] = {}
         self._chunks: dict[str, Chunks] = {}
 
-    def first(self, path: str) -> Reading:
-        """What can be said of a file by itself."""
+    def first(self, path: str, stamp: Stamp) -> Reading:
+        """What can be said of a file by itself; its stamp from before is kept, so that a change is seen next time."""
         content = self._read(path)
         if isinstance(content, Problem):
-            return Reading(NO_STAMP, problems=(content,), imports=Imports() if path.endswith(PYTHON) else None)
+            return Reading(stamp, problems=(content,), imports=Imports() if path.endswith(PYTHON) else None)
         if not path.endswith(PYTHON):
-            return Reading(NO_STAMP, macros=prefix_macros(content))
+            return Reading(stamp, macros=prefix_macros(content))
         problem = why_no_text(content, path)
         return Reading(
-            NO_STAMP,
+            stamp,
             problems=(problem,) if problem else (),
             imports=read_imports(b"\n" + content, self.place.package(path), self.place.roots),
             offers=glance(content) if may_define(content) else None,
@@ -109,7 +106,7 @@ class Reader:
         content = self._read(path)
         if isinstance(content, Problem):
             return None, content
-        return read_callers(content, launchers, lambda: self._source(path, content)), None
+        return read_callers(content, launchers, lambda: self._hosts(path, content)), None
 
     def answer(self, path: str, question: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """What a file says to a question of evidence; one that cannot be read is empty to it."""
@@ -127,6 +124,9 @@ class Reader:
         if path not in self._sources:
             self._sources[path] = read_source(content)
         return self._sources[path]
+
+    def _hosts(self, path: str, content: bytes) -> Hosts:
+        return self._files.get(path) or NearHosts(self._source(path, content))
 
     def _file(self, path: str, content: bytes) -> PythonFile:
         if path not in self._files:

@@ -38,14 +38,16 @@ class _Rounds:
 
     def all(self) -> tuple[Readings, list[Module]]:
         files = self.files
-        for path, reading in self._read(Reader.first, dict.fromkeys(self.sources.keys() - files.keys(), ())):
-            files[path] = reading._replace(stamp=self.sources[path])
+        unread = self.sources.keys() - files.keys()
+        files.update(self._begin(Reader.first, {path: (self.sources[path],) for path in unread})())
         macros = frozenset[str]().union(*(reading.macros for reading in files.values()))
-        self._read_cuda(macros)
+        cuda = self._begin(Reader.cuda, dict.fromkeys(self._cuda_of(macros), (macros,)))
         names = _module_names(self.place, (path for path, reading in files.items() if reading.imports is not None))
         reach = Reach({name: imports for path, name in names.items() if (imports := files[path].imports) is not None})
         for path, name in names.items():
             reach.offer(reach.kernels, name, set(files[path].offers or ()))
+        for path, (found, problem) in cuda():
+            files[path] = files[path].having(problem)._replace(cuda=found)
         offered = self._follow(names, reach)
         called = {path: frozenset(reach.launchers[name]) for path, name in names.items() if name in reach.launchers}
         waiting = {path: (bound,) for path, bound in called.items() if files[path].callers_for != bound}
@@ -56,15 +58,12 @@ class _Rounds:
             _module(name, path, files[path], offered.get(path)) for path, name in names.items() if path in near
         ]
 
-    def _read_cuda(self, macros: frozenset[str]) -> None:
+    def _cuda_of(self, macros: frozenset[str]) -> Iterator[str]:
+        """The files that are to be read for CUDA."""
         anew = macros != self.kept_macros
-        waiting = {
-            path: (macros,)
-            for path, reading in self.files.items()
-            if not path.endswith(PYTHON) and (anew or not reading.cuda)
-        }
-        for path, (cuda, problem) in self._read(Reader.cuda, waiting):
-            self.files[path] = self.files[path].having(problem)._replace(cuda=cuda)
+        return (
+            path for path, reading in self.files.items() if not path.endswith(PYTHON) and (anew or not reading.cuda)
+        )
 
     def _follow(self, names: Mapping[str, str], reach: Reach) -> dict[str, frozenset[str]]:
         """Read what each file does with what others offer it, until none offers more: what is offered to each."""
@@ -81,7 +80,9 @@ class _Rounds:
             if not changed:
                 break
             waiting = {path: (wanted[path],) for path in changed if wanted[path] not in files[path].facts}
-            for path, (facts, problem) in self._read(Reader.facts, waiting):
+            fresh = {path: offered for path, offered in waiting.items() if not files[path].facts}
+            again = {path: offered for path, offered in waiting.items() if path not in fresh}
+            for path, (facts, problem) in (*self._begin(Reader.facts, fresh)(), *self._read(Reader.facts, again)):
                 known = {**files[path].facts, wanted[path]: facts}
                 files[path] = files[path].having(problem)._replace(facts=known)
             for path in changed:
@@ -95,9 +96,21 @@ class _Rounds:
     def _read(
         self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
     ) -> Iterator[tuple[str, Result]]:
-        """Over all cores, the largest first."""
-        paths = sorted(asked, key=lambda path: (-self.sources[path].size, path))
-        return zip(paths, self.readers.map(reader, [(path, *asked[path]) for path in paths]), strict=True)
+        """Over all cores, each file by the process that has it."""
+        calls = self._calls(asked)
+        return zip((call[0] for call in calls), self.readers.map(reader, calls), strict=True)
+
+    def _begin(
+        self, reader: Callable[[Reader, str, *Arguments], Result], asked: Mapping[str, tuple[*Arguments]]
+    ) -> Callable[[], Iterator[tuple[str, Result]]]:
+        """By the other processes at once, and over all cores when the results are asked for."""
+        calls = self._calls(asked)
+        results = self.readers.begin(reader, calls)
+        return lambda: zip((call[0] for call in calls), results(), strict=True)
+
+    def _calls(self, asked: Mapping[str, tuple[*Arguments]]) -> list[tuple[str, *Arguments]]:
+        """The largest files first."""
+        return [(path, *asked[path]) for path in sorted(asked, key=lambda path: (-self.sources[path].size, path))]
 
 
 def _module(name: str, path: str, reading: Reading, offered: frozenset[str] | None) -> Module:

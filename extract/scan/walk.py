@@ -109,13 +109,15 @@ def read_file(root: str, relative: str) -> bytes | Problem:
 
 def _whole(descriptor: int, size: int) -> bytes:
     """A file that has grown meanwhile is read to its end, or past the bound."""
-    pieces: list[bytes] = []
-    left = MAX_BYTES + 1
-    while left and (piece := os.read(descriptor, min(left, max(size, 1) + 1))):
+    first = os.read(descriptor, min(size, MAX_BYTES) + 1)
+    if len(first) == size:
+        return first
+    pieces = [first]
+    left = MAX_BYTES + 1 - len(first)
+    while left and (piece := os.read(descriptor, left)):
         pieces.append(piece)
         left -= len(piece)
-        size = MAX_BYTES
-    return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+    return b"".join(pieces)
 
 
 def _problem(path: str, error: Exception) -> Problem:

@@ -58,6 +58,16 @@ def test_only_a_file_that_changed_is_asked_again(paper: Paper) -> None:
     assert paper.put_to == ["vllm/b.py"]
 
 
+def test_what_was_foreseen_is_waited_for_and_not_asked_again(paper: Paper) -> None:
+    files = paper.files()
+    files.foresee(lambda calls: lambda: paper.put(calls), {count: [("vllm/a.py", b"a"), ("vllm/b.py", b"b")]})
+    assert paper.put_to == []
+    assert files.ask_all(count, [("vllm/b.py", b"b"), ("vllm/b.py", b"a")]) == [1, 0]
+    assert paper.put_to == ["vllm/a.py", "vllm/b.py", "vllm/b.py"]
+    assert files.ask(count, "vllm/a.py", b"a") == 1
+    assert len(paper.put_to) == 3
+
+
 def test_what_nobody_asked_this_time_is_forgotten(paper: Paper) -> None:
     before = paper.files()
     before.ask_all(count, [("vllm/a.py", b"a"), ("vllm/b.py", b"b")])
