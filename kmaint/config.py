@@ -48,6 +48,7 @@ class Config(BaseSettings):
     device: Literal["auto", "cuda", "none"] = Field("auto", description="where candidates run: auto, cuda or none")
     executor: Literal["local", "ray"] = Field("local", description="who judges many candidates: local or ray")
     jobs: int | None = Field(None, ge=1, description="candidates judged at a time, on each GPU")
+    fork: str | None = Field(None, description="owner/name of your fork, where drafts go")
     ray: str = Field("auto", description="address of the Ray cluster")
 
     @classmethod

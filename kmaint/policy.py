@@ -12,11 +12,12 @@ from packaging.version import InvalidVersion, Version
 from kmaint import wire
 from kmaint.records.evaluation import Evaluation, speedup
 from kmaint.records.harness import Harness
+from kmaint.records.pull_request import CheckName
 
 TITLE_LIMIT = 72
 """Characters of a commit's subject that every list of commits still shows."""
 
-Part = Literal["summary", "changes", "numerics", "speed", "tests", "landing", "limits", "checklist"]
+Part = Literal["summary", "changes", "numerics", "speed", "tests", "landing", "evidence", "limits", "checklist"]
 """What a section of a pull-request text is filled with."""
 
 
@@ -37,14 +38,34 @@ class Template:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ask:
+    """Something that a project wants of who proposes a change; with a `check`, it is to be proven, not promised."""
+
+    text: str
+    check: CheckName | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A project's rules. `title_prefix` opens commit subjects and titles; `asks` are what a person still has to do."""
+    """A project's rules. `title_prefix` opens commit subjects and titles."""
 
     project: str
+    repository: str
+    """owner/name on the forge; empty where kmaint knows none."""
+    base: str
+    """The branch that changes go to."""
     title_prefix: str
+    disclosure: str
+    """What is said of machine assistance, with {provider} and {run} filled in."""
     templates: tuple[Template, ...]
     """Oldest first."""
-    asks: tuple[str, ...]
+    asks: tuple[Ask, ...]
+    most_lines: int | None = None
+    """Lines added and removed, beyond which the project calls a change large."""
+
+    @property
+    def required(self) -> tuple[Ask, ...]:
+        return tuple(ask for ask in self.asks if ask.check)
 
 
 def policy_of(framework: str) -> Policy:

@@ -47,6 +47,11 @@ MIGRATIONS = (
         "CREATE TABLE claims (run TEXT NOT NULL REFERENCES runs (id), candidate TEXT NOT NULL, worker TEXT NOT NULL,"
         " at TEXT NOT NULL, PRIMARY KEY (run, candidate))",
     ),
+    (
+        "CREATE TABLE wins (id TEXT PRIMARY KEY, record TEXT NOT NULL, original TEXT NOT NULL, source TEXT NOT NULL)",
+        "CREATE TABLE steps (number INTEGER PRIMARY KEY AUTOINCREMENT, win TEXT NOT NULL REFERENCES wins (id),"
+        " record TEXT NOT NULL)",
+    ),
 )
 """Statements that bring a file from schema N to N + 1. Only ever appended to: files in the field are at any of them."""
 

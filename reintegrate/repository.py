@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,9 @@ TEMPORARY = re.compile(r"kmaint-checkout-(?P<pid>\d+)-")
 # Set by git for its hooks and aliases; they would turn every command below to another repository.
 REDIRECTIONS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 
+TRACES = ("GIT_TRACE", "GIT_CURL_VERBOSE")
+"""How what the user wants traced begins: a trace of a push would hold the token that it authenticates with."""
+
 
 @dataclass(frozen=True)
 class Repository:
@@ -62,13 +65,22 @@ class Repository:
         return (name, address) if name and address else NEUTRAL
 
 
-def git(folder: Path, *words: str, settings: tuple[str, ...] = (), stdin: str = "") -> str:
-    """What git prints when run in the folder, without the last newline."""
+def git(
+    folder: Path,
+    *words: str,
+    settings: tuple[str, ...] = (),
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """What git prints when run in the folder, without the last newline; `environment` is added to our own."""
     options = [part for setting in (*SETTINGS, *settings) for part in ("-c", setting)]
-    kept = {name: value for name, value in os.environ.items() if name not in REDIRECTIONS}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in REDIRECTIONS and not name.startswith(TRACES)
+    }
     # No optional locks: `git status` would rewrite the user's index to refresh it.
-    environment = {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
-    done = run_child(["git", *options, *words], timeout_s=GIT_LIMIT_S, env=environment, cwd=folder, stdin=stdin)
+    own = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    given = {**kept, **own, **(environment or {})}
+    done = run_child(["git", *options, *words], timeout_s=GIT_LIMIT_S, env=given, cwd=folder, stdin=stdin)
     if done.code != 0:
         said = next((line for line in done.stderr.splitlines() if line.startswith(("fatal:", "error:"))), "")
         said = said or next(iter(done.stderr.strip().splitlines()[-1:]), done.signal or f"exit status {done.code}")

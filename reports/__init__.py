@@ -3,6 +3,14 @@
 from reports.campaign import Entry, write_campaign
 from reports.night import night_summary
 from reports.page import write_report
-from reports.pull_request import pull_request_text
+from reports.pull_request import marker, pull_request_text, title_and_body
 
-__all__ = ["Entry", "night_summary", "pull_request_text", "write_campaign", "write_report"]
+__all__ = [
+    "Entry",
+    "marker",
+    "night_summary",
+    "pull_request_text",
+    "title_and_body",
+    "write_campaign",
+    "write_report",
+]

@@ -166,8 +166,8 @@ def tally(run: Run) -> str:
     return ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
 
 
-def not_measured(run: Run, harness: Harness) -> list[str]:
-    """What a reader might take for granted and nobody looked at."""
+def not_measured(run: Run, harness: Harness, *, engine: bool = False) -> list[str]:
+    """What a reader might take for granted and nobody looked at; `engine` says that a whole engine was."""
     said: list[str] = []
     best = shown(run)
     timing = timing_of(best)
@@ -184,7 +184,8 @@ def not_measured(run: Run, harness: Harness) -> list[str]:
         if not best.verdict.numerics.oracle:
             said.append("No float64 oracle: results were compared with the original's only, not with the truth.")
     said.extend(_parity_gaps(harness))
-    said.append("The whole engine was not run: a kernel's gain need not show in serving.")
+    if not engine:
+        said.append("The whole engine was not run: a kernel's gain need not show in serving.")
     if run.environment and run.environment.device:
         said.append(f"One device: {run.environment.device}. Other architectures were neither run nor timed.")
     return said

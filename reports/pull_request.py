@@ -10,8 +10,10 @@ from kmaint.policy import Part, policy_of, template_for, title_for
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Evaluation, Passed, Timing, speedup
 from kmaint.records.harness import Harness
+from kmaint.records.pull_request import Backing, CheckName
 from kmaint.records.run import Run
 from reports import evidence, numbers
+from reports.blocks import Block, fenced, fitted
 from reports.evidence import Row
 
 LIMIT = 60_000
@@ -20,20 +22,16 @@ LIMIT = 60_000
 ROWS_SHOWN = 8
 """Workloads in the table that everybody reads; all of them stand in a folded one below."""
 
+WORDS: dict[CheckName, str] = {
+    "duplicates": "Duplicates",
+    "linters": "Linters",
+    "framework_tests": "The framework's own tests",
+    "accuracy": "Accuracy",
+    "engine_benchmark": "Engine benchmark",
+    "sign_off": "Sign-off",
+}
+
 TEMPLATE_FILES = (".github/PULL_REQUEST_TEMPLATE.md", ".github/pull_request_template.md")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A piece of the text. A folded one has a summary, and is what goes first where the text is too long."""
-
-    text: str
-    summary: str = ""
-
-    def __str__(self) -> str:
-        if not self.summary:
-            return self.text
-        return f"<details>\n<summary>{self.summary}</summary>\n\n{self.text}\n\n</details>"
 
 
 @dataclass(frozen=True)
@@ -44,38 +42,37 @@ class Story:
     harness: Harness
     landing: Landing | None
     best: Evaluation | None
+    backing: Backing
 
     @property
     def timing(self) -> Timing | None:
         return evidence.timing_of(self.best)
 
 
-def pull_request_text(run: Run, harness: Harness, landing: Landing | None) -> str:
-    """Title and body as markdown. Without a measured win it says so first, and claims nothing."""
+def pull_request_text(run: Run, harness: Harness, landing: Landing | None, backing: Backing | None = None) -> str:
+    """Title and body as one markdown text."""
+    title, body = title_and_body(run, harness, landing, backing or Backing())
+    return f"# {title}\n\n{body}"
+
+
+def title_and_body(run: Run, harness: Harness, landing: Landing | None, backing: Backing) -> tuple[str, str]:
+    """What a forge is sent. Without a measured win, or while something is missing, it says so first."""
     policy = policy_of(harness.provenance.framework)
     template = template_for(policy, harness.provenance.version, existing=_own_template(landing))
-    story = Story(run, harness, landing, evidence.shown(run))
-    blocks = [Block(f"# {_title(story)}"), *_warning(story)]
+    story = Story(run, harness, landing, evidence.shown(run), backing)
+    blocks = [*_warning(story)]
     for section in template.sections:
         blocks.append(Block(f"## {section.heading}"))
         for part in section.parts:
             blocks += PARTS[part](story)
-    return fitted(blocks, LIMIT)
+    if backing.fingerprint:
+        blocks.append(Block(marker(backing.fingerprint)))
+    return _title(story), fitted(blocks, LIMIT, raw_data=backing.raw_data)
 
 
-def fitted(blocks: list[Block], limit: int) -> str:
-    """The blocks as one text; where it would be too long, folded ones are left out whole, the last first."""
-    kept, dropped = list(blocks), 0
-    while len(text := _joined(kept, dropped)) > limit and any(block.summary for block in kept):
-        last = max(index for index, block in enumerate(kept) if block.summary)
-        del kept[last]
-        dropped += 1
-    return text
-
-
-def _joined(blocks: list[Block], dropped: int) -> str:
-    note = f"_{dropped} folded section{'s' * (dropped > 1)} left out for length: kmaint's report has all of it._"
-    return "\n\n".join(str(block) for block in [*blocks, *([Block(note)] if dropped else [])]) + "\n"
+def marker(fingerprint: str) -> str:
+    """The line by which a later call knows its own pull request; nobody sees it in a browser."""
+    return f"<!-- kmaint:fingerprint={fingerprint} -->"
 
 
 def _own_template(landing: Landing | None) -> str:
@@ -102,6 +99,9 @@ def _warning(story: Story) -> list[Block]:
                 "it: run the commands below on the device it is meant for."
             )
         ]
+    if story.backing.missing:
+        listed = "\n".join(f"> - {_plain(reason)}" for reason in story.backing.missing)
+        return [Block(f"> **Not ready.** Before this can be opened:\n>\n{listed}")]
     return []
 
 
@@ -216,7 +216,7 @@ def _tests(story: Story) -> list[Block]:
         table = "\n".join(["| candidate | verdict | reason |", "| --- | --- | --- |", *listed])
         blocks.append(Block(table, f"Every candidate that was judged: {evidence.tally(story.run)}"))
     if story.best:
-        source = f"````python\n{story.best.candidate.source.rstrip()}\n````"
+        source = fenced(story.best.candidate.source, "python")
         blocks.append(Block(source, f"<code>{evidence.FILE}</code>: the harness's kernel.py with the change"))
     return blocks
 
@@ -228,23 +228,43 @@ def _repeat(story: Story, best: Evaluation) -> Block:
     return Block(f"To repeat it on {device} ({meant}):\n\n```bash\n{shell}\n```")
 
 
+def _evidence(story: Story) -> list[Block]:
+    """What was brought along from outside the run, in full, and where every sample of the run lies."""
+    blocks = [
+        Block(fenced(exhibit.text), f"{WORDS[exhibit.check]}: {_plain(exhibit.line)}")
+        for exhibit in story.backing.exhibits
+        if exhibit.text
+    ]
+    if story.backing.raw_data:
+        blocks.insert(0, Block(f"Every sample, source and verdict: [raw data]({story.backing.raw_data})."))
+    return blocks
+
+
 def _limits(story: Story) -> list[Block]:
-    said = "\n".join(f"- {_plain(line)}" for line in evidence.not_measured(story.run, story.harness))
-    return [Block(f"**Not measured**\n\n{said}")]
+    lines = evidence.not_measured(story.run, story.harness, engine="engine_benchmark" in story.backing.proven)
+    said = "\n".join(f"- {_plain(line)}" for line in lines)
+    return [Block(f"**Not measured**\n\n{said}")] if lines else []
 
 
 def _checklist(story: Story) -> list[Block]:
     if story.run.winner is None:
         return [Block("There is no change to check.")]
-    asks = [
-        "A person has read every changed line, understands it and stands behind it.",
-        *policy_of(story.harness.provenance.framework).asks,
-    ]
-    disclosure = (
-        f"**AI assistance was used.** The change was found and checked by kmaint (provider `{story.run.provider}`, run "
-        f"`{story.run.id}`); this text is written from its records. It is a draft until a person has ticked:"
-    )
-    return [Block(disclosure), Block("\n".join(f"- [ ] {ask}" for ask in asks))]
+    policy, lines = policy_of(story.harness.provenance.framework), {e.check: e.line for e in story.backing.exhibits}
+    read = "A person has read every changed line, understands it and stands behind it."
+    reviewer = story.backing.reviewer
+    asks = [_ask(read, f"attested by {_without_address(reviewer)}" if reviewer else "")]
+    asks += [_ask(ask.text, lines.get(ask.check, "") if ask.check else "") for ask in policy.asks]
+    disclosure = policy.disclosure.strip().format(provider=story.run.provider, run=story.run.id)
+    return [Block(disclosure), Block("\n".join(asks))]
+
+
+def _ask(text: str, proof: str) -> str:
+    return f"- [x] {text} _{_plain(proof)}_" if proof else f"- [ ] {text}"
+
+
+def _without_address(person: str) -> str:
+    """The name alone: the address stands in the commit, if its owner signed it off."""
+    return person.partition(" <")[0]
 
 
 def _rows(story: Story) -> list[Row]:
@@ -267,6 +287,7 @@ PARTS: dict[Part, Callable[[Story], list[Block]]] = {
     "numerics": _numerics,
     "tests": _tests,
     "speed": _speed,
+    "evidence": _evidence,
     "limits": _limits,
     "checklist": _checklist,
 }

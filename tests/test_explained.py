@@ -27,9 +27,11 @@ KINDS = {
     "harness.HarnessState": "harness",
     "harness.Level": "level",
     "kernel.Role": "role",
+    "ledger.State": "win",
     "mutation.State": "mutant",
     "night.StepState": "step",
     "parity.ParityState": "parity",
+    "pull_request.CheckName": "check",
     "run.RunState": "run",
     "workload.Origin": "origin",
 }
@@ -47,7 +49,7 @@ PLAIN = {
 }
 """Sets whose words are names, or stand with their explanation wherever they are printed."""
 
-JUDGING = ("verdict", "code", "parity", "mutant", "run", "harness", "step")
+JUDGING = ("verdict", "code", "parity", "mutant", "run", "harness", "step", "win")
 """Kinds of words that tell somebody to do something: each says how it is found, by what it comes and what to do."""
 
 

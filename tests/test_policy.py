@@ -1,8 +1,10 @@
 """Each project's template, chosen by the tree's own file or by its release."""
 
+from typing import get_args
+
 import pytest
 
-from kmaint.policy import policy_of, template_for
+from kmaint.policy import Part, policy_of, template_for
 
 
 @pytest.mark.parametrize(
@@ -33,4 +35,11 @@ def test_every_part_has_a_place_in_every_template(framework: str) -> None:
     for template in policy_of(framework).templates:
         parts = [part for section in template.sections for part in section.parts]
         assert sorted(parts) == sorted({*parts})
-        assert {*parts} == {"summary", "changes", "landing", "numerics", "tests", "speed", "limits", "checklist"}
+        assert {*parts} == {*get_args(Part)}
+
+
+@pytest.mark.parametrize(("framework", "required"), [("sglang", 4), ("vllm", 6), ("any", 1)])
+def test_what_a_project_asks_for_can_be_proven(framework: str, required: int) -> None:
+    policy = policy_of(framework)
+    assert len({ask.check for ask in policy.required}) == required
+    assert policy.disclosure.strip().format(provider="builtin", run="r-1").startswith("**AI assistance was used.**")

@@ -142,7 +142,7 @@ def test_a_file_from_a_newer_kmaint_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as newer:
         Store(tmp_path)
     assert str(newer.value) == (
-        f"{tmp_path / DATABASE}: written by a newer kmaint (schema 7; this one reads 2); upgrade kmaint"
+        f"{tmp_path / DATABASE}: written by a newer kmaint (schema 7; this one reads 3); upgrade kmaint"
     )
 
 

@@ -9,7 +9,7 @@ import typer
 
 import kmaint
 from kmaint import console
-from kmaint.cli import engines, handing, harnesses, learning, machine, runs, trees
+from kmaint.cli import engines, handing, harnesses, learning, machine, proposals, runs, trees
 from kmaint.console import Format
 from kmaint.errors import KmaintError
 
@@ -38,6 +38,10 @@ app = typer.Typer(
       kmaint reintegrate RUN --into sglang    a branch with the smallest patch
       kmaint bench RUN --engine vllm --model  the whole engine, base against patched
       kmaint report RUN                       one HTML page, the pull-request text
+      kmaint attest RUN --reviewer WHO        a person is shown each hunk, and answers
+      kmaint pr RUN                           a draft on your fork; a dry run, unless --open
+      kmaint ledger                           accepted wins, and how each stands
+      kmaint recheck sglang                   are they still wins on this upstream?
       kmaint maintain sglang --kernel ID      all of it, resumable
       kmaint nightly sglang                   what is new, what still holds
       kmaint watch RUN                        how a run goes on
@@ -94,6 +98,10 @@ app.command()(handing.submit)
 app.command()(runs.reintegrate)
 app.command()(engines.bench)
 app.command()(runs.report)
+app.command()(proposals.attest)
+app.command(name="pr")(proposals.pull_request)
+app.command()(proposals.ledger)
+app.command()(proposals.recheck)
 app.command()(runs.maintain)
 app.command()(runs.nightly)
 app.command()(runs.runs)

@@ -1,4 +1,4 @@
-"""A run to a branch, a page and a pull-request text."""
+"""A run to a branch, and to the ledger."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import reintegrate
-import reports
 from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.records.change import Landing
 from kmaint.records.run import Run
+from kmaint.workflow.keeping import accept
 from kmaint.workflow.progress import Progress
 from kmaint.workflow.runs import run_folder
 
@@ -40,6 +40,8 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     )
     progress(f"landed on {landing.branch}: {landing.stat}")
     folder.write_text(run_folder(run, config) / LANDING, wire.text(landing, indent=1))
+    if win := accept(run, harness, patch, landing, config):
+        progress(f"accepted into the ledger as {win.id}")
     return landing
 
 
@@ -47,12 +49,3 @@ def earlier_landing(run: Run, config: Config) -> Landing | None:
     """What `land` wrote down for this run, if it did."""
     kept = run_folder(run, config) / LANDING
     return wire.load(Landing, json.loads(kept.read_text())) if kept.is_file() else None
-
-
-def write_reports(run: Run, config: Config, landing: Landing | None) -> tuple[Path, Path]:
-    """report.html and pull_request.md of a run, in its folder."""
-    harness = folder.read_harness(Path(run.harness))
-    into = run_folder(run, config)
-    pull_request = into / "pull_request.md"
-    folder.write_text(pull_request, reports.pull_request_text(run, harness, landing))
-    return reports.write_report(run, harness, landing, into / "report.html"), pull_request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -20,6 +21,7 @@ from kmaint.records.kernel import Kernel, Scan
 from kmaint.records.night import Night, Snapshot, Step, StepName, StepState, Taken
 from kmaint.workflow import diary
 from kmaint.workflow.progress import Progress
+from kmaint.workflow.rechecking import recheck
 from kmaint.workflow.road import MOST_WORTH_IT, Maintained, maintain_kernel, most_worth_it
 
 Given = TypeVar("Given")
@@ -175,12 +177,15 @@ def _changes(tonight: Tonight) -> Ended:
     return ("done", said) if changes.any else ("nothing", "no kernel changed since the last night")
 
 
-def _recheck(_tonight: Tonight) -> Ended:
-    return "absent", "this kmaint has no recheck of accepted wins"
+def _recheck(tonight: Tonight) -> Ended:
+    found = Counter(one.step.state for one in recheck(Path(tonight.night.tree), tonight.config, tonight.progress))
+    if not found:
+        return "nothing", "no accepted win of this framework is in the ledger"
+    return "done", ", ".join(f"{count} {state}" for state, count in found.most_common())
 
 
 def _drafts(_tonight: Tonight) -> Ended:
-    return "absent", "this kmaint opens no pull requests; branches and texts lie in the state folder"
+    return "absent", "a person attests first: 'kmaint attest RUN', then 'kmaint pr RUN --open'"
 
 
 def _optimize(tonight: Tonight) -> Ended:

@@ -1,4 +1,4 @@
-"""Many runs to one page."""
+"""A run to a page and a pull-request text, and many runs to one page."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ import reports
 from kmaint import folder
 from kmaint.config import Config
 from kmaint.errors import HarnessError, UsageError
+from kmaint.records.change import Landing
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
-from kmaint.workflow.landing import earlier_landing, write_reports
+from kmaint.workflow.backing import backing_of
+from kmaint.workflow.landing import earlier_landing
 from kmaint.workflow.learning import spent_by
+from kmaint.workflow.runs import run_folder
 
 CAMPAIGN = "campaign.html"
+
+
+def write_reports(run: Run, config: Config, landing: Landing | None) -> tuple[Path, Path]:
+    """report.html and pull_request.md of a run, in its folder."""
+    harness = folder.read_harness(Path(run.harness))
+    into = run_folder(run, config)
+    pull_request = into / "pull_request.md"
+    backing, _ = backing_of(run, harness, landing, config)
+    folder.write_text(pull_request, reports.pull_request_text(run, harness, landing, backing))
+    return reports.write_report(run, harness, landing, into / "report.html"), pull_request
 
 
 def write_campaign(runs: Sequence[str] | None, into: Path | None, config: Config) -> tuple[Path, list[str]]:

@@ -15,8 +15,9 @@ from kmaint.records.kernel import Kernel, Scan
 from kmaint.records.run import Run
 from kmaint.workflow.extracting import extract_kernel
 from kmaint.workflow.improving import optimize
-from kmaint.workflow.landing import land, write_reports
+from kmaint.workflow.landing import land
 from kmaint.workflow.progress import Progress
+from kmaint.workflow.reporting import write_reports
 from kmaint.workflow.testing import hold, write_tests
 
 MOST_WORTH_IT = 3

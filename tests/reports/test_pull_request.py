@@ -9,8 +9,9 @@ import pytest
 from kmaint.records.change import Landing
 from kmaint.records.evaluation import Timing
 from kmaint.records.harness import Harness
+from kmaint.records.pull_request import Backing, Exhibit
 from kmaint.records.run import Run
-from reports.pull_request import LIMIT, Block, fitted, pull_request_text
+from reports.pull_request import LIMIT, marker, pull_request_text, title_and_body
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -88,13 +89,36 @@ def test_many_workloads_are_folded_below_those_with_most_weight(won: Run, harnes
     assert "<code>candidate.py</code>" in text
 
 
-def test_folded_blocks_go_whole_and_the_last_first() -> None:
-    blocks = [Block("head"), Block("a" * 400, "first"), Block("middle"), Block("b" * 400, "second"), Block("end")]
-    whole = fitted(blocks, 2000)
-    assert "first" in whole
-    assert "second" in whole
-    shorter = fitted(blocks, 700)
-    assert "first" in shorter
-    assert "second" not in shorter
-    assert shorter.endswith("end\n\n_1 folded section left out for length: kmaint's report has all of it._\n")
-    assert fitted(blocks, 10).startswith("head\n\nmiddle\n\nend\n\n_2 folded sections left out")
+BACKING = Backing(
+    reviewer="Ada Lovelace <ada@example.org>",
+    exhibits=(Exhibit(check="engine_benchmark", line="brought along", text="```\nbase 100 tok/s\n```\n"),),
+    missing=("accuracy: Evaluate a model",),
+    raw_data="https://example.org/run.json",
+    fingerprint="f00d",
+)
+
+
+def test_what_stands_behind_it_is_told_and_what_is_missing_first(won: Run, harness: Harness, landing: Landing) -> None:
+    title, body = title_and_body(won, harness, landing, BACKING)
+    assert not title.startswith("Not ready")
+    assert body.startswith("> **Not ready.** Before this can be opened:\n>\n> - accuracy: Evaluate a model\n\n## ")
+    assert "- [x] A person has read every changed line, understands it and stands behind it." in body
+    assert "attested by Ada Lovelace_" in body
+    assert "ada@example.org" not in body
+    assert "- [x] Run `bench_serving`" in body
+    assert "- [ ] Run an accuracy check" in body
+    assert "<summary>Engine benchmark: brought along</summary>\n\n````\n```\nbase 100 tok/s\n```\n````" in body
+    assert "[raw data](https://example.org/run.json)" in body
+    assert "The whole engine was not run" not in body
+    assert body.endswith(f"{marker('f00d')}\n")
+
+
+def test_a_text_that_was_cut_says_where_all_of_it_is(won: Run, harness: Harness, landing: Landing) -> None:
+    long = tuple(
+        replace(BACKING.exhibits[0], check=check, text="x" * 25_000)
+        for check in ("accuracy", "linters", "framework_tests")
+    )
+    _, body = title_and_body(won, harness, landing, replace(BACKING, exhibits=long))
+    assert len(body) <= LIMIT
+    assert "left out for length: the [raw data](https://example.org/run.json) has all of it._" in body
+    assert marker("f00d") in body

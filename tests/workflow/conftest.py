@@ -1,4 +1,4 @@
-"""A state folder with the nine runs that an H200 measured; the harness of one of them is there."""
+"""A state folder with the nine runs that an H200 measured, with the harness of one of them; and a landed win."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from kmaint.config import Config, load_config
 from kmaint.records.harness import Harness
 from kmaint.store import Store
+from tests.landed import landed, own_git, tree, won
 from tests.learning.conftest import harness, measured_run, measured_runs
 
-__all__ = ["harness"]
+__all__ = ["harness", "landed", "own_git", "tree", "won"]
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_two_nights_tell_what_changed(tree: Path, tmp_path: Path) -> None:
         "upstream": "done",
         "scan": "done",
         "changes": "nothing",
-        "recheck": "absent",
+        "recheck": "nothing",
         "optimize": "nothing",
         "drafts": "absent",
     }
@@ -103,7 +103,7 @@ def test_our_own_fault_in_one_step_is_kept_with_its_traceback(tree: Path, tmp_pa
     config = load_config(state=tmp_path / "state")
     (config.state / diary.NIGHTS / "one" / diary.SNAPSHOT).mkdir(parents=True)
     night = a_night(tree, config, "one", kernels=0)
-    assert states(night) == {**states(night), "scan": "failed", "changes": "skipped", "recheck": "absent"}
+    assert states(night) == {**states(night), "scan": "failed", "changes": "skipped", "recheck": "nothing"}
     step = night.ended("scan")
     assert step is not None and step.said.startswith("our own fault: IsADirectoryError: ")
     assert "Traceback" in step.log

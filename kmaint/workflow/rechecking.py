@@ -1,0 +1,208 @@
+"""Accepted wins on another upstream: carried over, judged by the gate again, timed where there is a GPU."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import extract
+import reintegrate
+from kmaint import folder
+from kmaint.config import Config
+from kmaint.errors import HarnessError, UsageError
+from kmaint.ledger import Ledger
+from kmaint.records.evaluation import Evaluation, Interval, Passed, speedup
+from kmaint.records.harness import Harness
+from kmaint.records.kernel import Kernel, Release, Scan
+from kmaint.records.ledger import CHECKED, State, Step, Win
+from kmaint.workflow.extracting import extract_kernel
+from kmaint.workflow.keeping import all_wins, now
+from kmaint.workflow.progress import Progress
+from kmaint.workflow.testing import check, hold, write_tests
+
+CANDIDATE, CONFLICTS = "candidate.py", "conflicts.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rechecked:
+    """A win, what this upstream makes of it, and what to do about it."""
+
+    win: Win
+    step: Step
+    next_step: str
+
+
+@dataclass(frozen=True)
+class _Upstream:
+    """A clean clone of the tree's HEAD, what it is, and what is in it."""
+
+    tree: Path
+    scan: Scan
+    into: Path
+
+    @property
+    def release(self) -> Release:
+        return self.scan.release
+
+    def step(self, state: State, said: str, *written: Path) -> Step:
+        return Step(
+            state=state, said=said, at=now(), release=self.release, written=tuple(str(path) for path in written)
+        )
+
+
+def recheck(
+    tree: Path, config: Config, progress: Progress, *, ids: Sequence[str] = (), again: bool = False
+) -> list[Rechecked]:
+    """Each win of the tree's framework on the commit that the tree stands at; what was checked there before is read.
+
+    Works on a clone: the checkout is read, and nothing in it or its repository changes. Wins that upstream has
+    overtaken are retired, and left out unless they are named.
+    """
+    framework = extract.open_tree(tree).framework
+    wins = _chosen(all_wins(config), framework, ids, config)
+    if not wins:
+        return []
+    repository, done = reintegrate.open_repository(tree), list[Rechecked]()
+    with reintegrate.clean_clone(repository, "HEAD") as clone:
+        place = clone.root / clone.prefix
+        progress(f"scanning {tree} at {clone.git('rev-parse', '--short=12', 'HEAD')}")
+        scan = extract.scan_tree(place)
+        into = (config.state / "rechecks" / str(scan.release.commit)[:12]).resolve()
+        upstream = _Upstream(place, scan, into)
+        for win in wins:
+            known = None if again else _earlier(win, upstream.release)
+            step = known or _recheck_win(win, upstream, config, progress)
+            if known is None:
+                with Ledger(config.state) as ledger:
+                    ledger.add_step(win.id, step)
+            progress(f"{win.id}: {step.state}: {step.said}")
+            done.append(Rechecked(win=win, step=step, next_step=_next_step(win, step)))
+    return done
+
+
+def _chosen(wins: Sequence[Win], framework: str, ids: Sequence[str], config: Config) -> list[Win]:
+    if unknown := [name for name in ids if name not in [win.id for win in wins]]:
+        raise UsageError(f"no win {unknown[0]!r} in {config.state}", "see 'kmaint ledger'")
+    return [win for win in wins if win.release.framework == framework and (win.id in ids if ids else not win.retired)]
+
+
+def _earlier(win: Win, release: Release) -> Step | None:
+    """What was found on this very commit."""
+    steps = [step for step in win.history if step.state in CHECKED and step.release == release]
+    return steps[-1] if steps and release.commit else None
+
+
+def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progress) -> Step:
+    kernel = next((one for one in upstream.scan.kernels if one.id == win.kernel), None)
+    if kernel is None:
+        return upstream.step("gone", f"no {win.kernel} any more; {_near(win, upstream.scan)}")
+    progress(f"{win.id}: extracting {kernel.id}")
+    harness, doubt = _extracted(win, kernel, upstream, config, progress)
+    if harness is None:
+        return upstream.step("conflicts", f"the kernel cannot be cut out any more: {doubt}")
+    into = upstream.into / win.id
+    rebased = reintegrate.rebase(win.original, win.source, (harness.folder / folder.KERNEL).read_text())
+    if isinstance(rebased, reintegrate.Conflict):
+        folder.write_text(into / CONFLICTS, rebased.text)
+        return upstream.step("conflicts", rebased.reason, *([into / CONFLICTS] if rebased.text else []))
+    if rebased.contained:
+        return upstream.step("overtaken", "upstream has the edit already")
+    folder.write_text(into / CANDIDATE, rebased.source)
+    try:
+        patch = reintegrate.patch_of(harness, rebased.source)
+        landing = reintegrate.land(
+            patch, upstream.tree, branch=f"kmaint/{win.id}", message=f"{_title(win)}\n", into=into
+        )
+    except (UsageError, HarnessError) as error:
+        return upstream.step("conflicts", str(error), into / CANDIDATE)
+    applies = "applies with upstream's own changes merged" if rebased.changed else "applies as it was"
+    written = (Path(landing.patch_file), into / CANDIDATE)
+    if doubt:
+        return upstream.step("conflicts", f"{applies}, but cannot be judged: {doubt}", *written)
+    (found,) = check(harness, [into / CANDIDATE], config, progress)
+    state, said = _judged(found, changed=rebased.changed)
+    step = upstream.step(state, f"{applies}; {said}", *written)
+    return replace(step, speedup=speedup(found), environment=found.environment)
+
+
+def _extracted(
+    win: Win, kernel: Kernel, upstream: _Upstream, config: Config, progress: Progress
+) -> tuple[Harness | None, str]:
+    """The kernel's harness as it is here, with its suite and held against the shipped op; what speaks against it."""
+    launcher = win.launcher if win.launcher in [host.qualname for host in kernel.launchers] else None
+    extraction = extract_kernel(
+        upstream.tree,
+        upstream.scan,
+        extract.Wanted(kernel=kernel, launcher=launcher),
+        upstream.into / "harnesses",
+        config,
+        sources=extract.Sources(tests=True),
+        progress=progress,
+    )
+    if extraction.folder is None:
+        return None, extraction.reason
+    harness = folder.read_harness(extraction.folder)
+    if extraction.state != "ready":
+        return harness, extraction.reason
+    write_tests(harness, config, progress)
+    parity = hold(harness, config, progress, tree=upstream.tree)
+    return harness, f"parity: {parity.reason}" if parity.refuses else ""
+
+
+def _judged(found: Evaluation, *, changed: bool) -> tuple[State, str]:
+    """What the gate's verdict makes of a win; `changed` says that upstream touched what the win changes."""
+    verdict = found.verdict
+    if not isinstance(verdict, Passed):
+        return "regressed", f"{verdict.kind}: {' '.join(verdict.reason.split())}"
+    right = f"right ({verdict.numerics.kind})"
+    if verdict.timing is None:
+        return "holds", f"{right}; not timed: there was no GPU"
+    timed = f"{right}; {_ratio(verdict.timing.speedup)} on {found.environment.device}"
+    if verdict.win:
+        return "holds", timed
+    return (
+        ("overtaken", f"{timed}: upstream's own is as fast") if changed else ("regressed", f"{timed}: no gain any more")
+    )
+
+
+def _ratio(found: Interval) -> str:
+    return f"{found.ratio:.3f}x ({found.low:.3f} to {found.high:.3f})"
+
+
+def _near(win: Win, scan: Scan) -> str:
+    """Where the kernel may have gone: the same name elsewhere, else names like it, else other kernels of its file."""
+    name, path = win.kernel.rpartition("::")[2], win.kernel.partition("::")[0]
+    if same := [one.id for one in scan.kernels if one.qualname == name]:
+        return f"one of that name stands in {', '.join(same[:3])}"
+    known = {one.qualname: one.id for one in scan.kernels}
+    if near := difflib.get_close_matches(name, known, n=3, cutoff=0.6):
+        return f"names like it: {', '.join(known[one] for one in near)}"
+    beside = [one.id for one in scan.kernels if one.path == path]
+    return f"its file still holds {', '.join(beside[:3])}" if beside else "nothing like it is there"
+
+
+def _next_step(win: Win, step: Step) -> str:
+    anew = f"kmaint maintain TREE --kernel '{win.kernel}'"
+    match step.state:
+        case "holds" if step.speedup is None:
+            return f"run the same where there is a GPU; the patch for this upstream is {step.written[0]}"
+        case "holds":
+            return f"bring the patch up to date: 'git am {step.written[0]}'"
+        case "conflicts" if step.written and step.written[0].endswith(CONFLICTS):
+            return f"merge {step.written[0]} by hand, or look for a win anew: '{anew}'"
+        case "conflicts" if len(step.written) == 2:
+            return f"give --python an interpreter that has the framework, or judge {step.written[0]} by hand"
+        case "conflicts":
+            return f"look for a win anew: '{anew}'"
+        case "overtaken":
+            return "drop the patch; the win is retired"
+        case "gone":
+            return "drop the patch; see whether what is near is the kernel under a new name, and optimise that"
+        case _:
+            return f"drop the patch, and look for a win anew: '{anew}'"
+
+
+def _title(win: Win) -> str:
+    return f"Speed up {win.kernel.rpartition('::')[2]}, carried over from {win.release.framework} {win.release.version}"

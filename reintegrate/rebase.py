@@ -1,0 +1,83 @@
+"""A win carried to another upstream: its regions merged three ways into the regions as they stand there now."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.child import run_child
+from kmaint.errors import InternalError
+from kmaint.folder import END, MARKER, split_regions
+
+Key = tuple[str, str]
+"""Path and symbol of a region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebased:
+    """The new upstream's kernel.py with the win in it. `contained` says that upstream has the very edit already."""
+
+    source: str
+    contained: bool
+    changed: bool
+    """Whether upstream touched one of the regions that the win changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """What cannot be carried over: why, and the merged text with git's marks, empty where nothing could be merged."""
+
+    reason: str
+    text: str = ""
+
+
+def rebase(original: str, source: str, upstream: str) -> Rebased | Conflict:
+    """Merge what changed from `original` to `source` into `upstream`, region by region; each is a whole kernel.py."""
+    before, after, now = split_regions(original), split_regions(source), split_regions(upstream)
+    merged: dict[Key, str] = {}
+    edited = [key for key in after if before.get(key) != after[key]]
+    for key in edited:
+        if key not in now:
+            return Conflict(reason=f"{key[1]} is no longer part of the kernel at {key[0]}")
+        text, conflicts = three_way(before.get(key, ""), after[key], now[key])
+        if conflicts:
+            both = "once" if conflicts == 1 else f"in {conflicts} places"
+            return Conflict(reason=f"upstream and the win both changed {key[1]}, {both}", text=text)
+        merged[key] = text
+    return Rebased(
+        source=with_regions(upstream, merged),
+        contained=all(merged[key] == now[key] for key in edited),
+        changed=any(before.get(key) != now[key] for key in edited),
+    )
+
+
+def three_way(base: str, ours: str, theirs: str) -> tuple[str, int]:
+    """`git merge-file`: the text with both changes, and how many places conflict."""
+    with tempfile.TemporaryDirectory(prefix="kmaint-merge-") as folder:
+        names = {"upstream": theirs, "as extracted": base, "win": ours}
+        paths = [Path(folder) / name for name in names]
+        for path, text in zip(paths, names.values(), strict=True):
+            path.write_text(text)
+        labels = [word for name in names for word in ("-L", name)]
+        done = run_child(["git", "merge-file", "-p", "--diff3", *labels, *paths], timeout_s=60)
+    if not 0 <= done.code < 128:
+        raise InternalError(f"git merge-file ended with {done.code}: {done.stderr.strip()}", "please report this")
+    return done.stdout, done.code
+
+
+def with_regions(kernel_source: str, texts: Mapping[Key, str]) -> str:
+    """The kernel.py with these texts in place of what its regions hold."""
+    lines, inside = [], False
+    for line in kernel_source.splitlines(keepends=True):
+        found = MARKER.match(line.rstrip("\n"))
+        if found and (found["path"], found["symbol"]) in texts:
+            lines += [line, texts[found["path"], found["symbol"]]]
+            inside = True
+        elif line.rstrip("\n") == END:
+            inside = False
+            lines.append(line)
+        elif not inside:
+            lines.append(line)
+    return "".join(lines)

@@ -1,0 +1,72 @@
+"""A win carried to another upstream: merged where both changes fit, and a conflict is shown, never guessed."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmaint.folder import split_regions
+from reintegrate.rebase import Conflict, Rebased, rebase, three_way, with_regions
+
+CASE = Path(__file__).parent / "cases" / "merge_state"
+ORIGINAL, WINNER = (CASE / "kernel.py").read_text(), (CASE / "winner.py").read_text()
+KERNEL = ("sglang/kernels/ops/attention/merge_state.py", "merge_state_kernel")
+
+
+def changed(before: str, after: str) -> str:
+    assert ORIGINAL.count(before) == 1
+    return ORIGINAL.replace(before, after)
+
+
+def test_an_upstream_that_stood_still_gets_the_winner_itself() -> None:
+    found = rebase(ORIGINAL, WINNER, ORIGINAL)
+    assert found == Rebased(source=WINNER, contained=False, changed=False)
+
+
+def test_changes_elsewhere_in_the_kernel_are_kept() -> None:
+    upstream = changed("    num_heads = tl.num_programs(1)\n", "    num_heads = tl.num_programs(axis=1)\n")
+    upstream = upstream.replace("merge_state.py:8-63", "merge_state.py:108-163")
+    found = rebase(ORIGINAL, WINNER, upstream)
+    assert isinstance(found, Rebased)
+    assert (found.contained, found.changed) == (False, True)
+    assert "tl.num_programs(axis=1)" in found.source
+    assert "p_scale = p_se / out_se" in found.source
+    assert "merge_state.py:108-163" in found.source
+
+
+def test_the_same_lines_changed_by_both_are_a_conflict() -> None:
+    upstream = changed("    p_scale = tl.exp(p_lse) / out_se\n", "    p_scale = tl.exp2(p_lse) / out_se\n")
+    found = rebase(ORIGINAL, WINNER, upstream)
+    assert isinstance(found, Conflict)
+    assert found.reason == "upstream and the win both changed merge_state_kernel, once"
+    marks = ("<<<<<<< upstream\n", "||||||| as extracted\n", ">>>>>>> win\n")
+    assert [found.text.count(mark) for mark in marks] == [1, 1, 1]
+
+
+def test_an_edit_that_upstream_has_is_contained() -> None:
+    found = rebase(ORIGINAL, WINNER, WINNER)
+    assert isinstance(found, Rebased)
+    assert (found.contained, found.changed, found.source) == (True, True, WINNER)
+
+
+def test_a_region_that_is_gone_is_named() -> None:
+    upstream = ORIGINAL.replace("merge_state_triton", "merge_state_launch")
+    assert rebase(ORIGINAL, WINNER, upstream) == Conflict(
+        reason="merge_state_triton is no longer part of the kernel at sglang/kernels/ops/attention/merge_state.py"
+    )
+
+
+@given(st.lists(st.sampled_from(["a\n", "b\n", "\n", "    c\n"])))
+def test_a_region_put_in_is_the_region_read_back(lines: list[str]) -> None:
+    text = "".join(lines)
+    source = with_regions(ORIGINAL, {KERNEL: text})
+    assert split_regions(source) == {**split_regions(ORIGINAL), KERNEL: text}
+    assert with_regions(source, {KERNEL: split_regions(ORIGINAL)[KERNEL]}) == ORIGINAL
+
+
+def test_one_side_alone_is_taken_as_it_is() -> None:
+    base = "".join(f"{number}\n" for number in range(9))
+    ours = base.replace("4\n", "four\n")
+    assert three_way(base, ours, base) == (ours, 0)
+    assert three_way(base, base, ours) == (ours, 0)
+    assert three_way(base, ours, base.replace("4\n", "IV\n"))[1] == 1

@@ -1,0 +1,126 @@
+"""Wins on an upstream that went on: each of the five answers, on real trees and by the real gate."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kmaint import workflow
+from kmaint.config import Config
+from kmaint.errors import UsageError
+from kmaint.folder import sha256
+from kmaint.records.evaluation import Interval, Verdict, Wrong
+from kmaint.workflow.rechecking import _judged
+from tests.landed import Landed
+from tests.reports.conftest import H200, KEPT, judged, passed, rungs, timing
+
+FILE = "sglang/kernels/ops/attention/merge_state.py"
+Change = Callable[[str], str]
+
+
+def upstream(tree: Path, change: Change) -> Path:
+    """A newer release of the tree, as a checkout of its own with something uncommitted in it."""
+    newer = tree.with_name("newer")
+    subprocess.run(["git", "clone", "--quiet", str(tree), str(newer)], check=True)
+    file = newer / FILE
+    before = file.read_text()
+    file.write_text(change(before))
+    assert file.read_text() != before
+    subprocess.run(["git", "commit", "--quiet", "--all", "--message=Newer"], cwd=newer, check=True)
+    (newer / "LICENSE").write_text("being edited\n")
+    return newer
+
+
+def state(tree: Path) -> list[str]:
+    """What a user can see of a checkout and its repository."""
+    shown = ("status --porcelain", "for-each-ref", "worktree list", "stash list")
+    said = [subprocess.run(["git", *words.split()], cwd=tree, capture_output=True, check=True) for words in shown]
+    files = [path for path in sorted(tree.rglob("*")) if path.is_file() and ".git" not in path.parts]
+    return [*(str(one.stdout) for one in said), *(f"{path} {sha256(path.read_bytes())}" for path in files)]
+
+
+def recheck(landed: Landed, tree: Path) -> workflow.Rechecked:
+    before = state(tree)
+    [found] = workflow.recheck(tree, without_gpu(landed), lambda line: None)
+    assert state(tree) == before
+    return found
+
+
+def without_gpu(landed: Landed) -> Config:
+    return landed.config.model_copy(update={"device": "none"})
+
+
+def test_a_kernel_that_is_gone_is_looked_for_and_the_answer_kept(landed: Landed, tree: Path) -> None:
+    newer = upstream(tree, lambda text: text.replace("merge_state_kernel", "merge_two_states_kernel"))
+    found = recheck(landed, newer)
+    assert (found.step.state, found.step.said) == (
+        "gone",
+        f"no {landed.run.kernel} any more; names like it: {FILE}::merge_two_states_kernel",
+    )
+    again = recheck(landed, newer)
+    assert again.step == found.step
+    [win] = workflow.all_wins(landed.config)
+    assert [step.state for step in win.history] == ["landed", "gone"]
+    with pytest.raises(UsageError) as error:
+        workflow.recheck(newer, landed.config, lambda line: None, ids=["nothing"])
+    assert str(error.value) == f"no win 'nothing' in {landed.state}; see 'kmaint ledger'"
+
+
+def edited(before: str, after: str) -> Change:
+    return lambda text: text.replace(before, after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "answer", "said"),
+    [
+        (edited("import torch\n", "import torch\n\n# Newer.\n"), "holds", "applies as it was; right ("),
+        (edited("tl.exp(p_lse) / out_se", "tl.exp2(p_lse) / out_se"), "conflicts", "upstream and the win both changed"),
+        (edited("num_tokens = output", "tokens = num_tokens = output"), "holds", "applies with upstream's own changes"),
+    ],
+)
+def test_a_win_is_carried_over_and_judged_again(
+    change: Change, answer: str, said: str, landed: Landed, tree: Path
+) -> None:
+    found = recheck(landed, upstream(tree, change))
+    assert (found.step.state, found.step.said[: len(said)]) == (answer, said)
+    assert answer != "holds" or found.step.said.endswith("not timed: there was no GPU")
+    assert all(Path(path).is_file() for path in found.step.written)
+
+
+@pytest.mark.slow
+def test_an_upstream_that_took_the_edit_has_overtaken_the_win(landed: Landed, tree: Path) -> None:
+    newer = tree.with_name("newer")
+    subprocess.run(["git", "clone", "--quiet", "--branch", landed.landing.branch, str(tree), str(newer)], check=True)
+    assert recheck(landed, newer).step.said == "upstream has the edit already"
+    assert workflow.recheck(newer, landed.config, lambda line: None) == [], "it is retired"
+
+
+FASTER = timing(((4.1, 3.1, None), (21.4, 18.9, None), (101.3, 98.6, None)), Interval(ratio=1.13, low=1.12, high=1.14))
+SAME = replace(FASTER, speedup=Interval(ratio=1.001, low=0.998, high=1.004))
+WRONG = Wrong(reason="return[0] is 0.5,\n not 0.25", codes=("mismatch",))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "changed", "state", "said"),
+    [
+        (passed(FASTER, win=True), True, "holds", "right (rounding-only); 1.130x (1.120 to 1.140) on NVIDIA H200"),
+        (
+            passed(SAME, win=False),
+            True,
+            "overtaken",
+            "1.001x (0.998 to 1.004) on NVIDIA H200: upstream's own is as fast",
+        ),
+        (passed(SAME, win=False), False, "regressed", "1.001x (0.998 to 1.004) on NVIDIA H200: no gain any more"),
+        (passed(None, win=False), True, "holds", "right (rounding-only); not timed: there was no GPU"),
+        (WRONG, False, "regressed", "wrong: return[0] is 0.5, not 0.25"),
+    ],
+)
+def test_the_gates_verdict_decides(verdict: Verdict, changed: bool, state: str, said: str) -> None:
+    found = _judged(judged(KEPT, verdict, rungs("profile"), H200), changed=changed)
+    assert found[0] == state
+    assert found[1].endswith(said)
