@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kmaint.errors import HarnessError
-from kmaint.expression import ITEM_BYTES, evaluate, number
+from kmaint.expression import ITEM_BYTES, evaluate, keeps, number
 from kmaint.records.workload import Axis, Binding, Contract, Workload
 
 DECODE, PREFILL = (1, 64), (4096,)
@@ -247,7 +247,7 @@ def _size(kind: str, model: Model, tokens: int) -> int | None:
 def admitted(contract: Contract, bound: dict[str, Binding]) -> bool:
     """Whether a binding keeps the constraints and its tensors fit in MOST_BYTES."""
     try:
-        if not all(evaluate(constraint, bound) for constraint in contract.constraints):
+        if not keeps(contract.constraints, bound):
             return False
         total = 0.0
         for one in contract.arguments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kmaint.errors import HarnessError
@@ -68,6 +68,20 @@ def evaluate(expression: str, axes: Mapping[str, Binding]) -> Binding:
             f"workloads.json: cannot evaluate {expression!r} over {dict(axes)}: {error}", "correct the expression"
         ) from error
     return value
+
+
+def keeps(constraints: Iterable[str], axes: Mapping[str, Binding]) -> bool:
+    """Whether all constraints hold. One that would divide by a size of 0 does not: it is about cases that have one."""
+    return all(_holds(constraint, axes) for constraint in constraints)
+
+
+def _holds(constraint: str, axes: Mapping[str, Binding]) -> bool:
+    try:
+        return bool(evaluate(constraint, axes))
+    except HarnessError as error:
+        if isinstance(error.__cause__, ZeroDivisionError):
+            return False
+        raise
 
 
 def number(expression: str, axes: Mapping[str, Binding]) -> float:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from kmaint.expression import evaluate
+from kmaint.expression import keeps
 from kmaint.expression import names_in as mentioned
 from kmaint.records.workload import Argument, Axis, Binding, Contract
 
@@ -156,7 +156,7 @@ def smallest(contract: Contract, fixed: Mapping[str, Binding]) -> dict[str, Bind
     # Enough to try a few sizes along each axis; a contract that needs more has no small case worth running.
     for bound in itertools.islice(itertools.product(*options), 5000):
         axes = dict(zip((axis.name for axis in contract.axes), bound, strict=True))
-        if all(evaluate(constraint, axes) for constraint in contract.constraints):
+        if keeps(contract.constraints, axes):
             return axes
     return None
 
@@ -167,7 +167,7 @@ def ordinary(contract: Contract) -> dict[str, Binding] | None:
     options = [sorted(_small(axis), key=_tells_little) for axis in contract.axes]
     for bound in itertools.islice(itertools.product(*options), 5000):
         axes = dict(zip((axis.name for axis in contract.axes), bound, strict=True))
-        if all(evaluate(constraint, axes) for constraint in contract.constraints):
+        if keeps(contract.constraints, axes):
             return axes
     return None
 
@@ -197,7 +197,7 @@ def broken(contract: Contract) -> list[dict[str, Binding]]:
         for axis in (axis for axis in contract.axes if axis.name in names_in(constraint)):
             options = (*WIDELY, 3, 5) if type(base[axis.name]) is int else ()
             tried = ({**base, axis.name: size} for size in options if axis.choices or size >= axis.low)
-            bent = next((c for c in tried if not evaluate(constraint, c) and all(evaluate(o, c) for o in others)), None)
+            bent = next((c for c in tried if not keeps([constraint], c) and keeps(others, c)), None)
             if bent is not None:
                 found.append(bent)
                 break

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.errors import HarnessError
-from kmaint.expression import evaluate, names_in, number
+from kmaint.expression import evaluate, keeps, names_in, number
 from kmaint.records.workload import Binding
 
 
@@ -50,3 +50,11 @@ def test_constraints_are_python_s() -> None:
     assert evaluate("0 < K < H < 32", axes) is False
     assert number("H // K", axes) == 4.0
     assert names_in("H % K == 0 and min(T, 3)") == {"H", "K", "T", "min"}
+
+
+def test_a_constraint_that_divides_by_nothing_is_not_kept() -> None:
+    assert keeps(["N % B == 0", "N > 2"], {"N": 4, "B": 2})
+    assert not keeps(["N % B == 0"], {"N": 4, "B": 0})
+    assert not keeps(["N % B == 0", "N > 8"], {"N": 4, "B": 2})
+    with pytest.raises(HarnessError, match="cannot evaluate 'M > 0'"):
+        keeps(["M > 0"], {"N": 4})

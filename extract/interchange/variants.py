@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kmaint.expression import evaluate
+from kmaint.expression import evaluate, keeps
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Argument, Binding, Workload
 
@@ -49,7 +49,7 @@ def small_cases(harness: Harness, variant: Variant) -> Iterator[dict[str, Bindin
         case = dict(variant.fixed)
         for i, axis in enumerate(free):
             case[axis.name] = max(axis.low, 1) + 2 * step + i
-        if all(evaluate(constraint, case) for constraint in harness.contract.constraints):
+        if keeps(harness.contract.constraints, case):
             yield case
 
 

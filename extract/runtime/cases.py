@@ -95,8 +95,11 @@ class Contract:
         return Contract(axes, data["arguments"], data["constraints"], data["traffic"], data["flops"], data["workloads"])
 
     def admits(self, case: Case) -> bool:
-        """Whether the case keeps the launcher's constraints."""
-        return all(evaluate(constraint, case.axes) for constraint in self.constraints)
+        """Whether the case keeps the launcher's constraints; one that would divide by a size of 0 does not hold."""
+        try:
+            return all(evaluate(constraint, case.axes) for constraint in self.constraints)
+        except ZeroDivisionError:
+            return False
 
     def cases(self) -> Iterator[tuple[dict[str, Any], Case]]:
         """Each workload with its case, seeded by its name so that no two share their data."""

@@ -7,7 +7,7 @@ import math
 import random
 from typing import Any
 
-from kmaint.expression import evaluate
+from kmaint.expression import evaluate, keeps
 from kmaint.records.workload import Axis, Binding, Contract
 from testgen import axes
 from testgen.suite import layouts
@@ -35,7 +35,7 @@ def drawn(contract: Contract, count: int, seed: int) -> list[dict[str, Any]]:
             each = int(evaluate_rows(contract, leading, bound))
             limit = max(1, MOST_ROWS // max(1, each))
             bound[leading] = min(int(str(bound[leading])), limit)
-        if all(evaluate(constraint, bound) for constraint in contract.constraints):
+        if keeps(contract.constraints, bound):
             found.append({**bound, "layout": next(kinds), "seed": chance.randrange(2**16, 2**31)})
         if len(found) == count:
             break
