@@ -272,13 +272,20 @@ def _but_for(trials: Trials, case: Any, name: str) -> Any:
     return outcomes.Outcome(kept, found.error, found.overrun)
 
 
-def admitted_sizes(trials: Trials, base: Any, sizes: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def switched(trials: Trials, base: Any) -> list[Any]:
+    """The ordinary case, and it with each flag the other way: an argument may only be there, or matter, with one."""
+    flags = [name for name, value in base.axes.items() if isinstance(value, bool)]
+    others = [base.but(**{name: not base.axes[name]}) for name in flags]
+    return [base, *(case for case in others if trials.contract.admits(case) and trials.holds(trials.sound, case))]
+
+
+def admitted_sizes(trials: Trials, variants: list[Any], sizes: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Values of an axis beyond the contract's own on which the original soon gives one answer, by axis."""
     found: dict[str, list[Any]] = {name: [] for name in sizes}
     rounds = itertools.zip_longest(*([(name, value) for value in values] for name, values in sizes.items()))
     for name, value in (one for row in rounds for one in row if one is not None):
-        case = base.but(**{name: value})
-        if trials.contract.admits(case) and trials.holds(trials.quick, case):
+        asked = [case.but(**{name: value}) for case in variants]
+        if all(trials.contract.admits(case) and trials.holds(trials.quick, case) for case in asked):
             found[name].append(value)
     return {name: values for name, values in found.items() if values}
 
@@ -299,7 +306,12 @@ def find_out(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
     if base is None:
         return {"base": None}
     trials.plain(base)  # here, so that no fork has to get the interpreter going
-    values = [p for p in asked["profiles"] if trials.holds(trials.sound, base.but(values=p))]
+    variants = switched(trials, base)
+    values = [
+        profile
+        for profile in asked["profiles"]
+        if all(trials.holds(trials.sound, case.but(values=profile)) for case in variants)
+    ]
     values = list(asked["profiles"]) if trials.cut_short else values
     unread = inert(trials, base)
     admitted = admitted_layouts(trials, base, unread)
@@ -313,7 +325,7 @@ def find_out(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
         "wide": wide_dtypes(trials, base),
         "refused": refused(trials, base, asked["bent"]),
         "inert": unread,
-        "sizes": admitted_sizes(trials, base, asked["sizes"]),
+        "sizes": admitted_sizes(trials, variants, asked["sizes"]),
         "cut_short": trials.cut_short,
     }
 
