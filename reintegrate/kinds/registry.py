@@ -1,0 +1,234 @@
+"""A backend in SGLang's kernel registry: a module of its own, and the specification that names it.
+
+For a kernel whose operator serving dispatches elsewhere: an edit would change a fallback that nobody measured, a branch
+would never be reached. Which backend serves stays as it is; nothing here was timed against it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.errors import UsageError
+from kmaint.folder import KERNEL, sha256, split_regions
+from kmaint.formatting import format_python
+from kmaint.records.change import Edit, NewFile, Patch
+from reintegrate.kinds.guard import Guard, Predicate, guard_of, predicate
+from reintegrate.kinds.guarded import DEVICE_TESTS, TORCH, exact, outside_as_shipped
+from reintegrate.kinds.imports import COLUMNS, extended
+from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
+from reintegrate.kinds.win import Declined, Win
+from reintegrate.names import bound_names, needed_names
+
+SPECIFICATIONS = "sglang/kernels/spec.py"
+OPERATORS = "sglang/kernels/ops/"
+SPDX = "# SPDX-License-Identifier: Apache-2.0\n"
+FUSED = re.compile(r"""^    op(?:: *\w+)? = ["']([\w.]+)["']""", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """That serving runs something else, and where this is decided."""
+
+    why: str
+
+
+def served_elsewhere(win: Win, tree: Path) -> Elsewhere | None:
+    """Whether a caller of the launcher calls another implementation with the same arguments where it can."""
+    for path, name in _callers(win):
+        file = tree / path
+        module = ast.parse(file.read_text()) if file.is_file() else ast.Module(body=[], type_ignores=[])
+        for function in ast.walk(module):
+            if isinstance(function, ast.FunctionDef) and function.name == name.rpartition(".")[2]:
+                for choice in ast.walk(function):
+                    if isinstance(choice, ast.If) and (other := _preferred(choice, win.harness.entry)):
+                        test = " ".join(ast.unparse(choice.test).split())
+                        return Elsewhere(f"serving calls {other} instead ({path}, where {test})")
+    return None
+
+
+def _callers(win: Win) -> Iterator[tuple[str, str]]:
+    for host in win.kernel.launchers if win.kernel else ():
+        if host.qualname == win.harness.entry:
+            for caller in host.callers:
+                path, _, name = caller.partition("::")
+                yield path, name
+
+
+def _preferred(choice: ast.If, entry: str) -> str:
+    """What the first branch calls with the very arguments that the other gives the launcher; empty where none does."""
+    own = {_arguments(call) for call in _calls(choice.orelse) if _called(call) == entry}
+    imported = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for statement in choice.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for call in _calls(choice.body):
+        name = _called(call)
+        if _arguments(call) in own and (name != entry or name in imported):
+            return imported.get(name, name)
+    return ""
+
+
+def _calls(body: list[ast.stmt]) -> Iterator[ast.Call]:
+    for statement in body:
+        yield from (node for node in ast.walk(statement) if isinstance(node, ast.Call))
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _arguments(call: ast.Call) -> str:
+    return ", ".join(ast.unparse(one) for one in (*call.args, *call.keywords))
+
+
+def registry_patch(win: Win, tree: Path) -> Patch | Declined:
+    """The variant in a module beside the original's, registered by name for the architecture that was measured."""
+    origin = win.harness.provenance
+    if origin.framework != "sglang":
+        return Declined(f"kmaint writes registrations for sglang only, not for {origin.framework}")
+    prefix, found, rest = origin.path.partition(OPERATORS)
+    init = f"{prefix}{OPERATORS}{rest.split('/')[0]}/__init__.py"
+    if not found or not (tree / prefix / SPECIFICATIONS).is_file() or not (tree / init).is_file():
+        return Declined("the tree has no sglang.kernels registry that this kernel belongs to")
+    if win.evaluation.environment.device is None or not win.timed():
+        return Declined("a registration names the architecture that was measured, and nothing was timed")
+    guard = guard_of(win)
+    if isinstance(guard, Declined):
+        return guard
+    suffix = f"sm{guard.capability[0]}{guard.capability[1]}"
+    variant = variant_of(win, suffix)
+    if isinstance(variant, Declined):
+        return variant
+    device = DEVICE_TESTS.get(origin.framework, TORCH)
+    test = predicate(win, guard, f"use_{_operator(win)}_{suffix}", device_test=exact(device, guard))
+    if isinstance(test, Declined):
+        return test
+    return _patch(win, tree, init, suffix, guard, variant, test)
+
+
+def _operator(win: Win) -> str:
+    return win.harness.op.rpartition(".")[2]
+
+
+def _patch(win: Win, tree: Path, init: str, suffix: str, guard: Guard, variant: Variant, test: Predicate) -> Patch:
+    folder, group = init.rpartition("/")[0], init.split("/")[-2]
+    path = f"{folder}/{_operator(win)}_{suffix}.py"
+    if (tree / path).exists():
+        raise UsageError(f"{tree / path}: stands there already", "an earlier variant is there: revise that")
+    text, name = (tree / init).read_text(), f"{_operator(win)}_{suffix}"
+    operator = _operator_id(text, group, win)
+    module = path[path.index("sglang/") :].removesuffix(".py").replace("/", ".")
+    edits = [
+        edit
+        for edit in (
+            extended(init, text, "sglang.kernels.registry", ["register_kernel"]),
+            extended(init, text, "sglang.kernels.spec", SPEC_NAMES),
+            _registration(init, text, _specification(operator, f"{module}:{name}", win, guard)),
+        )
+        if edit is not None
+    ]
+    launcher = _launcher(win, variant)
+    branched = with_branch(
+        launcher,
+        win.harness.entry,
+        f"{test.name}({', '.join(test.parameters)})",
+        f"{variant.launcher}({handed_on(launcher, win.harness.entry)})",
+    )
+    whole = Edit(
+        path=variant.region.path,
+        symbol=variant.region.symbol,
+        line=variant.region.line,
+        end_line=variant.region.end_line,
+        before_sha256=variant.region.sha256,
+        after=f"{test.source}\n\n{variant.source}\n\n{branched}",
+    )
+    original = (tree / win.harness.provenance.path).read_text()
+    return Patch(
+        edits=tuple(edits),
+        files={init: sha256((tree / init).read_bytes())},
+        kind="registry",
+        reason=f"registered as {operator}; which backend serves stays as it is, and was not timed against this one",
+        new=(NewFile(path=path, text=_module(win, original, variant, test, name), part="kernel"),),
+        shown=(outside_as_shipped(win, guard, whole, test, variant),),
+    )
+
+
+SPEC_NAMES = ("CapabilityRequirement", "FormatSignature", "KernelBackend", "KernelSpec")
+
+
+def _operator_id(text: str, group: str, win: Win) -> str:
+    """The fused operator of that name, which has several backends already; else one of its own.
+
+    A second backend of an operator that has one would leave `select_kernel` without an answer.
+    """
+    fused = {found for found in FUSED.findall(text) if found == f"{group}.{_operator(win)}"}
+    return next(iter(fused), f"{group}.{_operator(win)}_sm{win.capability[0]}{win.capability[1]}")
+
+
+def _launcher(win: Win, variant: Variant) -> str:
+    regions = split_regions((win.harness.folder / KERNEL).read_text())
+    return regions[variant.region.path, variant.region.symbol]
+
+
+def _specification(operator: str, target: str, win: Win, guard: Guard) -> str:
+    dtypes = sorted({str(value) for bound in guard.bounds for value in bound.values if _is_dtype(value)})
+    arch = f"CapabilityRequirement.cuda(min_sm={guard.capability}, max_sm={guard.capability})"
+    text = (
+        f'register_kernel(KernelSpec(op="{operator}", backend=KernelBackend.TRITON, target="{target}", '
+        f"capabilities=frozenset({{{arch}}}), "
+        f"format_signature=FormatSignature(supported_dtypes={tuple(dtypes)!r}), "
+        f'description="{win.harness.entry}, measured on {win.evaluation.environment.device}.",))\n'
+    )
+    return format_python(text, columns=COLUMNS)
+
+
+def _is_dtype(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(b?float|int|uint)\w+", value) is not None
+
+
+def _registration(path: str, text: str, specification: str) -> Edit:
+    """The specification below the file's last statement."""
+    last = ast.parse(text).body[-1]
+    assert last.end_lineno is not None
+    lines = text.splitlines(keepends=True)[last.lineno - 1 : last.end_lineno]
+    names = sorted({node.id for node in ast.walk(last) if isinstance(node, ast.Name)})
+    symbol = getattr(last, "name", "") or ",".join(names)
+    gap = "\n\n" if isinstance(last, ast.FunctionDef | ast.ClassDef) else "\n"
+    return Edit(
+        path=path,
+        symbol=symbol,
+        line=last.lineno,
+        end_line=last.end_lineno,
+        before_sha256=sha256("".join(lines)),
+        after=f"{''.join(lines)}{gap}{specification}",
+        adds=("register_kernel",),
+    )
+
+
+def _module(win: Win, original: str, variant: Variant, test: Predicate, name: str) -> str:
+    """The variant with the imports that it needs, behind the name that the registry has."""
+    public = variant.source.replace(variant.launcher, name)
+    body = f"{test.source}\n\n{public}"
+    needed = needed_names(body)
+    imports = [
+        ast.get_source_segment(original, node) or ""
+        for node in ast.parse(original).body
+        if isinstance(node, ast.Import | ast.ImportFrom) and bound_names(ast.unparse(node)) & needed
+    ]
+    if lacking := sorted(needed - bound_names("\n".join(imports))):
+        origin = win.harness.provenance.path
+        module = origin[origin.index("sglang/") :].removesuffix(".py").replace("/", ".")
+        imports.append(f"\nfrom {module} import {', '.join(lacking)}")
+    docstring = (
+        f'"""`{win.harness.entry}` for calls on which a variant was measured to be faster.\n\n'
+        f"From {win.harness.provenance.path.rpartition('/')[2]}; "
+        f'`{test.name}` says for which calls, all others belong to that.\n"""\n'
+    )
+    return format_python(f"{SPDX}{docstring}\n" + "\n".join(imports) + f"\n\n\n{body}", columns=COLUMNS)
