@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["config", "edit", "guarded", "registry"]
-"""What a patch is, smallest first: a tuned configuration, an edit in place, a variant beside the original, a backend."""
+"""What a patch is, smallest first: tuned configuration, edit in place, variant beside the original, backend."""
 
 Part = Literal["table", "kernel", "test", "benchmark"]
 """What a new file is for."""

@@ -41,6 +41,28 @@ SUFFIXES = {
 }
 """pre-commit's names of file types, as far as these frameworks use them."""
 
+MANIFESTS = {
+    "ruff": ("python", "pyi"),
+    "ruff-check": ("python", "pyi"),
+    "ruff-format": ("python", "pyi"),
+    "isort": ("python", "pyi"),
+    "black": ("python", "pyi"),
+    "black-jupyter": ("python", "pyi", "jupyter"),
+    "check-ast": ("python",),
+    "check-json": ("json",),
+    "check-yaml": ("yaml",),
+    "check-toml": ("toml",),
+    "clang-format": ("c++", "cuda"),
+    "debug-statements": ("python",),
+    "markdownlint-cli2": ("markdown",),
+    "nbstripout": ("jupyter",),
+    "shellcheck": ("shell",),
+    "actionlint": ("yaml",),
+    "fmt": ("rust",),
+    "clippy": ("rust",),
+}
+"""Which types a hook takes by its own repository's manifest, which a checkout does not hold."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
@@ -64,7 +86,8 @@ class Hook:
         """Whether pre-commit would hand it that file."""
         if not re.search(self.files, path) or re.search(self.exclude, path):
             return False
-        known = [SUFFIXES.get(kind, ()) for kind in (*self.types, *self.types_or) if kind not in ("file", "text")]
+        kinds = (*self.types, *self.types_or) or MANIFESTS.get(self.id, ())
+        known = [SUFFIXES.get(kind, ()) for kind in kinds if kind not in ("file", "text")]
         return not known or any(path.endswith(suffixes) for suffixes in known)
 
 

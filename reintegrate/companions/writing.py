@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def _test(harness: Harness, tree: Path, place: Place, subject: tuple[str, str]) 
     text = "".join(head) + "\n\n".join([make_inputs(harness), _reference(harness), CHECK, body])
     text = text.replace("SUBJECT", name).replace("CLASS", _class_name(name))
     path = f"{place.tests.format(group=group)}/test_{name.strip('_')}_against_float64.py"
-    return NewFile(path=path, text=format_python(text, columns=COLUMNS), part="test")
+    return NewFile(path=path, text=narrow(format_python(text, columns=COLUMNS)), part="test")
 
 
 def _reference(harness: Harness) -> str:
@@ -89,6 +90,24 @@ def _reference(harness: Harness) -> str:
     lines = source.splitlines()
     kept = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.Assign | ast.AnnAssign)]
     return "\n\n\n".join("\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in kept) + "\n"
+
+
+def narrow(source: str) -> str:
+    """The source with comments and one-line docstrings broken where they are too long; an oracle's are wider."""
+    lines: list[str] = []
+    for line in source.splitlines():
+        margin = line[: len(line) - len(line.lstrip())]
+        text = line.strip()
+        if len(line) <= COLUMNS:
+            lines.append(line)
+        elif text.startswith("# "):
+            lines += textwrap.wrap(text[2:], COLUMNS, initial_indent=f"{margin}# ", subsequent_indent=f"{margin}# ")
+        elif text.startswith('"""') and text.endswith('"""') and len(text) > len('""""""'):
+            lines += textwrap.wrap(text[:-3], COLUMNS, initial_indent=margin, subsequent_indent=margin)
+            lines.append(f'{margin}"""')
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _class_name(name: str) -> str:

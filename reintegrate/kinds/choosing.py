@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kmaint.errors import UsageError
-from kmaint.records.change import Patch
+from kmaint.records.change import Kind, Patch
 from reintegrate.kinds.config import config_patch
 from reintegrate.kinds.cuda import cuda_patch
 from reintegrate.kinds.edit import edit_patch
@@ -16,7 +16,7 @@ from reintegrate.kinds.registry import registry_patch, served_elsewhere
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.patch import patch_of
 
-Attempt = Callable[[Win, Path], Patch | Declined]
+Attempt = Callable[[], Patch | Declined]
 
 
 def choose(win: Win, tree: Path) -> Patch:
@@ -27,8 +27,8 @@ def choose(win: Win, tree: Path) -> Patch:
     if win.harness.language == "cuda":
         return cuda_patch(win)
     declined: dict[str, str] = {}
-    for kind, attempt in ATTEMPTS.items():
-        found = attempt(win, tree)
+    for kind, attempt in _attempts(win, tree).items():
+        found = attempt()
         if isinstance(found, Patch):
             return replace(found, reason=_told(found.reason, declined))
         declined[kind] = found.reason
@@ -39,36 +39,30 @@ def choose(win: Win, tree: Path) -> Patch:
     )
 
 
-def _in_place(win: Win, tree: Path) -> Patch | Declined:
+def _attempts(win: Win, tree: Path) -> dict[Kind, Attempt]:
+    """The kinds in the order of their size. An operator that serving runs otherwise gets a backend where it can."""
+    table: dict[Kind, Attempt] = {"config": lambda: config_patch(win, tree)}
     elsewhere = served_elsewhere(win, tree)
-    if elsewhere and registry_fits(win, tree):
-        return Declined(elsewhere.why)
-    found = edit_patch(win)
-    if elsewhere and isinstance(found, Patch):
-        return replace(found, reason=f"{found.reason}; {elsewhere.why}, so it changes the fallback only")
-    return found
+    backend = registry_patch(win, tree) if elsewhere else Declined("serving runs this kernel itself")
+    if elsewhere and isinstance(backend, Patch):
+        passed_over = Declined(elsewhere)
+        return {**table, "edit": lambda: passed_over, "guarded": lambda: passed_over, "registry": lambda: backend}
+    note = f"{elsewhere}, so this changes a fallback" if elsewhere else ""
+    return {
+        **table,
+        "edit": lambda: _noted(edit_patch(win), note),
+        "guarded": lambda: _noted(guarded_patch(win, tree), note),
+        "registry": lambda: backend,
+    }
 
 
-def _beside(win: Win, tree: Path) -> Patch | Declined:
-    elsewhere = served_elsewhere(win, tree)
-    if elsewhere and registry_fits(win, tree):
-        return Declined(elsewhere.why)
-    return guarded_patch(win, tree)
-
-
-def registry_fits(win: Win, tree: Path) -> bool:
-    return isinstance(registry_patch(win, tree), Patch)
+def _noted(found: Patch | Declined, note: str) -> Patch | Declined:
+    return replace(found, reason=f"{found.reason}; {note}") if note and isinstance(found, Patch) else found
 
 
 def _told(reason: str, declined: dict[str, str]) -> str:
-    """The reason for the kind, after why the smaller ones were not it."""
-    passed_over = [f"no {kind}: {why}" for kind, why in declined.items() if why]
-    return "; ".join([reason, *passed_over])
-
-
-ATTEMPTS: dict[str, Attempt] = {
-    "config": config_patch,
-    "edit": _in_place,
-    "guarded": _beside,
-    "registry": registry_patch,
-}
+    """The reason for the kind, after why the smaller ones were not it: kinds with one reason share it."""
+    by_reason: dict[str, list[str]] = {}
+    for kind, why in declined.items():
+        by_reason.setdefault(why, []).append(kind)
+    return "; ".join([reason, *(f"no {' and no '.join(kinds)}: {why}" for why, kinds in by_reason.items())])

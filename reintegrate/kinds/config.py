@@ -140,7 +140,7 @@ def _read_back(reader: Reader, files: list[NewFile], pairs: dict[str, Pair], win
         name=f"{reader.table.lookup} reads the table",
         state="passed",
         detail=f"run from {reader.path} for {win.evaluation.environment.device} and triton "
-        f"{win.evaluation.environment.triton}: {rows} measured sizes get the winner's parameters",
+        f"{win.evaluation.environment.triton}: {rows} measured size{'s' * (rows != 1)} get the winner's parameters",
     )
 
 

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from kmaint.records.workload import Axis, Binding, Workload
 from kmaint.spans import Source
 from reintegrate.kinds.win import Declined, Win
 
+DOCSTRING_COLUMNS = 84
+"""What is left of 88 inside a function."""
 ALIGNMENTS = (16, 8, 4, 2)
 MULTIPLE = re.compile(r"(?:(?P<by>\d+)\s*\*\s*)?(?P<axis>[A-Za-z_]\w*)")
 
@@ -205,13 +208,13 @@ def _condition(bound: Bound, text: str, factor: int, *, spelled: str = "{!r}") -
 def _measured(win: Win, guard: Guard) -> str:
     """The docstring: on what it was measured, and with which result."""
     environment = win.evaluation.environment
-    ratios = [one.speedup.ratio for workload, one in win.timed() if workload.name in guard.inside]
-    span = f"{min(ratios):.2f}x" if len(ratios) == 1 else f"{min(ratios):.2f}x to {max(ratios):.2f}x"
-    return (
-        f"Whether the call is one on which the variant was measured to be faster.\n\n"
-        f"    {environment.device}, triton {environment.triton}: {span} over {len(ratios)} workload"
-        f"{'s' * (len(ratios) > 1)}. All else runs the original.\n    "
-    )
+    ratios = sorted(f"{one.speedup.ratio:.2f}x" for workload, one in win.timed() if workload.name in guard.inside)
+    span = ratios[0] if ratios[0] == ratios[-1] else f"{ratios[0]} to {ratios[-1]}"
+    plural = "s" * (len(ratios) > 1)
+    told = f"{environment.device}, triton {environment.triton}: {span} over {len(ratios)} workload{plural}."
+    rest = textwrap.wrap(f"{told} All other calls run the original.", DOCSTRING_COLUMNS)
+    lines = ["Whether the call is one on which the variant was measured to be faster.", "", *rest, ""]
+    return "\n    ".join(lines).replace("\n    \n", "\n\n")
 
 
 def outside(harness: Harness, guard: Guard) -> list[dict[str, Binding]]:

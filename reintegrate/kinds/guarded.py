@@ -21,9 +21,9 @@ from reintegrate.names import bound_names
 
 WORKER = Path(__file__).with_name("guard_worker.py")
 LIMIT_S = 300.0
-MOST_WORK = 1 << 16
+MOST_WORK = 1 << 14
 """Elements of a case that the interpreter goes through: it takes a millisecond or two a program."""
-MOST_CASES = 6
+MOST_CASES = 4
 
 
 @dataclass(frozen=True)

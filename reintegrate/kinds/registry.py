@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, sha256, split_regions
 from kmaint.formatting import format_python
+from kmaint.layout import use_of
 from kmaint.records.change import Edit, NewFile, Patch
 from reintegrate.kinds.guard import Guard, Predicate, guard_of, predicate
 from reintegrate.kinds.guarded import DEVICE_TESTS, TORCH, exact, outside_as_shipped
@@ -22,6 +22,7 @@ from reintegrate.kinds.imports import COLUMNS, extended
 from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.names import bound_names, needed_names
+from reintegrate.repository import git
 
 SPECIFICATIONS = "sglang/kernels/spec.py"
 OPERATORS = "sglang/kernels/ops/"
@@ -29,33 +30,28 @@ SPDX = "# SPDX-License-Identifier: Apache-2.0\n"
 FUSED = re.compile(r"""^    op(?:: *\w+)? = ["']([\w.]+)["']""", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Elsewhere:
-    """That serving runs something else, and where this is decided."""
-
-    why: str
-
-
-def served_elsewhere(win: Win, tree: Path) -> Elsewhere | None:
-    """Whether a caller of the launcher calls another implementation with the same arguments where it can."""
-    for path, name in _callers(win):
-        file = tree / path
-        module = ast.parse(file.read_text()) if file.is_file() else ast.Module(body=[], type_ignores=[])
-        for function in ast.walk(module):
-            if isinstance(function, ast.FunctionDef) and function.name == name.rpartition(".")[2]:
-                for choice in ast.walk(function):
-                    if isinstance(choice, ast.If) and (other := _preferred(choice, win.harness.entry)):
-                        test = " ".join(ast.unparse(choice.test).split())
-                        return Elsewhere(f"serving calls {other} instead ({path}, where {test})")
-    return None
+def served_elsewhere(win: Win, tree: Path) -> str:
+    """That what imports the launcher calls another implementation with the same arguments where it can; else empty."""
+    for path in _importers(win, tree):
+        for function in ast.walk(ast.parse((tree / path).read_text())):
+            choices = ast.walk(function) if isinstance(function, ast.FunctionDef) else ()
+            for choice in choices:
+                if isinstance(choice, ast.If) and (other := _preferred(choice, win.harness.entry)):
+                    test = " ".join(ast.unparse(choice.test).split())
+                    return f"serving calls {other} instead ({path}, where {test})"
+    return ""
 
 
-def _callers(win: Win) -> Iterator[tuple[str, str]]:
-    for host in win.kernel.launchers if win.kernel else ():
-        if host.qualname == win.harness.entry:
-            for caller in host.callers:
-                path, _, name = caller.partition("::")
-                yield path, name
+def _importers(win: Win, tree: Path) -> list[str]:
+    """Files of the package that import from the module of the launcher."""
+    framework = win.harness.provenance.framework
+    module = win.harness.provenance.path.removesuffix(".py").replace("/", ".")
+    dotted = module[module.index(f"{framework}.") :] if f"{framework}." in module else module
+    try:
+        found = git(tree, "grep", "--files-with-matches", "--fixed-strings", f"from {dotted} import", "--", "*.py")
+    except UsageError:
+        return []  # git's word for nothing found, or no repository
+    return [path for path in found.splitlines() if use_of(path) is None]
 
 
 def _preferred(choice: ast.If, entry: str) -> str:
