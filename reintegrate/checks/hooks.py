@@ -157,12 +157,13 @@ def _ruff_check(hook: Hook, top: Path, paths: Sequence[str]) -> Said:
 
 
 def _ruff_format(_hook: Hook, top: Path, paths: Sequence[str]) -> Said:
-    python = [path for path in paths if path.endswith((".py", ".pyi"))]
-    code, out, err = ruff("format", "--no-cache", "--force-exclude", "--check", *python, top=top)
-    if code not in (0, 1):
-        return Said(not_run=f"ruff: {next(iter(err.strip().splitlines()), 'failed')}")
-    found = tuple(line for line in out.splitlines() if line.startswith("Would reformat"))
-    return Said(complaints=found, version=_ruff_version(top))
+    found: list[str] = []
+    for path in paths:  # one by one: how ruff names files differs from release to release
+        code, _, err = ruff("format", "--no-cache", "--force-exclude", "--check", path, top=top)
+        if code not in (0, 1):
+            return Said(not_run=f"ruff: {next(iter(err.strip().splitlines()), 'failed')}")
+        found += [f"{path}: would be formatted otherwise"] * code
+    return Said(complaints=tuple(found), version=_ruff_version(top))
 
 
 def _ruff_version(top: Path) -> str:

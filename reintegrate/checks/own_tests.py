@@ -116,7 +116,7 @@ class OwnTests:
                 return Outcomes(by_test={"all": "timed out"}, why=f"not done after {LIMIT_S:.0f} s")
             if not report.is_file():
                 said = next(iter([*ended.stderr.strip().splitlines(), *ended.stdout.strip().splitlines()][-1:]), "")
-                return Outcomes(by_test={}, why=said or f"pytest ended with {ended.code}")
+                return Outcomes(by_test={}, why=said.removeprefix("E ").strip() or f"pytest ended with {ended.code}")
             return _read(report)
 
 
@@ -134,11 +134,11 @@ def _read(report: Path) -> Outcomes:
         )
         found[f"{case.get('classname', '')}::{case.get('name', '')}"] = outcome or "passed"
         if said is not None:
-            reasons.append(_last_line(said))
+            reasons.append(_reason(said))
     return Outcomes(by_test=found, why=next(iter(reasons), ""))
 
 
-def _last_line(said: ElementTree.Element) -> str:
-    """The line of a traceback that says what happened: pytest marks it with an E."""
+def _reason(said: ElementTree.Element) -> str:
+    """The line of a traceback that says what happened: pytest marks it, and what explains it, with an E."""
     lines = [line[1:].strip() for line in (said.text or "").splitlines() if line.startswith("E ")]
-    return next(iter(lines[-1:]), "") or (said.get("message") or "").strip().partition("\n")[0]
+    return next(iter(lines), "") or (said.get("message") or "").strip().partition("\n")[0]

@@ -61,7 +61,7 @@ def _tensor(harness: Harness, argument: Argument) -> str:
     bound = _plain(harness, argument.bound) if argument.bound else "1"
     made = CONTENTS[argument.values].format(shape=shape, bound=bound, count=" * ".join(sizes) or "1")
     dtype = argument.dtype if argument.dtype in axes_of(harness) else f"torch.{argument.dtype}"
-    return f"({made}).to({dtype})"
+    return f"{made}.to({dtype})" if made.startswith("torch.") and made.endswith(")") else f"({made}).to({dtype})"
 
 
 def _value(harness: Harness, value: Json) -> str:
@@ -89,7 +89,8 @@ def _plain(harness: Harness, expression: str) -> str:
 
 def case(harness: Harness, axes: dict[str, Binding]) -> str:
     """One case as a tuple in the order of the axes; dtypes as torch's."""
-    return f"({', '.join(_binding(axes[name], harness) for name in axes_of(harness))},)"
+    values = [_binding(axes[name], harness) for name in axes_of(harness)]
+    return f"({', '.join(values)}{',' * (len(values) == 1)})"
 
 
 def _binding(value: Binding, harness: Harness) -> str:

@@ -66,7 +66,9 @@ def _test(harness: Harness, tree: Path, place: Place, subject: tuple[str, str]) 
         f'"""`{name}` against a float64 recomputation of it."""\n\n',
         "import os\n",
         "import unittest\n\n" if place.style == "unittest" else "\nimport pytest\n",
-        f"import torch\n\nfrom {module} import {name}\n{imports}\n{register}\n{RUNS}\n",
+        f"import torch\n\nfrom {module} import {name}\n{imports}\n",
+        f"{register}\n" if register else "",
+        f"{RUNS}\n",
         'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"\n',
         f"TOLERANCES = {TOLERANCES}\n",
         f"# {', '.join(axes_of(harness))}\n",
@@ -122,12 +124,14 @@ def leaf(path, result, inputs):
     return result if path == "return" else result[int(path.removeprefix("return[")[:-1])]
 
 
+def is_floating(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
 def check(case):
     inputs = make_inputs(*case, DEVICE)
     exact = {
-        name: value.double()
-        if isinstance(value, torch.Tensor) and value.is_floating_point()
-        else value
+        name: value.clone().double() if is_floating(value) else value
         for name, value in inputs.items()
     }
     expected = reference(**exact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 
 from kmaint.errors import UsageError
@@ -71,6 +72,16 @@ def extended(path: str, text: str, module: str, names: Iterable[str]) -> Edit | 
         after=format_python(f"from {module} import {every}\n", columns=COLUMNS),
         adds=tuple(lacking),
     )
+
+
+def in_groups(imports: Iterable[str]) -> str:
+    """Imports as isort groups them: the standard library's, other packages', the framework's own."""
+    groups: dict[int, list[str]] = {}
+    for text in imports:
+        top = text.split()[1].partition(".")[0]
+        rank = 0 if top in sys.stdlib_module_names else 2 if top in ("sglang", "vllm") else 1
+        groups.setdefault(rank, []).append(text)
+    return "\n\n".join("\n".join(groups[rank]) for rank in sorted(groups))
 
 
 def _symbol(node: ast.Import | ast.ImportFrom) -> str:

@@ -18,7 +18,7 @@ from kmaint.layout import use_of
 from kmaint.records.change import Edit, NewFile, Patch
 from reintegrate.kinds.guard import Guard, Predicate, guard_of, predicate
 from reintegrate.kinds.guarded import DEVICE_TESTS, TORCH, exact, outside_as_shipped
-from reintegrate.kinds.imports import COLUMNS, extended
+from reintegrate.kinds.imports import COLUMNS, extended, in_groups
 from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.names import bound_names, needed_names
@@ -221,10 +221,10 @@ def _module(win: Win, original: str, variant: Variant, test: Predicate, name: st
     if lacking := sorted(needed - bound_names("\n".join(imports))):
         origin = win.harness.provenance.path
         module = origin[origin.index("sglang/") :].removesuffix(".py").replace("/", ".")
-        imports.append(f"\nfrom {module} import {', '.join(lacking)}")
+        imports.append(f"from {module} import {', '.join(lacking)}")
     docstring = (
         f'"""`{win.harness.entry}` for calls on which a variant was measured to be faster.\n\n'
-        f"From {win.harness.provenance.path.rpartition('/')[2]}; "
-        f'`{test.name}` says for which calls, all others belong to that.\n"""\n'
+        f"Beside {win.harness.provenance.path.rpartition('/')[2]}, which is for all calls that "
+        f'`{test.name}` does not\ntake.\n"""\n'
     )
-    return format_python(f"{SPDX}{docstring}\n" + "\n".join(imports) + f"\n\n\n{body}", columns=COLUMNS)
+    return format_python(f"{SPDX}{docstring}\n" + in_groups(imports) + f"\n\n\n{body}", columns=COLUMNS)

@@ -1,0 +1,107 @@
+"""A guard lets through what won, nothing that lost, and nothing that nobody measured."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kmaint.folder import read_harness
+from kmaint.records.harness import Harness
+from kmaint.records.workload import Workload
+from reintegrate.kinds.guard import Bound, Guard, guard_of, outside, predicate
+from reintegrate.kinds.win import Declined, Win
+from tests.reintegrate.wins import evaluation
+
+CASE = Path(__file__).parents[1] / "cases" / "merge_state"
+SIZES = st.tuples(st.sampled_from([1, 64, 768, 4096]), st.sampled_from([8, 32]), st.sampled_from([64, 80, 128]))
+RATIOS = st.dictionaries(SIZES, st.sampled_from([0.8, 1.0, 1.3]), min_size=1, max_size=8)
+
+
+def workloads(harness: Harness, sizes: list[tuple[int, int, int]], dtype: str = "bfloat16") -> Harness:
+    made = tuple(
+        Workload(
+            name=f"T{t}H{h}D{d}",
+            axes={"T": t, "H": h, "D": d, "DT": dtype},
+            weight=1.0,
+            origin="model config",
+            source="a test",
+        )
+        for t, h, d in sizes
+    )
+    return replace(harness, contract=replace(harness.contract, workloads=made))
+
+
+def win(ratios: dict[tuple[int, int, int], float]) -> Win:
+    harness = workloads(read_harness(CASE), list(ratios))
+    named = {f"T{t}H{h}D{d}": ratio for (t, h, d), ratio in ratios.items()}
+    return Win(harness=harness, evaluation=evaluation((CASE / "winner.py").read_text(), named))
+
+
+@settings(deadline=None)
+@given(RATIOS)
+def test_it_holds_what_won_and_keeps_out_what_did_not(ratios: dict[tuple[int, int, int], float]) -> None:
+    one = win(ratios)
+    guard = guard_of(one)
+    if isinstance(guard, Declined):
+        assert not one.won()
+        return
+    admitted = {workload.name for workload in one.harness.contract.workloads if guard.admits(workload.axes)}
+    assert admitted == set(guard.inside)
+    assert admitted <= {workload.name for workload in one.won()}
+    around = outside(one.harness, guard)
+    assert around
+    assert not any(guard.admits(axes) for axes in around)
+
+
+def test_the_heavier_side_of_a_loser_is_kept() -> None:
+    guard = guard_of(win({(64, 32, 128): 1.3, (768, 32, 128): 0.9, (1024, 32, 128): 1.2, (4096, 32, 128): 1.2}))
+    assert isinstance(guard, Guard)
+    assert guard.inside == ("T1024H32D128", "T4096H32D128")
+    assert [bound for bound in guard.bounds if bound.axis == "T"] == [Bound(axis="T", low=1024, high=4096)]
+
+
+def test_rows_of_several_lengths_share_an_alignment() -> None:
+    guard = guard_of(win({(64, 32, 64): 1.3, (64, 32, 80): 1.3, (64, 32, 128): 1.3}))
+    assert isinstance(guard, Guard)
+    assert [bound for bound in guard.bounds if bound.axis == "D"] == [Bound(axis="D", low=64, high=128, multiple=16)]
+
+
+def test_the_source_reads_as_the_box_does() -> None:
+    one = win({(64, 32, 64): 1.3, (768, 32, 128): 1.3})
+    guard = guard_of(one)
+    assert isinstance(guard, Guard)
+    found = predicate(one, guard, "_use_it", device_test="{tensor}.is_cuda")
+    assert not isinstance(found, Declined)
+    assert found.parameters == ("prefix_output", "output", "output_lse")
+    assert found.source.partition('"""\n')[2] == (
+        "    return (\n"
+        "        64 <= prefix_output.shape[2] <= 128 and prefix_output.shape[2] % 16 == 0\n"
+        "        and prefix_output.dtype == torch.bfloat16\n"
+        "        and prefix_output.shape[1] == 32\n"
+        "        and 64 <= prefix_output.shape[0] <= 768\n"
+        "        and output is None\n"
+        "        and output_lse is None\n"
+        "        and prefix_output.is_cuda\n"
+        "    )\n"
+    )
+
+
+def test_an_axis_that_no_argument_shows_cannot_be_guarded(harness_of: Callable[[str], Harness]) -> None:
+    one = win({(64, 32, 64): 1.3})
+    hidden = tuple(replace(argument, shape=("T", "H", "D + 0")) for argument in one.harness.contract.arguments)
+    harness = replace(one.harness, contract=replace(one.harness.contract, arguments=hidden))
+    guard = guard_of(one)
+    assert isinstance(guard, Guard)
+    assert predicate(replace(one, harness=harness), guard, "_use_it", device_test="") == Declined(
+        "D can be read off no argument of merge_state_triton, so no guard can test it"
+    )
+
+
+def test_what_is_no_cuda_architecture_cannot_be_guarded() -> None:
+    one = win({(64, 32, 64): 1.3})
+    amd = replace(one, evaluation=evaluation(one.source, {"T64H32D64": 1.3}, arch="gfx942"))
+    with pytest.raises(Exception, match="measured on 'gfx942', which is no CUDA architecture"):
+        guard_of(amd)
