@@ -58,6 +58,8 @@ class Guard:
 def guard_of(win: Win) -> Guard | Declined:
     """The box with the most traffic that it wins and none that it does not win."""
     contract, won = win.harness.contract, win.won()
+    if win.capability is None:
+        return Declined("a guard names the CUDA architecture that was measured, and it was timed on none")
     if not won:
         return Declined("it wins on no workload that was timed")
     open_axes = {axis.name for axis in contract.axes if len(axis.choices) != 1}

@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kmaint.errors import UsageError
-from kmaint.folder import KERNEL, sha256, split_regions
+from kmaint.folder import sha256
 from kmaint.formatting import format_python
 from kmaint.layout import use_of
 from kmaint.records.change import Edit, NewFile, Patch
-from reintegrate.kinds.guard import Guard, Predicate, guard_of, predicate
-from reintegrate.kinds.guarded import DEVICE_TESTS, TORCH, exact, outside_as_shipped
+from reintegrate.kinds.guard import Guard
 from reintegrate.kinds.imports import COLUMNS, extended, in_groups
-from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
+from reintegrate.kinds.standing import Beside, outside_as_shipped, stand_beside, suffix_of
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.names import bound_names, needed_names
 from reintegrate.repository import git
@@ -93,66 +92,38 @@ def registry_patch(win: Win, tree: Path) -> Patch | Declined:
     init = f"{prefix}{OPERATORS}{rest.split('/')[0]}/__init__.py"
     if not found or not (tree / prefix / SPECIFICATIONS).is_file() or not (tree / init).is_file():
         return Declined("the tree has no sglang.kernels registry that this kernel belongs to")
-    if win.evaluation.environment.device is None or not win.timed():
-        return Declined("a registration names the architecture that was measured, and nothing was timed")
-    guard = guard_of(win)
-    if isinstance(guard, Declined):
-        return guard
-    suffix = f"sm{guard.capability[0]}{guard.capability[1]}"
-    variant = variant_of(win, suffix)
-    if isinstance(variant, Declined):
-        return variant
-    device = DEVICE_TESTS.get(origin.framework, TORCH)
-    test = predicate(win, guard, f"use_{_operator(win)}_{suffix}", device_test=exact(device, guard))
-    if isinstance(test, Declined):
-        return test
-    return _patch(win, tree, init, suffix, guard, variant, test)
+    variant = stand_beside(win, f"use_{_name(win)}")
+    return variant if isinstance(variant, Declined) else _patch(win, tree, init, variant)
 
 
 def _operator(win: Win) -> str:
     return win.harness.op.rpartition(".")[2]
 
 
-def _patch(win: Win, tree: Path, init: str, suffix: str, guard: Guard, variant: Variant, test: Predicate) -> Patch:
-    folder, group = init.rpartition("/")[0], init.split("/")[-2]
-    path = f"{folder}/{_operator(win)}_{suffix}.py"
+def _name(win: Win) -> str:
+    return f"{_operator(win)}_{suffix_of(win)}"
+
+
+def _patch(win: Win, tree: Path, init: str, found: Beside) -> Patch:
+    path = f"{init.rpartition('/')[0]}/{_name(win)}.py"
     if (tree / path).exists():
         raise UsageError(f"{tree / path}: stands there already", "an earlier variant is there: revise that")
-    text, name = (tree / init).read_text(), f"{_operator(win)}_{suffix}"
-    operator = _operator_id(text, group, win)
+    text = (tree / init).read_text()
+    operator = _operator_id(text, init.split("/")[-2], win)
     module = path[path.index("sglang/") :].removesuffix(".py").replace("/", ".")
-    edits = [
-        edit
-        for edit in (
-            extended(init, text, "sglang.kernels.registry", ["register_kernel"]),
-            extended(init, text, "sglang.kernels.spec", SPEC_NAMES),
-            _registration(init, text, _specification(operator, f"{module}:{name}", win, guard)),
-        )
-        if edit is not None
-    ]
-    launcher = _launcher(win, variant)
-    branched = with_branch(
-        launcher,
-        win.harness.entry,
-        f"{test.name}({', '.join(test.parameters)})",
-        f"{variant.launcher}({handed_on(launcher, win.harness.entry)})",
-    )
-    whole = Edit(
-        path=variant.region.path,
-        symbol=variant.region.symbol,
-        line=variant.region.line,
-        end_line=variant.region.end_line,
-        before_sha256=variant.region.sha256,
-        after=f"{test.source}\n\n{variant.source}\n\n{branched}",
+    edits = (
+        extended(init, text, "sglang.kernels.registry", ["register_kernel"]),
+        extended(init, text, "sglang.kernels.spec", SPEC_NAMES),
+        _registration(init, text, _specification(operator, f"{module}:{_name(win)}", win, found.guard)),
     )
     original = (tree / win.harness.provenance.path).read_text()
     return Patch(
-        edits=tuple(edits),
+        edits=tuple(edit for edit in edits if edit is not None),
         files={init: sha256((tree / init).read_bytes())},
         kind="registry",
         reason=f"registered as {operator}; which backend serves stays as it is, and was not timed against this one",
-        new=(NewFile(path=path, text=_module(win, original, variant, test, name), part="kernel"),),
-        shown=(outside_as_shipped(win, guard, whole, test, variant),),
+        new=(NewFile(path=path, text=_module(win, original, found), part="kernel"),),
+        shown=(outside_as_shipped(win, found),),
     )
 
 
@@ -165,12 +136,7 @@ def _operator_id(text: str, group: str, win: Win) -> str:
     A second backend of an operator that has one would leave `select_kernel` without an answer.
     """
     fused = {found for found in FUSED.findall(text) if found == f"{group}.{_operator(win)}"}
-    return next(iter(fused), f"{group}.{_operator(win)}_sm{win.capability[0]}{win.capability[1]}")
-
-
-def _launcher(win: Win, variant: Variant) -> str:
-    regions = split_regions((win.harness.folder / KERNEL).read_text())
-    return regions[variant.region.path, variant.region.symbol]
+    return next(iter(fused), f"{group}.{_name(win)}")
 
 
 def _specification(operator: str, target: str, win: Win, guard: Guard) -> str:
@@ -208,10 +174,10 @@ def _registration(path: str, text: str, specification: str) -> Edit:
     )
 
 
-def _module(win: Win, original: str, variant: Variant, test: Predicate, name: str) -> str:
+def _module(win: Win, original: str, found: Beside) -> str:
     """The variant with the imports that it needs, behind the name that the registry has."""
-    public = variant.source.replace(variant.launcher, name)
-    body = f"{test.source}\n\n{public}"
+    public = found.variant.source.replace(found.variant.launcher, _name(win))
+    body = f"{found.test.source}\n\n{public}"
     needed = needed_names(body)
     imports = [
         ast.get_source_segment(original, node) or ""
@@ -225,6 +191,6 @@ def _module(win: Win, original: str, variant: Variant, test: Predicate, name: st
     docstring = (
         f'"""`{win.harness.entry}` for calls on which a variant was measured to be faster.\n\n'
         f"Beside {win.harness.provenance.path.rpartition('/')[2]}, which is for all calls that "
-        f'`{test.name}` does not\ntake.\n"""\n'
+        f'`{found.test.name}` does not\ntake.\n"""\n'
     )
     return format_python(f"{SPDX}{docstring}\n" + in_groups(imports) + f"\n\n\n{body}", columns=COLUMNS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.errors import UsageError
 from kmaint.records.evaluation import Evaluation, Passed, Timing, WorkloadTiming
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel
@@ -34,15 +33,11 @@ class Win:
         return verdict.timing if isinstance(verdict, Passed) else None
 
     @property
-    def capability(self) -> tuple[int, int]:
-        """Major and minor of the architecture it was measured on, `sm_90` or `9.0`. UsageError where it is another."""
-        digits = self.evaluation.environment.arch.removeprefix("sm_").replace(".", "").rstrip("abf")
-        if not digits.isdigit():
-            raise UsageError(
-                f"measured on {self.evaluation.environment.arch!r}, which is no CUDA architecture",
-                "a guard can be written for NVIDIA devices only",
-            )
-        return int(digits[:-1]), int(digits[-1])
+    def capability(self) -> tuple[int, int] | None:
+        """Major and minor of the CUDA architecture that it was timed on; None where it was timed on none."""
+        digits = self.evaluation.environment.arch.removeprefix("sm_").replace(".", "").rstrip("af")
+        timed = self.evaluation.environment.device is not None and self.timing is not None
+        return (int(digits[:-1]), int(digits[-1])) if timed and digits.isdigit() and len(digits) > 1 else None
 
     def timed(self) -> list[tuple[Workload, WorkloadTiming]]:
         """The timed workloads with their times; none where nothing was timed."""
