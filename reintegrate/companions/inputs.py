@@ -18,12 +18,22 @@ CONTENTS = {
     "log_sum_exp": "torch.randn({shape}, device=device) * 3 + 5",
     "index": "torch.randint(0, {bound}, {shape}, device=device)",
     "slots": "torch.randperm({bound}, device=device)[: {count}].reshape({shape})",
+    "permutation": "torch.randperm({bound}, device=device)[: {count}].reshape({shape})",
+    "lengths": "torch.full({shape}, {bound}, device=device)",
+    "arange": "torch.arange({count}, device=device).reshape({shape}) * ({bound})",
+    "zeros": "torch.zeros({shape}, device=device)",
     "cos_sin": "torch.cos(torch.randn({shape}, device=device))",
 }
 """Ordinary contents of each kind that a file can have without the harness; see the harness's contents.py."""
 
-PLAIN = frozenset({"min", "max"})
-"""Functions of a contract's expressions that Python has."""
+FUNCTIONS = {
+    "min": "",
+    "max": "",
+    "sqrt": "def sqrt(x):\n    return x**0.5\n",
+    "cdiv": "def cdiv(a, b):\n    return -(-a // b)\n",
+    "next_power_of_2": "def next_power_of_2(n):\n    return 1 << max(0, n - 1).bit_length()\n",
+}
+"""Functions of a contract's expressions, as source where Python has them not."""
 
 MOST_WORK = 1 << 14
 """Elements of a small case: what the Triton interpreter goes through in a moment."""
@@ -43,7 +53,9 @@ def make_inputs(harness: Harness) -> str:
     """Source of `make_inputs(AXES..., device)`. NotPlainError where the arguments are no few lines of torch."""
     lines = [f"def make_inputs({', '.join(axes_of(harness))}, device):", "    torch.manual_seed(0)", "    return {"]
     lines += [f"        {argument.name!r}: {_argument(harness, argument)}," for argument in harness.contract.arguments]
-    return "\n".join([*lines, "    }\n"])
+    text = "\n".join([*lines, "    }\n"])
+    needed = [source for name, source in FUNCTIONS.items() if source and f"{name}(" in text]
+    return "\n\n".join([*needed, text])
 
 
 def _argument(harness: Harness, argument: Argument) -> str:
@@ -59,7 +71,9 @@ def _tensor(harness: Harness, argument: Argument) -> str:
     sizes = [_plain(harness, size) for size in argument.shape]
     shape = f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
     bound = _plain(harness, argument.bound) if argument.bound else "1"
-    made = CONTENTS[argument.values].format(shape=shape, bound=bound, count=" * ".join(sizes) or "1")
+    made = CONTENTS[argument.values].format(
+        shape=shape, bound=bound, count=" * ".join(f"({size})" for size in sizes) or "1"
+    )
     dtype = argument.dtype if argument.dtype in axes_of(harness) else f"torch.{argument.dtype}"
     return f"{made}.to({dtype})" if made.startswith("torch.") and made.endswith(")") else f"({made}).to({dtype})"
 
@@ -82,7 +96,7 @@ def _value(harness: Harness, value: Json) -> str:
 
 def _plain(harness: Harness, expression: str) -> str:
     """The expression as it stands, once it is certain that Python reads it as the contract does."""
-    if strange := names_in(expression) - set(axes_of(harness)) - PLAIN:
+    if strange := names_in(expression) - set(axes_of(harness)) - FUNCTIONS.keys():
         raise NotPlainError(f"{expression!r} uses {min(strange)}")
     return expression.strip()
 
@@ -99,7 +113,22 @@ def _binding(value: Binding, harness: Harness) -> str:
 
 
 def _is_dtype_axis(harness: Harness, axis: Axis) -> bool:
-    return any(argument.dtype == axis.name for argument in harness.contract.arguments)
+    return any(axis.name in (argument.dtype, _named_dtype(argument)) for argument in harness.contract.arguments)
+
+
+def _named_dtype(argument: Argument) -> str:
+    """The dtype that a value argument names, which the launcher makes its output of; empty for any other."""
+    return str(argument.value["dtype"]) if isinstance(argument.value, dict) and "dtype" in argument.value else ""
+
+
+def refuse_narrow(harness: Harness) -> None:
+    """NotPlainError where an output is of eight bits, which have no tolerance here."""
+    for argument in harness.contract.arguments:
+        name = _named_dtype(argument) or (argument.dtype if argument.values == "output" else "")
+        axis = next((axis for axis in harness.contract.axes if axis.name == name), None)
+        for dtype in axis.choices if axis else (name,):
+            if str(dtype).startswith(("float8", "int8", "uint8")):
+                raise NotPlainError(f"{argument.name} makes it write {dtype}, which no tolerance here is for")
 
 
 def small_cases(harness: Harness) -> list[dict[str, Binding]]:

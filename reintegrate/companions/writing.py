@@ -11,7 +11,7 @@ from kmaint.folder import REFERENCE
 from kmaint.formatting import format_python
 from kmaint.records.change import Check, NewFile, Patch
 from kmaint.records.harness import Harness
-from reintegrate.companions.inputs import NotPlainError, axes_of, case, make_inputs, small_cases
+from reintegrate.companions.inputs import NotPlainError, axes_of, case, make_inputs, refuse_narrow, small_cases
 from reintegrate.companions.places import PLACES, Place, group_of, module_of, registration
 
 COLUMNS = 88
@@ -31,6 +31,7 @@ def with_companions(patch: Patch, harness: Harness, tree: Path, *, benchmarks: t
     if not harness.oracle:
         return _said(patch, "the harness has no oracle to test against")
     try:
+        refuse_narrow(harness)
         subject = _subject(patch, harness)
         files = [_test(harness, tree, place, subject)]
         if not benchmarks:

@@ -7,6 +7,7 @@ from collections import Counter
 
 from kmaint.folder import KERNEL, split_regions
 from kmaint.records.change import Patch
+from reintegrate.kinds.predicate import defaults, fixed_values
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.patch import patch_of
 
@@ -21,12 +22,23 @@ def edit_patch(win: Win) -> Patch | Declined:
         return Declined(f"on {worst[0].name} it is {worst[1].speedup.ratio:.2f}x as fast as the original")
     if narrower := _narrower(win):
         return Declined(narrower)
+    if win.timing is not None and (only := _checked_only(win)):
+        return Declined(only)
     found = patch_of(win.harness, win.source)
     if win.timing is None:
         reason = "not timed, so nothing is known of where it would lose: an edit is the smallest change"
     else:
         reason = f"on none of {len(win.timed())} timed workloads is it slower, and it takes all that the original takes"
     return Patch(edits=found.edits, files=found.files, kind="edit", reason=reason)
+
+
+def _checked_only(win: Win) -> str:
+    """With which one value an argument was checked that every caller has to give; empty where there is none such."""
+    if win.harness.level != "launcher":
+        return ""
+    optional = defaults(win)
+    required = [(name, value) for name, value in fixed_values(win.harness) if name not in optional]
+    return f"it was checked with {', '.join(f'{name}={value}' for name, value in required)} only" if required else ""
 
 
 def _narrower(win: Win) -> str:

@@ -7,6 +7,7 @@ input. The guard sees each tensor as if on the device that was measured. Prints 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -17,10 +18,13 @@ import torch
 
 
 class Platform:
-    """vLLM's platform object, on the device that was measured or on another."""
+    """A harness's stand-in for vLLM's platform, as if on the device that was measured or on another."""
 
-    def __init__(self, capability: tuple[int, int]) -> None:
-        self.capability = capability
+    def __init__(self, capability: tuple[int, int], original: Any) -> None:
+        self.capability, self.original = capability, original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
 
     def is_cuda(self) -> bool:
         return True
@@ -47,7 +51,9 @@ def as_measured(value: Any) -> Any:
 
 def on(module: ModuleType, capability: tuple[int, int]) -> None:
     """From now on, the device is of that capability."""
-    vars(module)["current_platform"] = Platform(capability)
+    original = vars(module).get("current_platform")
+    original = original.original if isinstance(original, Platform) else original
+    vars(module)["current_platform"] = Platform(capability, original)
     torch.cuda.get_device_capability = lambda _=None: capability
 
 
@@ -86,11 +92,13 @@ def main() -> None:
 
     contract, capability = Contract.read(folder), tuple(asked["capability"])
     shipped, patched = load(folder / "kernel.py", "shipped"), load(patched_file, "patched")
-    guard, names = getattr(patched, asked["predicate"]), None
+    guard = getattr(patched, asked["predicate"])
     names = guard.__code__.co_varnames[: guard.__code__.co_argcount]
+    parameters = inspect.signature(getattr(shipped, asked["entry"])).parameters
+    defaults = {name: parameters[name].default for name in names}
     for case in asked["cases"]:
-        arguments = shaped(contract, case["axes"])
-        seen = [as_measured(arguments.get(name)) for name in names]
+        arguments = {**defaults, **shaped(contract, case["axes"])}
+        seen = [as_measured(arguments[name]) for name in names]
         on(patched, capability)
         assert bool(guard(*seen)) == case["inside"], f"{case['axes']} is on the wrong side"
         on(patched, (capability[0] + 1, 0))

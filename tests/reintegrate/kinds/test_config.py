@@ -83,6 +83,7 @@ def test_what_changes_the_kernel_is_no_matter_of_a_table(harness: Harness) -> No
     assert declined == Declined("it changes _w8a8_triton_block_scaled_mm itself, not only how it is launched")
 
 
+@pytest.mark.slow
 def test_what_gives_the_kernel_other_arguments_is_no_matter_of_a_table(harness: Harness) -> None:
     declined = config_patch(win(harness, ("        group_k=group_k,", "        group_k=64,")), TREE)
     assert declined == Declined("on M8 it gives the kernel another group_k, which no table holds")

@@ -1,6 +1,5 @@
 """A guard lets through what won, nothing that lost, and nothing that nobody measured."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Workload
-from reintegrate.kinds.guard import Bound, Guard, guard_of, outside, predicate
+from reintegrate.kinds.guard import Bound, Guard, guard_of, outside
 from reintegrate.kinds.win import Declined, Win
 from tests.reintegrate.wins import evaluation
 
@@ -66,37 +65,6 @@ def test_rows_of_several_lengths_share_an_alignment() -> None:
     guard = guard_of(win({(64, 32, 64): 1.3, (64, 32, 80): 1.3, (64, 32, 128): 1.3}))
     assert isinstance(guard, Guard)
     assert [bound for bound in guard.bounds if bound.axis == "D"] == [Bound(axis="D", low=64, high=128, multiple=16)]
-
-
-def test_the_source_reads_as_the_box_does() -> None:
-    one = win({(64, 32, 64): 1.3, (768, 32, 128): 1.3})
-    guard = guard_of(one)
-    assert isinstance(guard, Guard)
-    found = predicate(one, guard, "_use_it", device_test="{tensor}.is_cuda")
-    assert not isinstance(found, Declined)
-    assert found.parameters == ("prefix_output", "output", "output_lse")
-    assert found.source.partition('"""\n')[2] == (
-        "    return (\n"
-        "        64 <= prefix_output.shape[2] <= 128 and prefix_output.shape[2] % 16 == 0\n"
-        "        and prefix_output.dtype == torch.bfloat16\n"
-        "        and prefix_output.shape[1] == 32\n"
-        "        and 64 <= prefix_output.shape[0] <= 768\n"
-        "        and output is None\n"
-        "        and output_lse is None\n"
-        "        and prefix_output.is_cuda\n"
-        "    )\n"
-    )
-
-
-def test_an_axis_that_no_argument_shows_cannot_be_guarded(harness_of: Callable[[str], Harness]) -> None:
-    one = win({(64, 32, 64): 1.3})
-    hidden = tuple(replace(argument, shape=("T", "H", "D + 0")) for argument in one.harness.contract.arguments)
-    harness = replace(one.harness, contract=replace(one.harness.contract, arguments=hidden))
-    guard = guard_of(one)
-    assert isinstance(guard, Guard)
-    assert predicate(replace(one, harness=harness), guard, "_use_it", device_test="") == Declined(
-        "D can be read off no argument of merge_state_triton, so no guard can test it"
-    )
 
 
 def test_what_is_no_cuda_architecture_cannot_be_guarded() -> None:
