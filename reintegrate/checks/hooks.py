@@ -200,7 +200,7 @@ def _local(hook: Hook, top: Path, paths: Sequence[str]) -> Said:
 def _complaints(argv: Sequence[str], top: Path) -> Said:
     ended = run_child(argv, timeout_s=LIMIT_S, cwd=top, env=clean_environment())
     lines = [*ended.stdout.splitlines(), *ended.stderr.splitlines()] if ended.code else []
-    return Said(complaints=tuple(re.sub(r":\d+(:\d+)?", "", line) for line in lines if line.strip()))
+    return Said(complaints=tuple(re.sub(r":\d+(:\d+)?|\x1b\[\d*m", "", line) for line in lines if line.strip()))
 
 
 def _in_text(complains: Callable[[str, str], str]) -> Runner:

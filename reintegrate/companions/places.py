@@ -23,6 +23,8 @@ class Place:
     """What a benchmark's file is called."""
     markers: tuple[tuple[str, str], ...] = ()
     """Parts of a kernel's path, and the group that its tests stand in."""
+    triton: str = "import triton.testing\n"
+    """How a file gets at `triton.testing`."""
     registers: bool = False
     """Whether its continuous integration asks a test file to register itself."""
 
@@ -43,6 +45,7 @@ VLLM = Place(
     tests="tests/kernels/{group}",
     benchmarks="benchmarks/kernels",
     benchmark="benchmark_{name}.py",
+    triton="from vllm.triton_utils import triton\n",
     markers=(
         ("attention", "attention"),
         ("fused_moe", "moe"),

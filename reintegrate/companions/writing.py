@@ -13,6 +13,7 @@ from kmaint.records.change import Check, NewFile, Patch
 from kmaint.records.harness import Harness
 from reintegrate.companions.inputs import NotPlainError, axes_of, case, make_inputs, refuse_narrow, small_cases
 from reintegrate.companions.places import PLACES, Place, group_of, module_of, registration
+from reintegrate.imports import in_groups
 
 COLUMNS = 88
 TOLERANCES = "{torch.float32: 1e-4, torch.float16: 2e-3, torch.bfloat16: 2e-2}"
@@ -184,7 +185,7 @@ def _benchmark(harness: Harness, place: Place, subject: tuple[str, str]) -> NewF
     served = ", ".join(case(harness, one.axes) for one in harness.contract.timed)
     text = (
         f'{place.header}"""Device time of `{name}` at the sizes that serving calls it with."""\n\n'
-        f"import torch\nimport triton.testing\n\nfrom {module} import {name}\n\n"
+        f"{in_groups(['import torch', place.triton.strip(), f'from {module} import {name}'])}\n\n"
         f"# {names}\nSERVED = [{served}]\n\n\n{make_inputs(harness)}\n\n"
         "def main():\n    for case in SERVED:\n"
         '        inputs = make_inputs(*case, "cuda")\n'

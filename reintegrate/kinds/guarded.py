@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kmaint.errors import UsageError
 from kmaint.records.change import Patch
+from reintegrate.imports import with_import
 from reintegrate.kinds.guard import Guard
-from reintegrate.kinds.imports import with_import
 from reintegrate.kinds.standing import outside_as_shipped, stand_beside, suffix_of
 from reintegrate.kinds.variant import beside
 from reintegrate.kinds.win import Declined, Win

@@ -16,8 +16,8 @@ from kmaint.folder import sha256
 from kmaint.formatting import format_python
 from kmaint.layout import use_of
 from kmaint.records.change import Edit, NewFile, Patch
+from reintegrate.imports import COLUMNS, extended, in_groups
 from reintegrate.kinds.guard import Guard
-from reintegrate.kinds.imports import COLUMNS, extended, in_groups
 from reintegrate.kinds.standing import Beside, outside_as_shipped, stand_beside, suffix_of
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.names import bound_names, needed_names

@@ -16,8 +16,8 @@ from kmaint.folder import KERNEL, split_regions
 from kmaint.formatting import format_python
 from kmaint.records.change import Check, Edit
 from kmaint.records.workload import Binding
+from reintegrate.imports import COLUMNS
 from reintegrate.kinds.guard import Guard, guard_of, outside
-from reintegrate.kinds.imports import COLUMNS
 from reintegrate.kinds.predicate import Predicate, predicate
 from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
 from reintegrate.kinds.win import Declined, Win

@@ -10,7 +10,7 @@ from kmaint.folder import KERNEL, split_regions
 from kmaint.formatting import format_python
 from kmaint.records.harness import Region
 from kmaint.spans import Replacement, Source, replaced
-from reintegrate.kinds.imports import COLUMNS
+from reintegrate.imports import COLUMNS
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.names import bound_names, needed_names
 

@@ -1,4 +1,4 @@
-"""One more import in a file, where its sorted imports have their place for it."""
+"""Imports as isort has them: one more in a file, at its place, and those of a new file in groups."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def in_groups(imports: Iterable[str]) -> str:
         top = text.split()[1].partition(".")[0]
         rank = 0 if top in sys.stdlib_module_names else 2 if top in ("sglang", "vllm") else 1
         groups.setdefault(rank, []).append(text)
-    return "\n\n".join("\n".join(groups[rank]) for rank in sorted(groups))
+    # `import x` goes before `from x import y`, and each by its module.
+    ordered = {rank: sorted(group, key=lambda text: (text.startswith("from "), text)) for rank, group in groups.items()}
+    return "\n\n".join("\n".join(ordered[rank]) for rank in sorted(ordered))
 
 
 def _symbol(node: ast.Import | ast.ImportFrom) -> str:
