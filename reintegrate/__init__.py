@@ -1,15 +1,21 @@
 """Put a winner back where its kernel came from: the smallest patch, on a branch, without touching anyone's checkout."""
 
+from reintegrate.companions import with_companions
 from reintegrate.describe import commit_message
 from reintegrate.hunks import changed_lines, contents_before, hunks_of, patch_digest
-from reintegrate.landing import land, stands
+from reintegrate.kinds.choosing import choose
+from reintegrate.kinds.win import Win
+from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of
 from reintegrate.rebase import Conflict, rebase, with_regions
 from reintegrate.repository import clean_clone, open_repository
 
 __all__ = [
     "Conflict",
+    "Rules",
+    "Win",
     "changed_lines",
+    "choose",
     "clean_clone",
     "commit_message",
     "contents_before",
@@ -20,5 +26,6 @@ __all__ = [
     "patch_of",
     "rebase",
     "stands",
+    "with_companions",
     "with_regions",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from kmaint.errors import InternalError, UsageError
 from kmaint.folder import sha256
-from kmaint.records.change import Edit, Landing, Patch
+from kmaint.records.change import Check, Edit, Landing, NewFile, Patch
+from reintegrate.checks import Linter, OwnTests
 from reintegrate.patch import splice, standing_at
 from reintegrate.repository import Repository, checkout, clean_clone, git, open_repository
 from reintegrate.scope import only_changes
@@ -16,11 +18,23 @@ from reintegrate.scope import only_changes
 PATCH_FILE = "win.patch"
 
 
-def land(patch: Patch, tree: Path, *, branch: str, message: str, into: Path) -> Landing:
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the patch is held against beside applying: `tests` of the framework's own, and who runs them.
+
+    `tests` are `path::name` in the tree, the nearest to the kernel first. Without `python`, no test runs.
+    """
+
+    tests: tuple[str, ...] = ()
+    python: Path | None = None
+
+
+def land(patch: Patch, tree: Path, *, branch: str, message: str, into: Path, rules: Rules | None = None) -> Landing:
     """One commit on a new branch off HEAD, its `git format-patch` text in the folder `into`.
 
     UsageError, with tree and refs as they were, where the tree is no clean checkout, has the branch already, or a
-    touched file moved since extraction. The branch is made last: whatever fails or is killed before leaves none.
+    touched file moved since extraction; or where the framework's linters or tests take the patch for worse. The branch
+    is made last: whatever fails or is killed before leaves none.
     """
     repository = open_repository(tree)
     _refuse_branch(repository, branch)
@@ -28,9 +42,8 @@ def land(patch: Patch, tree: Path, *, branch: str, message: str, into: Path) -> 
     base = repository.git("rev-parse", "HEAD")
     name, address = repository.author()
     with checkout(repository, base) as worktree:
-        for path, edits in _by_file(patch):
-            _edit_file(worktree, path, edits, patch.files[path])
-        commit = _commit(worktree, [f"{worktree.prefix}{path}" for path in patch.files], message, (name, address))
+        checks = _make(worktree, patch, rules or Rules())
+        commit = _commit(worktree, _paths(worktree, patch), message, (name, address))
         patch_file = _write_patch(worktree, commit, into)
         _prove(repository, base, commit, patch_file)
     landing = Landing(
@@ -42,9 +55,55 @@ def land(patch: Patch, tree: Path, *, branch: str, message: str, into: Path) -> 
         stat=repository.git("show", "--shortstat", "--format=", commit).strip(),
         patch_file=str(patch_file),
         author=f"{name} <{address}>",
+        kind=patch.kind,
+        reason=patch.reason,
+        checks=(*patch.shown, *checks),
     )
     repository.git("branch", "--no-track", branch, commit)
     return landing
+
+
+def _paths(worktree: Repository, patch: Patch) -> list[str]:
+    """Every file that the patch touches, relative to the top of the repository."""
+    return [*(f"{worktree.prefix}{path}" for path in patch.files), *(_place(worktree, file) for file in patch.new)]
+
+
+def _place(worktree: Repository, file: NewFile) -> str:
+    return file.path if file.at_top else f"{worktree.prefix}{file.path}"
+
+
+def _make(worktree: Repository, patch: Patch, rules: Rules) -> list[Check]:
+    """The patch made in the worktree, and what the framework's own linters and tests say of it."""
+    package = worktree.root / worktree.prefix
+    linter = Linter(worktree.root, tuple(_paths(worktree, patch)))
+    tests = OwnTests(worktree.root, package, rules.python, rules.tests)
+    originals = {path: _original(worktree, path, before, patch) for path, before in patch.files.items()}
+    linter.before()
+    tests.before()
+    for path, edits in _by_file(patch):
+        (package / path).write_bytes(splice(originals[path], edits).encode())
+    for file in patch.new:
+        _write_new(worktree, file)
+    checks = linter.after()
+    for path, edits in _by_file(patch):
+        if path.endswith(".py"):
+            only_changes(path, originals[path], (package / path).read_bytes().decode(), _named(edits))
+    return [*checks, *tests.after([_place(worktree, file) for file in patch.new if file.part == "test"])]
+
+
+def _named(edits: Iterable[Edit]) -> set[str]:
+    """What the edits may change or add."""
+    return {name for edit in edits for name in (*edit.symbol.split(","), *edit.adds)}
+
+
+def _write_new(worktree: Repository, file: NewFile) -> None:
+    path = worktree.root / _place(worktree, file)
+    stands = sha256(path.read_bytes()) if path.is_file() else ""
+    if stands != file.replaces:
+        what = "stands there already" if not file.replaces else "changed since the patch was made"
+        raise UsageError(f"{file.path}: {what}", "look at what is there, and land again")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(file.text)
 
 
 def stands(landing: Landing) -> bool:
@@ -83,7 +142,8 @@ def _by_file(patch: Patch) -> Iterator[tuple[str, tuple[Edit, ...]]]:
         yield path, tuple(edits)
 
 
-def _edit_file(worktree: Repository, path: str, edits: tuple[Edit, ...], before: str) -> None:
+def _original(worktree: Repository, path: str, before: str, patch: Patch) -> str:
+    """The text of a file that is to be edited, once it is certain that it is the one extracted from."""
     file = worktree.root / f"{worktree.prefix}{path}"
     if not file.is_file() or file.is_symlink():
         raise UsageError(f"{path}: not in the commit that HEAD is at", "extract the kernel from this tree")
@@ -93,10 +153,9 @@ def _edit_file(worktree: Repository, path: str, edits: tuple[Edit, ...], before:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not in UTF-8: {error.reason} at byte {error.start}", "edit it by hand") from error
     if sha256(content) != before and sha256(content.replace(b"\r\n", b"\n")) != before:
+        edits = tuple(edit for edit in patch.edits if edit.path == path)
         raise UsageError(f"{path}: changed since extraction", _where_to(text, edits))
-    after = splice(text, edits)
-    only_changes(path, text, after, {name for edit in edits for name in edit.symbol.split(",")})
-    file.write_bytes(after.encode())
+    return text
 
 
 def _where_to(text: str, edits: tuple[Edit, ...]) -> str:
@@ -112,6 +171,7 @@ def _where_to(text: str, edits: tuple[Edit, ...]) -> str:
 
 def _commit(worktree: Repository, paths: list[str], message: str, author: tuple[str, str]) -> str:
     who = (f"user.name={author[0]}", f"user.email={author[1]}")
+    git(worktree.root, "add", "--intent-to-add", "--", *paths)
     git(worktree.root, "commit", "--quiet", "--no-signoff", "--file=-", "--", *paths, settings=who, stdin=message)
     commit = worktree.git("rev-parse", "HEAD")
     touched = worktree.git("diff", "--name-only", "--no-renames", "HEAD~1", "HEAD").splitlines()

@@ -124,7 +124,8 @@ def splice(text: str, edits: tuple[Edit, ...]) -> str:
             )
         lines[edit.line - 1 : edit.end_line] = [_in_the_manner_of(span, edit.after)]
     spliced = "".join(lines)
-    _refuse_foreign_names(text, spliced, edits)
+    if any(edit.path.endswith(".py") for edit in edits):
+        _refuse_foreign_names(text, spliced, edits)
     return spliced
 
 
@@ -147,7 +148,7 @@ def _refuse_foreign_names(before: str, after: str, edits: tuple[Edit, ...]) -> N
         known = bound_names(after) | needed_names(before) | needed_names(old_text)
         if lacking := sorted(needed_names(new_text) - known):
             raise _lacks(edit.path, edit.symbol, lacking[0])
-        new = bound_names(new_text) - set(edit.symbol.split(","))
+        new = bound_names(new_text) - set(edit.symbol.split(",")) - bound_names(old_text)
         if taken := sorted(new & _bound_elsewhere(before, edits)):
             raise UsageError(
                 f"{edit.path}: the candidate defines {taken[0]!r}, which that file has already", "give it another name"

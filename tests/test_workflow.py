@@ -19,6 +19,10 @@ from kmaint.store import Store
 
 TREE = Path(__file__).parent / "cases" / "sglang-0.5.17"
 FILE = "sglang/kernels/ops/attention/merge_state.py"
+COMPANIONS = (
+    "test/registered/kernels/benchmark/attention/bench_merge_state_triton.py",
+    "test/registered/kernels/ops/attention/test_merge_state_triton_against_float64.py",
+)
 SCALES_SWAPPED = ("out = p_out * p_scale + s_out * s_scale", "out = p_out * s_scale + s_out * p_scale")
 ONE_WARP = ("        output_lse is not None,\n    )", "        output_lse is not None,\n        num_warps=1,\n    )")
 
@@ -115,8 +119,9 @@ def test_killed_in_the_middle_it_goes_on_and_lands(tree: Path, scripts: Path, tm
     repo = git.Repo(tree)
     branch = repo.heads[f"kmaint/{run.id}"]
     assert branch.commit.parents[0].hexsha == before
-    assert repo.git.diff("--name-only", before, branch.commit.hexsha) == FILE
-    added = [line for line in repo.git.diff("-U0", before, branch.commit.hexsha).splitlines() if line.startswith("+ ")]
+    assert repo.git.diff("--name-only", before, branch.commit.hexsha).splitlines() == [FILE, *COMPANIONS]
+    changed = repo.git.diff("-U0", before, branch.commit.hexsha, "--", FILE)
+    added = [line for line in changed.splitlines() if line.startswith("+ ")]
     assert added == ["+        num_warps=1,"]
     assert not repo.is_dirty(untracked_files=True)
     assert repo.head.commit.hexsha == before

@@ -31,9 +31,11 @@ def reintegrate(
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Put a run's winner on a branch: one commit that touches only the kernel and its launcher.
+    """Put a run's winner on a branch: one commit, the smallest kind of patch that carries the win.
 
-    Refused, with the reason, if a file moved since extraction or the worktree is dirty; your checkout is never touched.
+    A table's rows, an edit in place, a guarded variant, or a backend in the registry, with a test where there is an
+    oracle. Refused, with the reason, if a file moved since extraction, the worktree is dirty, or the framework's own
+    linters or tests take it for worse; your checkout is never touched.
     """
     from kmaint import workflow
     from kmaint.config import load_config

@@ -17,7 +17,7 @@ from kmaint.console import (
     print_table,
 )
 from kmaint.folder import KERNEL
-from kmaint.records.change import Landing
+from kmaint.records.change import Check, Landing
 from kmaint.records.evaluation import Evaluation, speedup
 from kmaint.records.run import Run
 from kmaint.show.harnesses import interval, verdict_fields, verdict_line
@@ -136,6 +136,12 @@ def landing(found: Run, landed: Landing, output: Format) -> None:
         print_object("kmaint.reintegrate/1", {"run": found.id, "state": "landed", **dump(landed)})
     else:
         print_lines([f"branch {landed.branch} at {landed.commit[:12]}", landed.stat, f"patch {landed.patch_file}"])
+        print_lines([f"{landed.kind}: {landed.reason}", *(check_line(check) for check in landed.checks)])
+
+
+def check_line(check: Check) -> str:
+    """One check of a landing, its state first."""
+    return f"{check.state.replace('_', ' '):8} {check.name}{f': {check.detail}' if check.detail else ''}"
 
 
 def reports(found: Run, written: tuple[Path, Path], output: Format) -> None:
@@ -191,6 +197,7 @@ def _maintained_lines(item: Maintained) -> list[str]:
         lines += [
             f"  branch  {item.landing.branch} in {item.landing.tree}",
             f"  diff    {item.landing.stat}",
+            f"  kind    {item.landing.kind}: {item.landing.reason}",
             f"  patch   {item.landing.patch_file}",
         ]
     return [*lines, f"  text    {item.pull_request}", f"  report  {item.report}"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kmaint.folder import read_harness
-from kmaint.records.change import Landing
+from kmaint.records.change import Check, Landing
 from kmaint.records.evaluation import (
     Candidate,
     Crashed,
@@ -254,4 +254,10 @@ def landing(tmp_path: Path) -> Landing:
         stat="1 file changed, 6 insertions(+), 3 deletions(-)",
         patch_file=str(tmp_path / "win.patch"),
         author="A Maintainer <maintainer@example.com>",
+        kind="guarded",
+        reason="it wins on T64 and loses on T4096",
+        checks=(
+            Check(name="outside the guard", state="passed", detail="9 cases go where they should"),
+            Check(name="lint", state="not_run", detail="no .pre-commit-config.yaml in the tree: a wheel leaves it out"),
+        ),
     )

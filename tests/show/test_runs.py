@@ -1,3 +1,5 @@
+"""What commands on runs print: how each stands; and of a landing its branch, its kind and its checks."""
+
 from __future__ import annotations
 
 import json
@@ -7,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kmaint.console import Format
+from kmaint.records.change import Check, Landing
 from kmaint.records.run import Budget, Run
 from kmaint.show import runs as show
 from kmaint.workflow import Listed
@@ -45,3 +48,52 @@ def test_a_script_reads_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert [one["state"] for one in said["runs"]] == ["won", "running", "stopped", "no_win"]
     assert said["runs"][0]["ratio"]["ratio"] == pytest.approx(2.0296, abs=1e-3)
     assert said["runs"][1]["ratio"] is None
+
+
+RUN = Run(
+    id="merge-1a2b",
+    harness="h",
+    kernel="a.py::k",
+    provider="builtin",
+    strategy="lines",
+    budget=Budget(),
+    state="won",
+    created="2026-11-29",
+)
+LANDED = Landing(
+    tree="/tree",
+    branch="kmaint/merge-1a2b",
+    commit="c" * 40,
+    base="b" * 40,
+    diff="",
+    stat="1 file changed",
+    patch_file="/run/win.patch",
+    kind="guarded",
+    reason="it wins on T64 and loses on T4096",
+    checks=(
+        Check(name="outside the guard", state="passed", detail="9 cases go where they should"),
+        Check(name="lint", state="not_run"),
+    ),
+)
+
+
+def test_a_landing_is_told_with_its_kind_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    show.landing(RUN, LANDED, Format.TABLE)
+    assert capsys.readouterr().out.splitlines() == [
+        "branch kmaint/merge-1a2b at cccccccccccc",
+        "1 file changed",
+        "patch /run/win.patch",
+        "guarded: it wins on T64 and loses on T4096",
+        "passed   outside the guard: 9 cases go where they should",
+        "not run  lint",
+    ]
+
+
+def test_as_json_it_is_the_record(capsys: pytest.CaptureFixture[str]) -> None:
+    show.landing(RUN, LANDED, Format.JSON)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["schema"], printed["kind"], printed["checks"][1]["state"]) == (
+        "kmaint.reintegrate/1",
+        "guarded",
+        "not_run",
+    )

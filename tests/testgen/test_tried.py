@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -77,3 +78,46 @@ def test_a_kernel_that_does_not_run_is_an_answer(tmp_path: Path) -> None:
     assert found.base is None
     assert found.reason.startswith("the original cannot be tried here: AttributeError:")
     assert read_tried(broken) == found
+
+
+CHOSEN = """
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def look_up_kernel(x_ptr, table_ptr, out_ptr, HAS_TABLE: tl.constexpr):
+    row = tl.program_id(0)
+    x = tl.load(x_ptr + row)
+    if HAS_TABLE:
+        x += tl.load(table_ptr + 3)
+    tl.store(out_ptr + row, x)
+
+
+def look_up(x: torch.Tensor, table: torch.Tensor | None) -> torch.Tensor:
+    out = torch.empty_like(x)
+    look_up_kernel[(x.shape[0],)](x, table, out, HAS_TABLE=table is not None)
+    return out
+"""
+
+
+def test_a_size_of_what_is_there_only_with_a_flag_is_tried_with_it(tmp_path: Path) -> None:
+    """Without its table the kernel takes any size of it; with it, only sizes that reach its fourth entry."""
+    folder = placed(tmp_path / "chosen").folder
+    contract = json.loads((folder / "workloads.json").read_text())
+    x, table = contract["arguments"][0], contract["arguments"][1]
+    x.update(shape=["T"], dtype="float32")
+    table.update(name="table", shape=["N"], when="has_table")
+    flag = {"name": "has_table", "choices": [False, True], "low": 0, "high": 0, "edges": []}
+    size = {"name": "N", "choices": [8], "low": 0, "high": 0, "edges": []}
+    axes = {"T": 3, "N": 8, "has_table": False}
+    workload = {**contract["workloads"][0], "axes": axes}
+    contract.update(axes=[contract["axes"][0], size, flag], arguments=[x, table], workloads=[workload])
+    (folder / "workloads.json").write_text(json.dumps(contract))
+    (folder / "kernel.py").write_text(CHOSEN)
+    manifest = (folder / "harness.toml").read_text()
+    (folder / "harness.toml").write_text(manifest.replace('entry = "scale"', 'entry = "look_up"'))
+    sizes = set(try_original(read_harness(folder)).sizes["N"])
+    assert {7, 33} <= sizes
+    assert not {0, 1, 2, 3} & sizes

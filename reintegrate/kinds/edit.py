@@ -1,0 +1,71 @@
+"""An edit in place: where the winner is as good everywhere and takes all that the original takes."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+
+from kmaint.folder import KERNEL, split_regions
+from kmaint.records.change import Patch
+from reintegrate.kinds.predicate import defaults, fixed_values
+from reintegrate.kinds.win import Declined, Win
+from reintegrate.patch import patch_of
+
+ONLY_ON = ("inline_asm_elementwise", "make_tensor_descriptor", "_experimental_make_tensor_descriptor", "gdc_wait")
+"""What triton.language has for some architectures only."""
+
+
+def edit_patch(win: Win) -> Patch | Declined:
+    """The regions that it changes, in the place of what they were."""
+    if lost := win.lost():
+        worst = min((one for one in win.timed() if one[0] in lost), key=lambda one: one[1].speedup.ratio)
+        return Declined(f"on {worst[0].name} it is {worst[1].speedup.ratio:.2f}x as fast as the original")
+    if narrower := _narrower(win):
+        return Declined(narrower)
+    if win.timing is not None and (only := _checked_only(win)):
+        return Declined(only)
+    found = patch_of(win.harness, win.source)
+    if win.timing is None:
+        reason = "not timed, so nothing is known of where it would lose: an edit is the smallest change"
+    else:
+        reason = f"on none of {len(win.timed())} timed workloads is it slower, and it takes all that the original takes"
+    return Patch(edits=found.edits, files=found.files, kind="edit", reason=reason)
+
+
+def _checked_only(win: Win) -> str:
+    """With which one value an argument was checked that every caller has to give; empty where there is none such."""
+    if win.harness.level != "launcher":
+        return ""
+    optional = defaults(win)
+    required = [(name, value) for name, value in fixed_values(win.harness) if name not in optional]
+    return f"it was checked with {', '.join(f'{name}={value}' for name, value in required)} only" if required else ""
+
+
+def _narrower(win: Win) -> str:
+    """Why the winner takes less than the original does, in one line; empty where nothing says so."""
+    before = split_regions((win.harness.folder / KERNEL).read_text())
+    after = split_regions(win.source)
+    for key in before:
+        old, new = _demands(before[key]), _demands(after[key])
+        for demand in new - old:
+            return f"{key[1]} demands {demand!r}, which the original does not"
+        for name in ONLY_ON:
+            if name in after[key] and name not in before[key]:
+                return f"{key[1]} uses {name}, which not every architecture has"
+    return ""
+
+
+def _demands(text: str) -> Counter[str]:
+    """What the code refuses to run without: its assertions, and the conditions under which it raises."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Assert(test=test):
+                found.append(ast.unparse(test))
+            case ast.If(test=test, body=[ast.Raise(), *_]):
+                found.append(f"not ({ast.unparse(test)})")
+            case ast.Call(func=ast.Attribute(attr="static_assert"), args=[test, *_]):
+                found.append(ast.unparse(test))
+            case _:
+                continue
+    return Counter(found)

@@ -1,0 +1,123 @@
+"""Holds a guard against cases, and code outside it against the shipped code, in a harness folder.
+
+Run with the target's interpreter and TRITON_INTERPRET=1: `guard_worker.py HARNESS PATCHED`, a JSON object on standard
+input. The guard sees each tensor as if on the device that was measured. Prints how many cases ran.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+
+
+class Platform:
+    """A harness's stand-in for vLLM's platform, as if on the device that was measured or on another."""
+
+    def __init__(self, capability: tuple[int, int], original: Any) -> None:
+        self.capability, self.original = capability, original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def is_cuda(self) -> bool:
+        return True
+
+    def is_device_capability(self, asked: tuple[int, int]) -> bool:
+        return tuple(asked) == self.capability
+
+
+def load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def as_measured(value: Any) -> Any:
+    """A tensor as the guard would see it on a GPU."""
+    if isinstance(value, torch.Tensor):
+        return SimpleNamespace(shape=value.shape, dtype=value.dtype, is_cuda=True, device="cuda:0")
+    return value
+
+
+def on(module: ModuleType, capability: tuple[int, int]) -> None:
+    """From now on, the device is of that capability."""
+    original = vars(module).get("current_platform")
+    original = original.original if isinstance(original, Platform) else original
+    vars(module)["current_platform"] = Platform(capability, original)
+    torch.cuda.get_device_capability = lambda _=None: capability
+
+
+def shaped(contract: Any, axes: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a case, tensors without memory."""
+    from runtime.building import value_of  # type: ignore[import-not-found]
+    from runtime.cases import evaluate  # type: ignore[import-not-found]
+
+    built: dict[str, Any] = {}
+    for spec in contract.arguments:
+        if not evaluate(spec["when"], axes):
+            built[spec["name"]] = None
+        elif spec["kind"] == "value":
+            built[spec["name"]] = value_of(spec["value"], axes)
+        else:
+            sizes = [int(evaluate(size, axes)) for size in spec["shape"]]
+            dtype = getattr(torch, axes.get(spec["dtype"], spec["dtype"]))
+            built[spec["name"]] = torch.empty(sizes, dtype=dtype, device="meta")
+    return built
+
+
+def bits(call: Any, given: Any) -> list[bytes]:
+    """Every byte that a call may have written or given back."""
+    leaves = given if isinstance(given, (tuple, list)) else (given,)
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    raw = [buffer.raw for buffer in call.buffers.values()]
+    return [one.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() for one in [*tensors, *raw]]
+
+
+def main() -> None:
+    asked: dict[str, Any] = json.load(sys.stdin)
+    folder, patched_file = Path(sys.argv[1]), Path(sys.argv[2])
+    sys.path.insert(0, str(folder))
+    from runtime.building import build
+    from runtime.cases import Case, Contract
+
+    contract, capability = Contract.read(folder), tuple(asked["capability"])
+    shipped, patched = load(folder / "kernel.py", "shipped"), load(patched_file, "patched")
+    guard = getattr(patched, asked["predicate"])
+    names = guard.__code__.co_varnames[: guard.__code__.co_argcount]
+    parameters = inspect.signature(getattr(shipped, asked["entry"])).parameters
+    defaults = {name: parameters[name].default for name in names}
+    for case in asked["cases"]:
+        arguments = {**defaults, **shaped(contract, case["axes"])}
+        seen = [as_measured(arguments[name]) for name in names]
+        on(patched, capability)
+        assert bool(guard(*seen)) == case["inside"], f"{case['axes']} is on the wrong side"
+        on(patched, (capability[0] + 1, 0))
+        assert not guard(*seen), f"{case['axes']} passes on another architecture"
+    on(patched, capability)
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("the variant ran outside its guard")
+
+    vars(patched)[asked["variant"]] = refused
+    vars(patched)[asked["predicate"]] = lambda *given: guard(*map(as_measured, given))
+    for axes in asked["run"]:
+        found = []
+        for module in (shipped, patched):
+            call = build(contract, Case(seed=7, **axes), "cpu")
+            found.append(bits(call, getattr(module, asked["entry"])(**call.arguments)))
+        assert found[0] == found[1], f"{axes} differs from the shipped code"
+    sys.stdout.write(json.dumps({"ran": len(asked["run"])}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""A guarded variant beside the original: the launcher gets a branch, and all outside the guard runs as before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kmaint.errors import UsageError
+from kmaint.records.change import Patch
+from reintegrate.imports import with_import
+from reintegrate.kinds.guard import Guard
+from reintegrate.kinds.standing import outside_as_shipped, stand_beside, suffix_of
+from reintegrate.kinds.variant import beside
+from reintegrate.kinds.win import Declined, Win
+from reintegrate.names import bound_names
+
+
+def guarded_patch(win: Win, tree: Path) -> Patch | Declined:
+    """The variant, its guard and the branch, as one edit of the launcher's lines; checked under the interpreter.
+
+    UsageError where the file has such names already.
+    """
+    found = stand_beside(win, f"_use{beside(win.harness.entry, suffix_of(win))}")
+    if isinstance(found, Declined):
+        return found
+    path = found.edit.path
+    text = (tree / path).read_text()
+    bound = bound_names(text)
+    if taken := sorted(set(found.edit.adds) & bound):
+        raise UsageError(f"{path}: {taken[0]!r} stands in it already", "an earlier variant is there: revise that")
+    if "torch" not in bound:
+        return Declined(f"{path} does not import torch, which a guard asks for dtypes")
+    edits = [found.edit]
+    if found.device.name and found.device.name not in bound:
+        edits.insert(0, with_import(path, text, found.device.module, found.device.name))
+    return Patch(
+        edits=tuple(edits),
+        files={path: win.harness.provenance.files[path]},
+        kind="guarded",
+        reason=_why(win, found.guard),
+        shown=(outside_as_shipped(win, found),),
+    )
+
+
+def _why(win: Win, guard: Guard) -> str:
+    where = ", ".join(guard.inside)
+    if lost := win.lost():
+        return f"it wins on {where} and loses on {', '.join(one.name for one in lost)}"
+    return f"it wins on {where}, and is kept to what was measured and checked"

@@ -1,0 +1,62 @@
+"""What is to be landed, and how each kind of patch answers: with a patch, or with the reason why it is not the one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.records.evaluation import Evaluation, Passed, Timing, WorkloadTiming
+from kmaint.records.harness import Harness
+from kmaint.records.kernel import Kernel
+from kmaint.records.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class Win:
+    """A winner and what it was measured on. `kernel` is what a scan of the tree says of it: its callers, its tests.
+
+    `python` has torch and triton; None where nothing may be run.
+    """
+
+    harness: Harness
+    evaluation: Evaluation
+    kernel: Kernel | None = None
+    python: Path | None = None
+
+    @property
+    def source(self) -> str:
+        return self.evaluation.candidate.source
+
+    @property
+    def timing(self) -> Timing | None:
+        verdict = self.evaluation.verdict
+        return verdict.timing if isinstance(verdict, Passed) else None
+
+    @property
+    def capability(self) -> tuple[int, int] | None:
+        """Major and minor of the CUDA architecture that it was timed on; None where it was timed on none."""
+        digits = self.evaluation.environment.arch.removeprefix("sm_").replace(".", "").rstrip("af")
+        timed = self.evaluation.environment.device is not None and self.timing is not None
+        return (int(digits[:-1]), int(digits[-1])) if timed and digits.isdigit() and len(digits) > 1 else None
+
+    def timed(self) -> list[tuple[Workload, WorkloadTiming]]:
+        """The timed workloads with their times; none where nothing was timed."""
+        known = {one.name: one for one in self.harness.contract.workloads}
+        timings = self.timing.workloads if self.timing else ()
+        return [(known[one.workload], one) for one in timings if one.workload in known]
+
+    def lost(self) -> list[Workload]:
+        """Those on which it is slower: the whole interval lies below 1, or the ratio by more than the noise."""
+        floor = 1 - self.timing.noise_floor if self.timing else 0.0
+        return [workload for workload, one in self.timed() if one.speedup.high < 1 or one.speedup.ratio < floor]
+
+    def won(self) -> list[Workload]:
+        """Those on which it is faster: the whole interval lies above 1."""
+        return [workload for workload, one in self.timed() if one.speedup.low > 1]
+
+
+@dataclass(frozen=True)
+class Declined:
+    """Why a kind of patch is not the one."""
+
+    reason: str

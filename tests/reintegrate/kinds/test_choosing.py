@@ -1,0 +1,135 @@
+"""One win, and the kind of patch that it becomes: by where it wins, and by what the tree has for it."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import reintegrate
+from kmaint.errors import UsageError
+from kmaint.records.change import Landing
+from kmaint.records.harness import Harness
+from reintegrate.kinds.win import Win
+from tests.reintegrate.wins import evaluation
+
+CASES = Path(__file__).parents[1] / "cases"
+RELEASED = Path(__file__).parents[2] / "cases" / "sglang-0.5.17"
+EVERYWHERE = {"T64": 1.3, "T768": 1.2, "T4096": 1.1}
+SMALL_ONLY = {"T64": 1.3, "T768": 1.2, "T4096": 0.9}
+FALLS_BACK = (
+    "serving calls merge_state_v2 instead (sglang/srt/layers/attention/merge_state.py, where _is_cuda and "
+    "_supported_dtypes(prefix_output) and _supported_headdim(prefix_output))"
+)
+
+
+def win(
+    harness: Harness, ratios: Mapping[str, float] | None, *edits: tuple[str, str], python: str | None = sys.executable
+) -> Win:
+    source = (CASES / "merge_state" / "winner.py").read_text()
+    for before, after in edits:
+        assert before in source
+        source = source.replace(before, after)
+    return Win(harness=harness, evaluation=evaluation(source, ratios), python=Path(python) if python else None)
+
+
+def landed(won: Win, tree: Path) -> Landing:
+    patch = reintegrate.with_companions(reintegrate.choose(won, tree), won.harness, tree)
+    rules = reintegrate.Rules(python=won.python)
+    return reintegrate.land(patch, tree, branch="win", message="A win\n", into=tree.parent / "run", rules=rules)
+
+
+def without_header(diff: str) -> str:
+    """A commit's diff without what differs from day to day."""
+    return diff[diff.index("diff --git") :]
+
+
+def test_a_win_everywhere_is_an_edit_in_place(harness_of: Callable[[str], Harness]) -> None:
+    patch = reintegrate.choose(win(harness_of("merge_state"), EVERYWHERE), RELEASED)
+    assert (patch.kind, [edit.symbol for edit in patch.edits]) == ("edit", ["merge_state_kernel", "merge_state_triton"])
+    assert patch.reason == (
+        "on none of 3 timed workloads is it slower, and it takes all that the original takes; no config: no table of "
+        "the framework holds this kernel's launch parameters"
+    )
+
+
+def test_a_win_that_nobody_timed_is_an_edit_that_claims_nothing(harness_of: Callable[[str], Harness]) -> None:
+    patch = reintegrate.choose(win(harness_of("merge_state"), None), RELEASED)
+    assert patch.kind == "edit"
+    assert patch.reason.startswith("not timed, so nothing is known of where it would lose")
+
+
+def test_a_win_on_part_of_the_sizes_is_a_guarded_variant(
+    harness_of: Callable[[str], Harness],
+    committed: Callable[[Path], Path],
+    recorded: Callable[[str, str], None],
+) -> None:
+    landing = landed(win(harness_of("merge_state"), SMALL_ONLY), committed(RELEASED))
+    assert landing.kind == "guarded"
+    assert landing.reason == (
+        "it wins on T64, T768 and loses on T4096; no config: no table of the framework holds this kernel's launch "
+        "parameters; no edit: on T4096 it is 0.90x as fast as the original"
+    )
+    recorded("guarded.diff", without_header(landing.diff))
+    assert not [line for line in landing.diff.splitlines() if line.startswith("-") and not line.startswith("---")]
+    assert [(check.name, check.state) for check in landing.checks] == [
+        ("outside the guard", "passed"),
+        ("lint", "not_run"),
+        ("the framework's own tests", "not_run"),
+        ("the new test test_merge_state_triton_against_float64.py", "passed"),
+    ]
+    assert landing.checks[0].detail.endswith("ran under the interpreter, bit-identical to the shipped code")
+    assert landing.checks[3].detail == "1 passed, 1 skipped under the Triton interpreter"
+
+
+def test_a_winner_that_asks_for_more_is_guarded(harness_of: Callable[[str], Harness]) -> None:
+    asks = ("    head_size = output.shape[2]\n", "    head_size = output.shape[2]\n    assert head_size == 128\n")
+    patch = reintegrate.choose(win(harness_of("merge_state"), EVERYWHERE, asks, python=None), RELEASED)
+    assert patch.kind == "guarded"
+    assert "no edit: merge_state_triton demands 'head_size == 128', which the original does not" in patch.reason
+
+
+def test_an_operator_that_serving_runs_otherwise_gets_a_backend(
+    harness_of: Callable[[str], Harness],
+    committed: Callable[[Path], Path],
+    recorded: Callable[[str, str], None],
+) -> None:
+    tree = committed(CASES / "registry")
+    landing = landed(win(harness_of("merge_state"), EVERYWHERE, python=None), tree)
+    assert (landing.kind, landing.reason) == (
+        "registry",
+        "registered as attention.merge_state_sm90; which backend serves stays as it is, and was not timed against "
+        "this one; no config: no table of the framework holds this kernel's launch parameters; "
+        f"no edit and no guarded: {FALLS_BACK}",
+    )
+    recorded("registry.diff", without_header(landing.diff))
+    assert {check.state for check in landing.checks} == {"not_run"}  # without an interpreter
+    subprocess.run(["git", "checkout", "--quiet", "win"], cwd=tree, check=True)
+    program = (
+        "import sglang.kernels.ops.attention\n"
+        "from sglang.kernels.selector import select_kernel\n"
+        "from sglang.kernels.spec import PlatformInfo\n"
+        "spec = select_kernel('attention.merge_state_sm90')\n"
+        "sm = [spec.is_available(PlatformInfo('cuda', *arch)) for arch in ((9, 0), (10, 0))]\n"
+        "print(spec.load().__name__, spec.backend.value, *sm)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tree, capture_output=True, text=True, check=True)
+    assert ended.stdout == "merge_state_sm90 triton True False\n"
+
+
+def test_what_no_kind_can_carry_says_what_each_needs(harness_of: Callable[[str], Harness]) -> None:
+    with pytest.raises(UsageError) as refused:
+        reintegrate.choose(win(harness_of("merge_state"), dict.fromkeys(EVERYWHERE, 0.9)), RELEASED)
+    assert str(refused.value) == (
+        "no kind of patch can carry this win: config: no table of the framework holds this kernel's launch parameters; "
+        "edit: on T64 it is 0.90x as fast as the original; guarded: it wins on no workload that was timed; registry: "
+        "serving runs this kernel itself; land it by hand, or time it on the workloads that matter to you"
+    )
+
+
+def test_a_winner_that_changes_nothing_is_told_so(harness_of: Callable[[str], Harness]) -> None:
+    harness = harness_of("merge_state")
+    same = evaluation((harness.folder / "kernel.py").read_text(), EVERYWHERE)
+    with pytest.raises(UsageError, match="the candidate is merge_state_triton as it stands in the tree"):
+        reintegrate.choose(Win(harness=harness, evaluation=same), RELEASED)
