@@ -22,6 +22,8 @@ class Subject:
     contract: Contract
     bytes_per_program: float | None = None
     """What one program moves at the largest workload; None where nobody knows."""
+    registers: int | None = None
+    """What the kernel takes a thread, at most over its workloads; None where nobody knows."""
 
     def suits(self, *, rows: int, warps: int) -> bool:
         """Whether so many of today's programs in one leave each thread a sensible share: 4 to 512 bytes.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
+from kmaint.agent.transforms.dependence import pointer_parameters
 from kmaint.agent.transforms.launches import Launch, launches
 from kmaint.agent.transforms.source import blocks, edited, kernel_parts
-from kmaint.spans import Function, Replacement, Source, calls, constexprs, names, parameters, tl_name
+from kmaint.spans import Function, Replacement, Source, parameters, tl_name
 
 FLAG = "NARROW_INDEX"
 
@@ -61,29 +62,6 @@ def _flag(source: Source, launch: Launch, kernel: Function) -> list[Replacement]
     listed = ", ".join(once) if len(once) > 1 else f"{once[0]},"
     test = f"t is None or t.untyped_storage().nbytes() < 2**31 for t in ({listed})"
     return [source.add_argument(launch.call, f"{FLAG}=all({test})")]
-
-
-def pointer_parameters(kernel: Function) -> list[str]:
-    """Parameters that a pointer of some load or store is built on, followed through assignments."""
-    roots: set[str] = set()
-    for call in calls(kernel, "load", "store", "atomic_add", "atomic_max", "atomic_cas"):
-        roots |= _base(call.args[0]) if call.args else set()
-    seen: set[str] = set()
-    while roots - seen:
-        name = (roots - seen).pop()
-        seen.add(name)
-        for node in ast.walk(kernel):
-            match node:
-                case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
-                    roots |= _base(value)
-    return [name for name in parameters(kernel) if name in roots and name not in constexprs(kernel)]
-
-
-def _base(pointer: ast.expr) -> set[str]:
-    """Names at the left end of a sum: `a_ptr` of `a_ptr + row * stride + columns`."""
-    while isinstance(pointer, ast.BinOp) and isinstance(pointer.op, (ast.Add, ast.Sub)):
-        pointer = pointer.left
-    return names(pointer) if isinstance(pointer, ast.Name) else set()
 
 
 BEFORE = """\
