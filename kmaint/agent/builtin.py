@@ -9,7 +9,8 @@ from typing import ClassVar
 from kmaint import wire
 from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.catalogue import TRANSFORMS
+from kmaint.agent.transforms.catalogue import SPACES, TRANSFORMS
+from kmaint.agent.tuning import Tuning
 from kmaint.records.evaluation import Bottleneck, Dishonest, Plan, Wrong
 
 WORTH = 1.01
@@ -44,8 +45,9 @@ class Builtin:
         subject = subject_of(request)
         tried = _tried(request)
         untried = [transform for transform in self.transforms if transform.name not in tried]
-        edits = variants(subject, request.parent.profile.bottleneck, untried)
-        ranked = _ranked(request, edits[:MOST_VARIANTS])
+        listed = [transform for transform in untried if transform.name not in SPACES]
+        edits = variants(subject, request.parent.profile.bottleneck, listed)
+        ranked = [*_searched(request, subject, untried), *_ranked(request, edits[:MOST_VARIANTS])]
         best = max(ranked, key=lambda variant: variant.ratio, default=None)
         if best is None or best.ratio < WORTH * _ratio_of_parent(request):
             return None
@@ -61,6 +63,11 @@ def subject_of(request: Request) -> Subject:
         entry=harness.entry,
         contract=harness.contract,
         bytes_per_program=request.parent.profile.bytes_per_program,
+        resources=max(
+            (one for one in request.parent.profile.resources if one.kernel == harness.kernel),
+            key=lambda one: one.registers,
+            default=None,
+        ),
     )
 
 
@@ -90,6 +97,31 @@ def _ranked(request: Request, edits: Sequence[tuple[Transform, Edited]]) -> Iter
     for (transform, edited), rank in zip(fresh, ranks, strict=True):
         if rank.ratio is not None:
             yield Variant(transform=transform, edited=edited, ratio=rank.ratio)
+
+
+def _searched(request: Request, subject: Subject, transforms: Sequence[Transform]) -> Iterator[Variant]:
+    """The points of each grid that the search came by, with their ratios; what was judged already is left out."""
+    judged = {evaluation.candidate.id for evaluation in request.history}
+    for transform in transforms:
+        if transform.name in SPACES:
+            try:
+                space = SPACES[transform.name](subject)
+            except NotApplicable:
+                continue
+            notes = _winning_notes(request, transform)
+            tuning = Tuning(space=space, today=subject.resources, notes=notes, scale=_ratio_of_parent(request))
+            for tuned in tuning.run(lambda sources: [rank.ratio for rank in request.screen(sources)]):
+                if tuned.ratio is not None and wire.digest(tuned.edited.source) not in judged:
+                    yield Variant(transform=transform, edited=tuned.edited, ratio=tuned.ratio)
+
+
+def _winning_notes(request: Request, transform: Transform) -> list[str]:
+    """What the transform did where it won before, by the lessons of earlier runs."""
+    return [
+        lesson.why.partition(": ")[0]
+        for lesson in getattr(request, "lessons", ())
+        if lesson.outcome == "win" and lesson.edit == transform.name
+    ]
 
 
 def _ratio_of_parent(request: Request) -> float:

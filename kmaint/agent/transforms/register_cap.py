@@ -22,9 +22,10 @@ def apply(subject: Subject) -> list[Edited]:
         raise NotApplicable("the launch says how many registers a thread may have")
     if any(not isinstance(item, ast.Name) for launch in found for item in launch.options):
         raise NotApplicable("the launch's options are unpacked from elsewhere")
-    caps = [cap for cap in CAPS if subject.registers is None or cap < subject.registers]
+    taken = subject.resources.registers if subject.resources else None
+    caps = [cap for cap in CAPS if taken is None or cap < taken]
     if not caps:
-        raise NotApplicable(f"the kernel takes {subject.registers} registers a thread: a cap would change nothing")
+        raise NotApplicable(f"the kernel takes {taken} registers a thread: a cap would change nothing")
     return [
         edited(source, [source.add_argument(launch.call, f"{OPTION}={cap}") for launch in found], f"{OPTION}={cap}")
         for cap in caps
