@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kmaint import wire
+from kmaint.agent.dispatch import dispatched
 from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.catalogue import SPACES, TRANSFORMS
@@ -41,7 +42,10 @@ class Builtin:
     transforms: tuple[Transform, ...] = TRANSFORMS
 
     def propose(self, request: Request) -> Proposal | None:
-        """The untried edit that screens best, if it is worth a gate; ties go to what addresses the bottleneck."""
+        """A dispatch table where one pays; else the untried edit that screens best, if it is worth a gate."""
+        table = dispatched(request)
+        if table is not None:
+            return table
         subject = subject_of(request)
         tried = _tried(request)
         untried = [transform for transform in self.transforms if transform.name not in tried]

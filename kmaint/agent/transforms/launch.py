@@ -57,13 +57,20 @@ def _knob(subject: Subject, name: str, found: Sequence[Setting]) -> Knob:
 
 def _today(subject: Subject, name: str, found: Sequence[Setting]) -> int:
     """The value in the source where it is a number; where it is computed, what the compiler saw, or Triton's own."""
+    if name in DEFAULTS and any(" becomes " in setting.note for setting in found):
+        return _compiled(subject, name)
     texts = {subject.source[edit.start : edit.end] for setting in found for edit in setting.replacements}
     written = {_product(ast.parse(text, mode="eval").body) for text in texts if PRODUCT.fullmatch(text)}
     if len(written) == 1:
         return next(iter(written))
-    if subject.resources is not None and name in DEFAULTS:
-        return subject.resources.num_warps if name == "num_warps" else subject.resources.num_stages
-    return DEFAULTS.get(name, 1)
+    return _compiled(subject, name)
+
+
+def _compiled(subject: Subject, option: str) -> int:
+    """An option as the compiler saw it, else Triton's own default; 1 for anything else."""
+    if subject.resources is not None and option in DEFAULTS:
+        return subject.resources.num_warps if option == "num_warps" else subject.resources.num_stages
+    return DEFAULTS.get(option, 1)
 
 
 def _settings(subject: Subject) -> tuple[Source, list[Setting]]:
@@ -74,11 +81,11 @@ def _settings(subject: Subject) -> tuple[Source, list[Setting]]:
     looping = has_loop(kernel)
     warps = tuple(value for value in WARPS if looping or subject.suits(rows=1, warps=value))
     settings = [
-        *_option_settings(source, found, "num_warps", warps),
+        *_option_settings(source, subject, found, "num_warps", warps),
         *_block_settings(source, subject, found, kernel),
     ]
     if looping:
-        settings += _option_settings(source, found, "num_stages", STAGES)
+        settings += _option_settings(source, subject, found, "num_stages", STAGES)
     if not settings:
         raise NotApplicable("no launch parameter is written where it can be changed")
     return source, settings
@@ -92,7 +99,9 @@ def _pairs(settings: list[Setting]) -> Iterator[tuple[Setting, Setting]]:
             yield first, second
 
 
-def _option_settings(source: Source, found: list[Launch], option: str, values: tuple[int, ...]) -> Iterator[Setting]:
+def _option_settings(
+    source: Source, subject: Subject, found: list[Launch], option: str, values: tuple[int, ...]
+) -> Iterator[Setting]:
     """`num_warps` or `num_stages` at every launch of the kernel; an option that is absent becomes a keyword."""
     sites = [_option_site(source, launch, option) for launch in found]
     if any(site is None for site in sites):
@@ -103,7 +112,7 @@ def _option_settings(source: Source, found: list[Launch], option: str, values: t
             edits = list(dict.fromkeys(edits))
             yield Setting(knob=option, value=value, note=f"{option}={value}", replacements=tuple(edits))
     for launch in found:
-        yield from _heuristic_settings(source, launch, option)
+        yield from _heuristic_settings(source, launch, option, _compiled(subject, option))
 
 
 Site = Callable[[int], list[Replacement]]
@@ -133,8 +142,11 @@ def _option_values(launch: Launch, option: str) -> list[ast.expr]:
     return given
 
 
-def _heuristic_settings(source: Source, launch: Launch, option: str) -> Iterator[Setting]:
-    """A heuristic such as `cdiv(n, 256)` or `n // 32` kept, with half or twice the work for each warp."""
+def _heuristic_settings(source: Source, launch: Launch, option: str, today: int) -> Iterator[Setting]:
+    """A heuristic such as `cdiv(n, 256)` or `n // 32` kept, with half or twice the work for each warp.
+
+    Its value is what it comes to where it gives `today` as it is.
+    """
     values = _option_values(launch, option)
     if len(values) != 1:
         return
@@ -142,7 +154,7 @@ def _heuristic_settings(source: Source, launch: Launch, option: str) -> Iterator
         for scaled in (number * 2, number // 2, number * 4):
             note = f"{option}: {source.of(divisor)} becomes {scaled}"
             edits = (source.replace(divisor, str(scaled)),)
-            yield Setting(knob=f"{option} heuristic", value=scaled, note=note, replacements=edits)
+            yield Setting(knob=option, value=max(today * number // scaled, 1), note=note, replacements=edits)
 
 
 def _divisors(value: ast.expr) -> Iterator[tuple[ast.expr, int]]:
