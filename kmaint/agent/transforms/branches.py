@@ -49,8 +49,11 @@ def _as_choices(base: Source, entry: str, branches: Sequence[Branch]) -> list[Re
         variant = Source(branch.source)
         if [name for name in _changed(base, variant) if name != entry] or entry not in variant.functions:
             raise NotApplicable("functions other than the entry differ")
-        for difference in _differences(base, variant, function, variant.functions[entry], branch.name):
-            chosen.setdefault(difference[0], []).append((branch.name, difference[1]))
+        found = list(_differences(base, variant, function, variant.functions[entry], branch.name))
+        if not found:
+            raise NotApplicable("the entry does not differ")
+        for span, text in found:
+            chosen.setdefault(span, []).append((branch.name, text))
     taken = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     if taken & {branch.name for branch in branches}:
         raise NotApplicable("the entry has such a name of its own")

@@ -49,10 +49,12 @@ def launch_space(subject: Subject) -> Space:
 
 
 def _knob(subject: Subject, name: str, found: Sequence[Setting]) -> Knob:
-    """A knob with what is written today among its settings."""
+    """A knob with what is written today among its settings; of two that come to one value, a heuristic stays."""
     today = Setting(knob=name, value=_today(subject, name, found), note="", replacements=())
-    settings = sorted([today, *found], key=lambda setting: (setting.value, setting is not today))
-    return Knob(name=name, settings=tuple(settings), written=settings.index(today))
+    numbers = sorted(found, key=lambda setting: " becomes " in setting.note)
+    settings = {setting.value: setting for setting in (*numbers, today)}
+    ordered = tuple(settings[value] for value in sorted(settings))
+    return Knob(name=name, settings=ordered, written=ordered.index(today))
 
 
 def _today(subject: Subject, name: str, found: Sequence[Setting]) -> int:
