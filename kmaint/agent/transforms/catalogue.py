@@ -9,7 +9,6 @@ from kmaint.agent.transforms.cache_hints import CACHE_HINTS
 from kmaint.agent.transforms.cast_round_trips import CAST_ROUND_TRIPS
 from kmaint.agent.transforms.constant_arguments import CONSTANT_DIVISORS, CONSTANT_STRIDES
 from kmaint.agent.transforms.early_loads import EARLY_LOADS
-from kmaint.agent.transforms.empty_outputs import EMPTY_OUTPUTS
 from kmaint.agent.transforms.exp2_for_exp import EXP2_FOR_EXP
 from kmaint.agent.transforms.full_masks import FULL_MASKS
 from kmaint.agent.transforms.grid_mapping import GRID_MAPPING
@@ -41,7 +40,6 @@ TRANSFORMS: tuple[Transform, ...] = (
     CONSTANT_STRIDES,
     RECIPROCAL,
     RSQRT,
-    EMPTY_OUTPUTS,
     STATIC_LOOPS,
     GRID_MAPPING,
     HOIST_INVARIANTS,

@@ -51,7 +51,7 @@ def _splits(source: Source, subject: Subject, first: Launch) -> Iterator[Split]:
             continue
         for grid in _grids(first):
             for axis in grid.elts:
-                if isinstance(axis, ast.Name) and axis.id in parameters(first.host):
+                if isinstance(axis, ast.Name) and axis.id in set(parameters(first.host)) - assigned(first.host):
                     scratch = _scratch(source, first, second)
                     if scratch and _is_constant(source, first, axis.id) and _is_constant(source, second, axis.id):
                         others = [item for item in grid.elts if item is not axis]

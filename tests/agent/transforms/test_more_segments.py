@@ -29,6 +29,7 @@ def test_a_branch_that_makes_both_launches_is_part_of_the_guard() -> None:
         ("scratch that the first kernel reads too", "total = 0.0", "total = tl.load(part_ptr)"),
         ("a layout that does not follow the number", "PARTS: tl.constexpr, BLOCK", "PARTS, BLOCK"),
         ("a number that the launcher chose", "def summed(x, y, parts, scratch):", "def summed(x, y, parts_, scratch):"),
+        ("a number that was made finer already", "    kernel[(rows", "    parts = parts * 4\n    kernel[(rows"),
     ],
 )
 def test_it_does_not_apply_to(name: str, old: str, new: str) -> None:
