@@ -25,7 +25,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kmaint import wire
-from kmaint.agent.builtin import subject_of
+from kmaint.agent.builtin import note_of, subject_of
 from kmaint.agent.proposal import Parent, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.catalogue import TRANSFORMS
@@ -137,7 +137,7 @@ def measured() -> Iterator[dict[str, Any]]:
                 yield {
                     "kernel": run.kernel.split("::")[-1],
                     "transform": one.candidate.plan.edit,
-                    "note": one.candidate.plan.why.partition(": ")[0],
+                    "note": note_of(one.candidate.plan.why),
                     "onto": one.candidate.parent,
                     "verdict": one.verdict.kind,
                     "win": isinstance(one.verdict, Passed) and one.verdict.win,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -122,7 +123,7 @@ def _searched(request: Request, subject: Subject, transforms: Sequence[Transform
 def _winning_notes(request: Request, transform: Transform) -> list[str]:
     """What the transform did where it won before, by the lessons of earlier runs."""
     return [
-        lesson.why.partition(": ")[0]
+        note_of(lesson.why)
         for lesson in getattr(request, "lessons", ())
         if lesson.outcome == "win" and lesson.edit == transform.name
     ]
@@ -143,6 +144,12 @@ def _tried(request: Request) -> set[str]:
         for one in request.history
         if one.candidate.parent == request.parent.id or isinstance(one.verdict, Wrong | Dishonest)
     }
+
+
+def note_of(why: str) -> str:
+    """What a plan of this provider changed, out of its reason."""
+    found = re.match(r"(.*?): [A-Z]", why)
+    return found.group(1) if found else why
 
 
 def _plan(variant: Variant, bottleneck: Bottleneck) -> Plan:

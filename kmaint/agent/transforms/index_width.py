@@ -87,7 +87,7 @@ def launch(x: torch.Tensor) -> torch.Tensor:
 
 INDEX_WIDTH = Transform(
     name="index_width",
-    why="64-bit offsets take two registers and several instructions each; most tensors are far below 2 GiB.",
+    why="Offsets of 64 bits take two registers and several instructions each; most tensors are far below 2 GiB.",
     precondition="A program index is widened by `.to(tl.int64)`, and every tensor of the launch is a plain variable.",
     addresses=("latency", "occupancy"),
     rounding=False,

@@ -73,7 +73,8 @@ def test_first_variants_of_real_launchers_compute_the_same(tmp_path: Path) -> No
 def test_names_are_unique_and_every_page_is_filled_in() -> None:
     assert len({transform.name for transform in TRANSFORMS}) == len(TRANSFORMS)
     for transform in TRANSFORMS:
-        assert transform.why.endswith(".") and transform.precondition.endswith(".") and transform.addresses
+        assert transform.why[0].isupper() and transform.why.endswith(".")
+        assert transform.precondition.endswith(".") and transform.addresses
 
 
 def test_examples_and_all_their_variants_compute_the_same(tmp_path: Path) -> None:
