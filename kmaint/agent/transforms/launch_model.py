@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kmaint.agent.transforms.space import Knob, Point, Space
-from kmaint.evaluate.facts import MOST_REGISTERS, MOST_SHARED_BYTES
-from kmaint.evaluate.profile import MEMORY_LATENCY_US, resident_warps
+from kmaint.evaluate.rungs.facts import MOST_REGISTERS, MOST_SHARED_BYTES
+from kmaint.evaluate.rungs.profile import MEMORY_LATENCY_US, resident_warps
 from kmaint.records.evaluation import Resources
 
 FIXED_REGISTERS = 24
