@@ -51,8 +51,8 @@ class Builtin:
         tried = _tried(request)
         untried = [transform for transform in self.transforms if transform.name not in tried]
         listed = [transform for transform in untried if transform.name not in SPACES]
-        edits = variants(subject, request.parent.profile.bottleneck, listed)
-        ranked = [*_searched(request, subject, untried), *_ranked(request, edits[:MOST_VARIANTS])]
+        edits = variants(subject, request.parent.profile.bottleneck, listed)[:MOST_VARIANTS]
+        ranked = [*_searched(request, subject, untried, edits), *_ranked(request, edits)]
         best = max(ranked, key=lambda variant: variant.ratio, default=None)
         if best is None or best.ratio < WORTH * _ratio_of_parent(request):
             return None
@@ -104,9 +104,21 @@ def _ranked(request: Request, edits: Sequence[tuple[Transform, Edited]]) -> Iter
             yield Variant(transform=transform, edited=edited, ratio=rank.ratio)
 
 
-def _searched(request: Request, subject: Subject, transforms: Sequence[Transform]) -> Iterator[Variant]:
-    """The points of each grid that the search came by, with their ratios; what was judged already is left out."""
+def _searched(
+    request: Request, subject: Subject, transforms: Sequence[Transform], edits: Sequence[tuple[Transform, Edited]]
+) -> Iterator[Variant]:
+    """The points of each grid that the search came by, with their ratios; what was judged already is left out.
+
+    `edits` are to be screened anyway: they go along with its first round, since a round costs the start of a process.
+    """
     judged = {evaluation.candidate.id for evaluation in request.history}
+    along = [edited.source for _, edited in edits if wire.digest(edited.source) not in judged]
+
+    def rank(sources: Sequence[str]) -> list[float | None]:
+        ranks = request.screen([*sources, *along])
+        along.clear()
+        return [rank.ratio for rank in ranks[: len(sources)]]
+
     for transform in transforms:
         if transform.name in SPACES:
             try:
@@ -115,7 +127,7 @@ def _searched(request: Request, subject: Subject, transforms: Sequence[Transform
                 continue
             notes = _winning_notes(request, transform)
             tuning = Tuning(space=space, today=subject.resources, notes=notes, scale=_ratio_of_parent(request))
-            for tuned in tuning.run(lambda sources: [rank.ratio for rank in request.screen(sources)]):
+            for tuned in tuning.run(rank):
                 if tuned.ratio is not None and wire.digest(tuned.edited.source) not in judged:
                     yield Variant(transform=transform, edited=tuned.edited, ratio=tuned.ratio)
 
