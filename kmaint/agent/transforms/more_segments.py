@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from kmaint.spans import Function, Source, assigned, calls, constexprs, names, p
 FACTORS = (4, 8, 2)
 FEW_PROGRAMS = 264
 """Two on each of the 132 multiprocessors of an H100 or H200: what waits for memory then leaves it idle."""
+LENGTH = re.compile(r"max_?(seq_?len|kv_?len|context_?len)\w*(?<!_q)", re.IGNORECASE)
+"""What launchers call the length of the longest context."""
+LONG = 2048
+"""A shorter one has but a few turns for each segment as it is."""
 COMMENT = "# So few programs leave the device idle: cut finer, into scratch memory of this call's own."
 
 
@@ -148,7 +153,7 @@ def _used(statement: ast.stmt) -> Iterator[ast.Name]:
 
 
 def _guard(source: Source, split: Split, before: ast.stmt) -> str:
-    """Few programs, and the branch that makes both launches."""
+    """Few programs, a long context where the launcher is told of one, and the branch that makes both launches."""
     host = split.first.host
     known = {*parameters(host)}
     for statement in host.body[: host.body.index(before) + 1]:
@@ -162,7 +167,8 @@ def _guard(source: Source, split: Split, before: ast.stmt) -> str:
     if not {name for item in split.others for name in names(item)} - {"triton"} <= known:
         raise NotApplicable("the grid is not known where the number of segments is first used")
     factors = [source.of(item) if _is_atom(item) else f"({source.of(item)})" for item in split.others]
-    return " and ".join([*conditions, f"{' * '.join([*factors, split.count])} <= {FEW_PROGRAMS}"])
+    long = [f"{name} >= {LONG}" for name in parameters(host) if LENGTH.fullmatch(name)]
+    return " and ".join([*conditions, *long[:1], f"{' * '.join([*factors, split.count])} <= {FEW_PROGRAMS}"])
 
 
 def _is_atom(node: ast.expr) -> bool:

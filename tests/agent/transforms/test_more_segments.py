@@ -22,6 +22,12 @@ def test_a_branch_that_makes_both_launches_is_part_of_the_guard() -> None:
     assert f"{split}    {COMMENT}\n    if many and rows * parts <= 264:\n        parts = parts * 4\n" in first
 
 
+def test_a_launcher_that_is_told_the_longest_context_splits_long_ones_only() -> None:
+    told = "def summed(x, y, parts, scratch, max_seqlen_q=1, max_seqlen_k=9):"
+    first = variants(BEFORE.replace("def summed(x, y, parts, scratch):", told))[0]
+    assert "    if max_seqlen_k >= 2048 and rows * parts <= 264:\n" in first
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
