@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from kmaint import wire
+from kmaint.agent.dispatch import dispatched
 from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.catalogue import TRANSFORMS
+from kmaint.agent.transforms.catalogue import SPACES, TRANSFORMS
+from kmaint.agent.tuning import Tuning
 from kmaint.records.evaluation import Bottleneck, Dishonest, Plan, Wrong
 
 WORTH = 1.01
@@ -40,12 +43,16 @@ class Builtin:
     transforms: tuple[Transform, ...] = TRANSFORMS
 
     def propose(self, request: Request) -> Proposal | None:
-        """The untried edit that screens best, if it is worth a gate; ties go to what addresses the bottleneck."""
+        """A dispatch table where one pays; else the untried edit that screens best, if it is worth a gate."""
+        table = dispatched(request)
+        if table is not None:
+            return table
         subject = subject_of(request)
         tried = _tried(request)
         untried = [transform for transform in self.transforms if transform.name not in tried]
-        edits = variants(subject, request.parent.profile.bottleneck, untried)
-        ranked = _ranked(request, edits[:MOST_VARIANTS])
+        listed = [transform for transform in untried if transform.name not in SPACES]
+        edits = variants(subject, request.parent.profile.bottleneck, listed)[:MOST_VARIANTS]
+        ranked = [*_searched(request, subject, untried, edits), *_ranked(request, edits)]
         best = max(ranked, key=lambda variant: variant.ratio, default=None)
         if best is None or best.ratio < WORTH * _ratio_of_parent(request):
             return None
@@ -61,6 +68,11 @@ def subject_of(request: Request) -> Subject:
         entry=harness.entry,
         contract=harness.contract,
         bytes_per_program=request.parent.profile.bytes_per_program,
+        resources=max(
+            (one for one in request.parent.profile.resources if one.kernel == harness.kernel),
+            key=lambda one: one.registers,
+            default=None,
+        ),
     )
 
 
@@ -92,6 +104,43 @@ def _ranked(request: Request, edits: Sequence[tuple[Transform, Edited]]) -> Iter
             yield Variant(transform=transform, edited=edited, ratio=rank.ratio)
 
 
+def _searched(
+    request: Request, subject: Subject, transforms: Sequence[Transform], edits: Sequence[tuple[Transform, Edited]]
+) -> Iterator[Variant]:
+    """The points of each grid that the search came by, with their ratios; what was judged already is left out.
+
+    `edits` are to be screened anyway: they go along with its first round, since a round costs the start of a process.
+    """
+    judged = {evaluation.candidate.id for evaluation in request.history}
+    along = [edited.source for _, edited in edits if wire.digest(edited.source) not in judged]
+
+    def rank(sources: Sequence[str]) -> list[float | None]:
+        ranks = request.screen([*sources, *along])
+        along.clear()
+        return [rank.ratio for rank in ranks[: len(sources)]]
+
+    for transform in transforms:
+        if transform.name in SPACES:
+            try:
+                space = SPACES[transform.name](subject)
+            except NotApplicable:
+                continue
+            notes = _winning_notes(request, transform)
+            tuning = Tuning(space=space, today=subject.resources, notes=notes, scale=_ratio_of_parent(request))
+            for tuned in tuning.run(rank):
+                if tuned.ratio is not None and wire.digest(tuned.edited.source) not in judged:
+                    yield Variant(transform=transform, edited=tuned.edited, ratio=tuned.ratio)
+
+
+def _winning_notes(request: Request, transform: Transform) -> list[str]:
+    """What the transform did where it won before, by the lessons of earlier runs."""
+    return [
+        note_of(lesson.why)
+        for lesson in getattr(request, "lessons", ())
+        if lesson.outcome == "win" and lesson.edit == transform.name
+    ]
+
+
 def _ratio_of_parent(request: Request) -> float:
     """By screening where it ranks the parent: two ranks compare better than a rank and a measurement."""
     if request.parent.id is None:
@@ -107,6 +156,12 @@ def _tried(request: Request) -> set[str]:
         for one in request.history
         if one.candidate.parent == request.parent.id or isinstance(one.verdict, Wrong | Dishonest)
     }
+
+
+def note_of(why: str) -> str:
+    """What a plan of this provider changed, out of its reason."""
+    found = re.match(r"(.*?): [A-Z]", why)
+    return found.group(1) if found else why
 
 
 def _plan(variant: Variant, bottleneck: Bottleneck) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from kmaint.agent.builtin import WORTH, Builtin, subject_of, variants
+from kmaint.agent.builtin import WORTH, Builtin, note_of, subject_of, variants
 from kmaint.agent.proposal import Parent, Request, Screen
 from kmaint.agent.screening import Screening
 from kmaint.agent.transforms.catalogue import TRANSFORMS
@@ -87,6 +87,11 @@ def test_a_transform_that_was_wrong_is_not_tried_on_another_parent(
     wrong = judged.wrong("wrong", edit="launch_parameters", parent="another")
     assert Builtin().propose(request(harness, screen, elsewhere)) is not None
     assert Builtin().propose(request(harness, screen, elsewhere, wrong)) is None
+
+
+def test_the_note_of_a_plan_is_read_back_from_its_reason(made: list[tuple[str, str]]) -> None:
+    for note in (*dict(made).values(), "num_warps: 256 becomes 512", "multiply by 1 / (rms)"):
+        assert all(note_of(f"{note}: {transform.why}") == note for transform in TRANSFORMS)
 
 
 def test_real_screening_is_done_once_and_written_down(harness: Harness, bench: Bench, profile: Profile) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kmaint.records.evaluation import Bottleneck
+from kmaint.records.evaluation import Bottleneck, Resources
 from kmaint.records.workload import Contract
 
 MOST_BYTES_PER_THREAD = 512
@@ -22,6 +22,8 @@ class Subject:
     contract: Contract
     bytes_per_program: float | None = None
     """What one program moves at the largest workload; None where nobody knows."""
+    resources: Resources | None = None
+    """What the compiler made of the kernel, for the workload that takes most registers; None where nobody knows."""
 
     def suits(self, *, rows: int, warps: int) -> bool:
         """Whether so many of today's programs in one leave each thread a sensible share: 4 to 512 bytes.

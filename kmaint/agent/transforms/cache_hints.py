@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
+from kmaint.agent.transforms.dependence import depends_on_program
 from kmaint.agent.transforms.ranks import Ranks
 from kmaint.agent.transforms.source import edited, kernel_parts
-from kmaint.spans import Function, Replacement, Source, argument, assigned, calls, names, tl_name
+from kmaint.spans import Function, Replacement, Source, argument, assigned, calls, names
 
 
 def apply(subject: Subject) -> list[Edited]:
     """Streaming stores, streaming loads, both, and loads that every program shares; tiles only."""
     source, kernel = kernel_parts(subject)
-    own = _depends_on_program(kernel)
+    own = depends_on_program(kernel)
     ranks = Ranks(kernel)
     loads = [call for call in calls(kernel, "load") if _is_bare_tile(call, ranks)]
     stores = [call for call in calls(kernel, "store") if _is_bare_tile(call, ranks)]
@@ -42,22 +43,6 @@ def _is_bare_tile(call: ast.Call, ranks: Ranks) -> bool:
     pointer = argument(call, 0, "pointer")
     hinted = {keyword.arg for keyword in call.keywords} & {"cache_modifier", "eviction_policy", "volatile"}
     return bool(call.args) and pointer is not None and not hinted and ranks.of(pointer) != 0
-
-
-def _depends_on_program(kernel: Function) -> set[str]:
-    """Names whose value differs between programs, followed through assignments to a fixed point."""
-    found: set[str] = set()
-    while True:
-        more = {
-            name
-            for node in ast.walk(kernel)
-            if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)) and node.value is not None
-            if names(node.value) & found or any(tl_name(inner) == "program_id" for inner in ast.walk(node.value))
-            for name in assigned(node)
-        }
-        if more <= found:
-            return found
-        found |= more
 
 
 def _in_loop_without(kernel: Function, call: ast.Call) -> bool:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.source import blocks, edited, kernel_parts
+from kmaint.agent.transforms.dependence import PURE, WRITES
+from kmaint.agent.transforms.source import blocks, edited, kernel_parts, without
 from kmaint.spans import Function, Replacement, Source, assigned, calls, names, parameters, tl_name
-
-WRITES = ("store", "atomic_add", "atomic_max", "atomic_min", "atomic_cas", "atomic_xchg", "debug_barrier")
-PURE = {"arange", "full", "zeros", "cdiv", "exp", "exp2", "log", "log2", "sqrt", "rsqrt", "program_id", "num_programs"}
 
 
 def apply(subject: Subject) -> list[Edited]:
@@ -76,12 +74,10 @@ def _safe(kernel: Function, loop: ast.For, value: ast.expr) -> bool:
 def _move(source: Source, loop: ast.For, moved: list[ast.Assign]) -> list[Replacement]:
     if len(moved) == len(loop.body):
         raise NotApplicable("the loop would be left empty")
-    edits = [source.before(loop, [source.of(statement) for statement in moved])]
-    for statement in moved:
-        start, end = source.span(statement)
-        line_start = source.text.rindex("\n", 0, start) + 1
-        edits.append(Replacement(line_start, source.text.index("\n", end) + 1, ""))
-    return edits
+    return [
+        source.before(loop, [source.of(statement) for statement in moved]),
+        *(without(source, statement) for statement in moved),
+    ]
 
 
 BEFORE = """\

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
+from kmaint.agent.transforms.dependence import pointer_parameters
 from kmaint.agent.transforms.launches import Launch, launches
 from kmaint.agent.transforms.source import blocks, edited, kernel_parts
-from kmaint.spans import Function, Replacement, Source, calls, constexprs, names, parameters, tl_name
+from kmaint.spans import Function, Replacement, Source, parameters, tl_name
 
 FLAG = "NARROW_INDEX"
 
@@ -63,29 +64,6 @@ def _flag(source: Source, launch: Launch, kernel: Function) -> list[Replacement]
     return [source.add_argument(launch.call, f"{FLAG}=all({test})")]
 
 
-def pointer_parameters(kernel: Function) -> list[str]:
-    """Parameters that a pointer of some load or store is built on, followed through assignments."""
-    roots: set[str] = set()
-    for call in calls(kernel, "load", "store", "atomic_add", "atomic_max", "atomic_cas"):
-        roots |= _base(call.args[0]) if call.args else set()
-    seen: set[str] = set()
-    while roots - seen:
-        name = (roots - seen).pop()
-        seen.add(name)
-        for node in ast.walk(kernel):
-            match node:
-                case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
-                    roots |= _base(value)
-    return [name for name in parameters(kernel) if name in roots and name not in constexprs(kernel)]
-
-
-def _base(pointer: ast.expr) -> set[str]:
-    """Names at the left end of a sum: `a_ptr` of `a_ptr + row * stride + columns`."""
-    while isinstance(pointer, ast.BinOp) and isinstance(pointer.op, (ast.Add, ast.Sub)):
-        pointer = pointer.left
-    return names(pointer) if isinstance(pointer, ast.Name) else set()
-
-
 BEFORE = """\
 import torch
 import triton
@@ -109,7 +87,7 @@ def launch(x: torch.Tensor) -> torch.Tensor:
 
 INDEX_WIDTH = Transform(
     name="index_width",
-    why="64-bit offsets take two registers and several instructions each; most tensors are far below 2 GiB.",
+    why="Offsets of 64 bits take two registers and several instructions each; most tensors are far below 2 GiB.",
     precondition="A program index is widened by `.to(tl.int64)`, and every tensor of the launch is a plain variable.",
     addresses=("latency", "occupancy"),
     rounding=False,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.launches import (
@@ -16,6 +16,7 @@ from kmaint.agent.transforms.launches import (
     option_values,
 )
 from kmaint.agent.transforms.source import edited, has_loop, kernel_parts, overlap
+from kmaint.agent.transforms.space import Knob, Setting, Space
 from kmaint.spans import Function, Replacement, Source, argument, calls, constexprs
 
 WARPS = (4, 8, 2, 1, 16)
@@ -23,21 +24,58 @@ STAGES = (3, 2, 1, 4, 5)
 SCALES = (2.0, 0.5, 4.0, 0.25, 8.0)
 DEFAULTS = {"num_warps": 4, "num_stages": 3}
 """Triton's own on CUDA: written out, they are no variant."""
+PRODUCT = re.compile(r"\d+( \* \d+)*")
 MAX_VARIANTS = 40
 LARGEST_BLOCK = 1 << 15
 
 
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One launch parameter set to one value: which knob, the words for the note, and the edit."""
-
-    knob: str
-    note: str
-    replacements: tuple[Replacement, ...]
-
-
 def apply(subject: Subject) -> list[Edited]:
     """Single changes first, in the order worth trying, then pairs of changes to different knobs."""
+    source, settings = _settings(subject)
+    chosen = itertools.islice(itertools.chain(((item,) for item in settings), _pairs(settings)), MAX_VARIANTS)
+    return [
+        edited(source, [edit for item in group for edit in item.replacements], ", ".join(item.note for item in group))
+        for group in chosen
+    ]
+
+
+def launch_space(subject: Subject) -> Space:
+    """The grid that `apply` lists the beginnings of."""
+    source, settings = _settings(subject)
+    knobs: dict[str, list[Setting]] = {}
+    for setting in settings:
+        knobs.setdefault(setting.knob, []).append(setting)
+    return Space(source=source, knobs=tuple(_knob(subject, name, found) for name, found in knobs.items()))
+
+
+def _knob(subject: Subject, name: str, found: Sequence[Setting]) -> Knob:
+    """A knob with what is written today among its settings; of two that come to one value, a heuristic stays."""
+    today = Setting(knob=name, value=_today(subject, name, found), note="", replacements=())
+    numbers = sorted(found, key=lambda setting: " becomes " in setting.note)
+    settings = {setting.value: setting for setting in (*numbers, today)}
+    ordered = tuple(settings[value] for value in sorted(settings))
+    return Knob(name=name, settings=ordered, written=ordered.index(today))
+
+
+def _today(subject: Subject, name: str, found: Sequence[Setting]) -> int:
+    """The value in the source where it is a number; where it is computed, what the compiler saw, or Triton's own."""
+    if name in DEFAULTS and any(" becomes " in setting.note for setting in found):
+        return _compiled(subject, name)
+    texts = {subject.source[edit.start : edit.end] for setting in found for edit in setting.replacements}
+    written = {_product(ast.parse(text, mode="eval").body) for text in texts if PRODUCT.fullmatch(text)}
+    if len(written) == 1:
+        return next(iter(written))
+    return _compiled(subject, name)
+
+
+def _compiled(subject: Subject, option: str) -> int:
+    """An option as the compiler saw it, else Triton's own default; 1 for anything else."""
+    if subject.resources is not None and option in DEFAULTS:
+        return subject.resources.num_warps if option == "num_warps" else subject.resources.num_stages
+    return DEFAULTS.get(option, 1)
+
+
+def _settings(subject: Subject) -> tuple[Source, list[Setting]]:
     source, kernel = kernel_parts(subject)
     found = launches(source, subject)
     if any(isinstance(item, ast.Call) and "autotune" in ast.unparse(item) for item in kernel.decorator_list):
@@ -45,18 +83,14 @@ def apply(subject: Subject) -> list[Edited]:
     looping = has_loop(kernel)
     warps = tuple(value for value in WARPS if looping or subject.suits(rows=1, warps=value))
     settings = [
-        *_option_settings(source, found, "num_warps", warps),
+        *_option_settings(source, subject, found, "num_warps", warps),
         *_block_settings(source, subject, found, kernel),
     ]
     if looping:
-        settings += _option_settings(source, found, "num_stages", STAGES)
+        settings += _option_settings(source, subject, found, "num_stages", STAGES)
     if not settings:
         raise NotApplicable("no launch parameter is written where it can be changed")
-    chosen = itertools.islice(itertools.chain(((item,) for item in settings), _pairs(settings)), MAX_VARIANTS)
-    return [
-        edited(source, [edit for item in group for edit in item.replacements], ", ".join(item.note for item in group))
-        for group in chosen
-    ]
+    return source, settings
 
 
 def _pairs(settings: list[Setting]) -> Iterator[tuple[Setting, Setting]]:
@@ -67,7 +101,9 @@ def _pairs(settings: list[Setting]) -> Iterator[tuple[Setting, Setting]]:
             yield first, second
 
 
-def _option_settings(source: Source, found: list[Launch], option: str, values: tuple[int, ...]) -> Iterator[Setting]:
+def _option_settings(
+    source: Source, subject: Subject, found: list[Launch], option: str, values: tuple[int, ...]
+) -> Iterator[Setting]:
     """`num_warps` or `num_stages` at every launch of the kernel; an option that is absent becomes a keyword."""
     sites = [_option_site(source, launch, option) for launch in found]
     if any(site is None for site in sites):
@@ -75,9 +111,10 @@ def _option_settings(source: Source, found: list[Launch], option: str, values: t
     for value in values:
         edits = [edit for site in sites if site is not None for edit in site(value)]
         if edits and not all(source.text[edit.start : edit.end] == edit.text for edit in edits):
-            yield Setting(knob=option, note=f"{option}={value}", replacements=tuple(dict.fromkeys(edits)))
+            edits = list(dict.fromkeys(edits))
+            yield Setting(knob=option, value=value, note=f"{option}={value}", replacements=tuple(edits))
     for launch in found:
-        yield from _heuristic_settings(source, launch, option)
+        yield from _heuristic_settings(source, launch, option, _compiled(subject, option))
 
 
 Site = Callable[[int], list[Replacement]]
@@ -107,15 +144,19 @@ def _option_values(launch: Launch, option: str) -> list[ast.expr]:
     return given
 
 
-def _heuristic_settings(source: Source, launch: Launch, option: str) -> Iterator[Setting]:
-    """A heuristic such as `cdiv(n, 256)` or `n // 32` kept, with half or twice the work for each warp."""
+def _heuristic_settings(source: Source, launch: Launch, option: str, today: int) -> Iterator[Setting]:
+    """A heuristic such as `cdiv(n, 256)` or `n // 32` kept, with half or twice the work for each warp.
+
+    Its value is what it comes to where it gives `today` as it is.
+    """
     values = _option_values(launch, option)
     if len(values) != 1:
         return
     for divisor, number in _divisors(values[0]):
         for scaled in (number * 2, number // 2, number * 4):
             note = f"{option}: {source.of(divisor)} becomes {scaled}"
-            yield Setting(knob=option, note=note, replacements=(source.replace(divisor, str(scaled)),))
+            edits = (source.replace(divisor, str(scaled)),)
+            yield Setting(knob=option, value=max(today * number // scaled, 1), note=note, replacements=edits)
 
 
 def _divisors(value: ast.expr) -> Iterator[tuple[ast.expr, int]]:
@@ -155,7 +196,8 @@ def _block_settings(source: Source, subject: Subject, found: list[Launch], kerne
         if smallest <= value <= LARGEST_BLOCK:
             edits = [_set_leaf(source, leaf, value), *_twins(source, subject, name, leaf, value)]
             note = f"{name} {leaf.value} -> {value} (line {leaf.lineno})"
-            settings.append(Setting(knob=f"{name} {leaf.lineno}", note=note, replacements=tuple(dict.fromkeys(edits))))
+            knob = f"{name} {leaf.lineno}:{leaf.col_offset}"
+            settings.append(Setting(knob=knob, value=value, note=note, replacements=tuple(dict.fromkeys(edits))))
     return settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.hoist_invariants import WRITES
+from kmaint.agent.transforms.dependence import WRITES
 from kmaint.agent.transforms.source import blocks, edited, kernel_parts
 from kmaint.spans import Replacement, Source, assigned, calls, names
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
-from kmaint.agent.transforms.hoist_invariants import WRITES
+from kmaint.agent.transforms.dependence import WRITES
 from kmaint.agent.transforms.launches import Launch, launches, resolve_grid
 from kmaint.agent.transforms.merge_loads import calls_other
 from kmaint.agent.transforms.source import blocks, edited, kernel_parts

@@ -41,6 +41,12 @@ def kernel_parts(subject: Subject) -> tuple[Source, Function]:
     return source, source.functions[subject.kernel]
 
 
+def without(source: Source, statement: ast.stmt) -> Replacement:
+    """The edit that takes a statement's lines out."""
+    start, end = source.span(statement)
+    return Replacement(source.text.rindex("\n", 0, start) + 1, source.text.index("\n", end) + 1, "")
+
+
 def has_loop(function: Function) -> bool:
     """Whether a program may go over its data in pieces: then what it moves says little of what it holds."""
     return any(isinstance(node, ast.For | ast.While) for node in ast.walk(function))

@@ -8,8 +8,16 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-POINTERS = {"x_ptr", "y_ptr", "out_ptr", "scale_ptr"}
-CONSTANTS = {"BLOCK": 64, "columns": 64, "NARROW_INDEX": True, "ONE_BLOCK": True, "ROWS_PER_PROGRAM": 8}
+POINTERS = {"x_ptr", "y_ptr", "out_ptr", "scale_ptr", "part_ptr"}
+CONSTANTS = {
+    "BLOCK": 64,
+    "NARROW_INDEX": True,
+    "ONE_BLOCK": True,
+    "PARTS": 4,
+    "ROWS_PER_PROGRAM": 8,
+    "columns": 64,
+    "stride": 64,
+}
 
 
 def main(folder: Path) -> None:
