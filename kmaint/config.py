@@ -41,6 +41,7 @@ class Config(BaseSettings):
     command: tuple[str, ...] = Field((), description="a coding agent's command line; {workspace} is its folder")
     scripted: Path | None = Field(None, description="folder of candidate files for the scripted provider")
     strategy: str = Field("lines", description="how the search moves")
+    memory: Path | None = Field(None, description="lessons of other machines, as 'kmaint memory --export' writes them")
     candidates: int = Field(12, ge=1, description="budget: candidates that go through the whole gate")
     minutes: float = Field(30.0, gt=0, description="budget: wall minutes per kernel")
     tokens: int = Field(400_000, ge=1, description="budget: tokens that models read and write, per kernel")

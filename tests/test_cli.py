@@ -39,6 +39,7 @@ COMMANDS = (
     "doctor",
     "explain",
     "mcp",
+    "memory",
 )
 
 

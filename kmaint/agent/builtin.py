@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kmaint import wire
+from kmaint.agent.crossing import crossed
 from kmaint.agent.dispatch import dispatched
+from kmaint.agent.kinds import kind_of
+from kmaint.agent.memory import weights
 from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.catalogue import SPACES, TRANSFORMS
@@ -43,15 +46,21 @@ class Builtin:
     transforms: tuple[Transform, ...] = TRANSFORMS
 
     def propose(self, request: Request) -> Proposal | None:
-        """A dispatch table where one pays; else the untried edit that screens best, if it is worth a gate."""
+        """A dispatch table where one pays; else the untried edit that screens best, if it is worth a gate.
+
+        With a partner, what that one was made by is put onto the parent, whatever screening thinks of it.
+        """
         table = dispatched(request)
-        if table is not None:
+        if table is not None and table not in request.besides:
             return table
         subject = subject_of(request)
+        if request.partner is not None:
+            return crossed(request, subject, self.transforms)
         tried = _tried(request)
-        untried = [transform for transform in self.transforms if transform.name not in tried]
+        allowed = [one for one in self.transforms if request.kinds is None or kind_of(one.name) in request.kinds]
+        untried = _by_record(request, [transform for transform in allowed if transform.name not in tried])
         listed = [transform for transform in untried if transform.name not in SPACES]
-        edits = variants(subject, request.parent.profile.bottleneck, listed)[:MOST_VARIANTS]
+        edits = _warmed(request, variants(subject, request.parent.profile.bottleneck, listed))[:MOST_VARIANTS]
         ranked = [*_searched(request, subject, untried, edits), *_ranked(request, edits)]
         best = max(ranked, key=lambda variant: variant.ratio, default=None)
         if best is None or best.ratio < WORTH * _ratio_of_parent(request):
@@ -74,6 +83,18 @@ def subject_of(request: Request) -> Subject:
             default=None,
         ),
     )
+
+
+def _by_record(request: Request, transforms: Sequence[Transform]) -> list[Transform]:
+    """Those that won in cases like this first, those that were traps last."""
+    says = weights(request.lessons)
+    return sorted(transforms, key=lambda transform: -says.get(transform.name, 0.0))
+
+
+def _warmed(request: Request, edits: Sequence[tuple[Transform, Edited]]) -> list[tuple[Transform, Edited]]:
+    """The very variants that won before come first, so that a cut at MOST_VARIANTS leaves them in."""
+    won = {(one.edit, note_of(one.why)) for one in request.lessons if one.outcome == "win"}
+    return sorted(edits, key=lambda pair: (pair[0].name, pair[1].note) not in won)
 
 
 def variants(
@@ -135,9 +156,7 @@ def _searched(
 def _winning_notes(request: Request, transform: Transform) -> list[str]:
     """What the transform did where it won before, by the lessons of earlier runs."""
     return [
-        note_of(lesson.why)
-        for lesson in getattr(request, "lessons", ())
-        if lesson.outcome == "win" and lesson.edit == transform.name
+        note_of(lesson.why) for lesson in request.lessons if lesson.outcome == "win" and lesson.edit == transform.name
     ]
 
 
@@ -150,12 +169,13 @@ def _ratio_of_parent(request: Request) -> float:
 
 
 def _tried(request: Request) -> set[str]:
-    """Names of the transforms judged on this parent, and of those that gave a wrong result on any."""
-    return {
+    """Names of the transforms judged on this parent or proposed for it, and of those that were wrong on any."""
+    judged = {
         one.candidate.plan.edit
         for one in request.history
         if one.candidate.parent == request.parent.id or isinstance(one.verdict, Wrong | Dishonest)
     }
+    return judged | {proposal.plan.edit for proposal in request.besides}
 
 
 def note_of(why: str) -> str:

@@ -11,15 +11,21 @@ from dataclasses import dataclass, field, replace
 from kmaint import wire
 from kmaint.agent.budget import Meter
 from kmaint.agent.dialogue import Dialogue
+from kmaint.agent.ideas import Idea, Ideas
+from kmaint.agent.lineage import descent
+from kmaint.agent.memory import recall
+from kmaint.agent.novelty import repeats
+from kmaint.agent.operations import operation_of
 from kmaint.agent.proposal import Awaited, Failure, Judge, Parent, Proposal, Provider, Request, Ruling
 from kmaint.agent.rulings import RULING, SILENT, closed
 from kmaint.agent.screening import Note, Screening
-from kmaint.agent.strategies import Strategy
+from kmaint.agent.strategies import Strategy, Turn
 from kmaint.agent.winner import lead
 from kmaint.evaluate import Bench, Screened, check
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile
 from kmaint.records.harness import Harness
+from kmaint.records.lesson import Lesson
 from kmaint.records.run import Budget
 
 AWAITED = "awaited"
@@ -48,6 +54,10 @@ class Session:
     dialogue: Dialogue = field(default_factory=Dialogue)
     rulings: dict[str, Ruling] = field(default_factory=dict)
     """By candidate id, those given before a kill among them."""
+    ideas: dict[str, list[Idea]] = field(default_factory=dict)
+    """Proposals that waited for the gate before a kill."""
+    lessons: tuple[Lesson, ...] = ()
+    """What earlier runs taught, of which each turn gets what concerns it."""
 
 
 def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluation]:
@@ -57,11 +67,12 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
     """
     done = list(history)
     screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))
+    ideas = Ideas(note=session.note, table=dict(session.ideas))
     meter = Meter(session.budget, done, session.dialogue.exchanges)
     while not (reason := meter.exhausted(len(done))):
         _rule(session, done)
         try:
-            candidate = _next_candidate(session, done, screen)
+            candidate = _next_candidate(session, done, screen, ideas)
         except Awaited:
             session.note(AWAITED, {"candidates": len(done)})
             return
@@ -89,30 +100,81 @@ def _rule(session: Session, done: Sequence[Evaluation]) -> None:
             session.note(RULING, {one.candidate.id: wire.dump(ruling)})
 
 
-def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screening) -> Candidate | None:
-    """The first proposal that is neither the original nor anything judged before."""
-    judged = {wire.digest(original(session.harness)), *(one.candidate.id for one in done)}
-    for request in _turns(session, done, screen):
+def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screening, ideas: Ideas) -> Candidate | None:
+    """The first proposal that is something new; on turns that are to be weighed, the one that screens best."""
+    repair, turns = _requests(session, done, screen)
+    if session.strategy.ideas > 1:
+        requests, weighed = repair, turns
+    else:
+        requests, weighed = [*repair, *turns], []
+    for request in requests:
         proposal = session.provider.propose(request)
-        if proposal is None:
-            continue
-        candidate = _candidate(session, request, proposal)
-        if candidate.id not in judged:
+        if proposal is not None and (candidate := _new(session, request, proposal)):
             return candidate
-        session.note("duplicate", {"candidate": candidate.id, "parent": candidate.parent})
-    return None
+    return _best_idea(session, weighed, ideas) if weighed else None
 
 
-def _turns(session: Session, done: Sequence[Evaluation], screen: Screening) -> Iterator[Request]:
-    """A repair of the last candidate where one is due, then a turn for each parent that the strategy names."""
+def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> Candidate | None:
+    """Of all that is proposed on these turns, what screens best; what does not even build is never judged."""
+
+    def ask(request: Request) -> Iterator[Proposal]:
+        while len(request.besides) < session.strategy.ideas:
+            proposal = session.provider.propose(request)
+            if proposal is None or proposal in request.besides:
+                return
+            request = replace(request, besides=(*request.besides, proposal))
+            yield proposal
+
+    def pick(waiting: Sequence[Idea]) -> Candidate | None:
+        judged = {one.candidate.id for one in requests[0].history}
+        left = [idea for idea in waiting if wire.digest(idea.proposal.source) not in judged]
+        ranks = requests[0].screen([idea.proposal.source for idea in left])
+        ranked = sorted(zip(left, ranks, strict=True), key=lambda pair: -(pair[1].ratio or 0.0))
+        fit = (_new(session, requests[idea.turn], idea.proposal) for idea, rank in ranked if rank.ratio is not None)
+        return next((candidate for candidate in fit if candidate), None)
+
+    return ideas.best(requests, ask, pick)
+
+
+def _requests(session: Session, done: Sequence[Evaluation], screen: Screening) -> tuple[list[Request], list[Request]]:
+    """A repair of the last candidate where one is due, and the strategy's turns."""
     shut = closed(session.rulings, done)
     parents = [one for one in _parents(session, done) if one.id not in shut]
+
+    def request(turn: Turn, failed: Failure | None = None) -> Request:
+        return Request(
+            harness=session.harness,
+            parent=turn.parent,
+            history=tuple(done),
+            screen=screen,
+            failed=failed,
+            partner=turn.partner,
+            kinds=turn.kinds,
+            lessons=_concerning(session, turn.parent),
+        )
+
+    repair = []
     if done and session.provider.repairs and (failed := _to_repair(done)):
-        descent = {candidate.parent for candidate in _descent(done[-1].candidate, done)}
-        parent = next(one for one in reversed(parents) if one.id in descent or one.id is None)
-        yield Request(harness=session.harness, parent=parent, history=tuple(done), screen=screen, failed=failed)
-    for parent in session.strategy(done, parents):
-        yield Request(harness=session.harness, parent=parent, history=tuple(done), screen=screen)
+        line = {candidate.parent for candidate in descent(done[-1].candidate.id, done)}
+        parent = next(one for one in reversed(parents) if one.id in line or one.id is None)
+        repair = [request(Turn(parent=parent), failed)]
+    return repair, [request(turn) for turn in session.strategy.choose(done, parents)]
+
+
+def _concerning(session: Session, parent: Parent) -> tuple[Lesson, ...]:
+    """What earlier runs taught of such a kernel on such a machine, held back by the same."""
+    operation, arch = operation_of(session.harness.id), session.bench.environment.arch
+    return recall(session.lessons, operation=operation, arch=arch, bottleneck=parent.profile.bottleneck)
+
+
+def _new(session: Session, request: Request, proposal: Proposal) -> Candidate | None:
+    """The candidate that a proposal makes, unless it is one that was judged before."""
+    candidate = _candidate(session, request, proposal)
+    why = repeats(candidate, original(session.harness), request.history)
+    if not why:
+        return candidate
+    session.note("duplicate", {"candidate": candidate.id, "parent": candidate.parent, "why": why})
+    return None
 
 
 def _candidate(session: Session, request: Request, proposal: Proposal) -> Candidate:
@@ -131,11 +193,11 @@ def _candidate(session: Session, request: Request, proposal: Proposal) -> Candid
 
 
 def _parents(session: Session, done: Sequence[Evaluation]) -> list[Parent]:
-    """The original, then every candidate that passed and is ahead of it, in the order they were judged."""
+    """The original, then every candidate that passed and has a ratio, in the order they were judged."""
     parents = [Parent(id=None, source=original(session.harness), profile=session.baseline, ratio=1.0)]
     for one in done:
         ahead = lead(one)
-        if isinstance(one.verdict, Passed) and ahead is not None and ahead > 1.0:
+        if isinstance(one.verdict, Passed) and ahead is not None:
             profile = one.verdict.profile
             parents.append(Parent(id=one.candidate.id, source=one.candidate.source, profile=profile, ratio=ahead))
     return parents
@@ -147,17 +209,8 @@ def _to_repair(done: Sequence[Evaluation]) -> Failure | None:
     if isinstance(last.verdict, Passed):
         return None
     failed = {one.candidate.id for one in done if not isinstance(one.verdict, Passed)}
-    attempts = sum(candidate.id in failed for candidate in _descent(last.candidate, done))
+    attempts = sum(candidate.id in failed for candidate in descent(last.candidate.id, done))
     return Failure(candidate=last.candidate, reason=last.verdict.reason) if attempts <= REPAIRS else None
-
-
-def _descent(candidate: Candidate, done: Sequence[Evaluation]) -> list[Candidate]:
-    """The candidate and those it was made from, nearest first."""
-    by_id = {one.candidate.id: one.candidate for one in done}
-    line = [candidate]
-    while line[-1].parent is not None:
-        line.append(by_id[line[-1].parent])
-    return line
 
 
 def original(harness: Harness) -> str:

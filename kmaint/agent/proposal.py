@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from kmaint.agent.kinds import Kind
 from kmaint.evaluate import Screened
 from kmaint.records.evaluation import Candidate, Evaluation, Plan, Profile
 from kmaint.records.harness import Harness
+from kmaint.records.lesson import Lesson
 
 Screen = Callable[[Sequence[str]], list[Screened]]
 """Ranks whole sources against the original, roughly and fast; remembers what it has ranked before."""
@@ -36,22 +38,32 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """One edit and the whole source it leads to."""
+
+    plan: Plan
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """One turn. With `failed` it is a repair turn: mend that candidate, which was made from the parent."""
+    """One turn. With `failed` it is a repair turn: mend that candidate, which was made from the parent.
+
+    With a `partner` it asks for a crossing: what the partner has and the parent lacks, put onto the parent.
+    """
 
     harness: Harness
     parent: Parent
     history: tuple[Evaluation, ...]
     screen: Screen
     failed: Failure | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """One edit and the whole source it leads to."""
-
-    plan: Plan
-    source: str
+    partner: Parent | None = None
+    kinds: frozenset[Kind] | None = None
+    """Those that the edit may be of; None is any."""
+    besides: tuple[Proposal, ...] = ()
+    """What was proposed for this turn already: something else is wanted."""
+    lessons: tuple[Lesson, ...] = ()
+    """What earlier runs taught of cases like the parent's, the best evidence first."""
 
 
 class Provider(Protocol):

@@ -33,8 +33,9 @@ class Scripted:
         """The first file not judged yet; on a repair turn, the file that follows the failed one in its group."""
         if request.failed is not None:
             return self._repair(request.failed.candidate.id)
-        judged = {evaluation.candidate.id for evaluation in request.history}
-        return next((one.first for one in self.scripts if wire.digest(one.first.source) not in judged), None)
+        known = {evaluation.candidate.id for evaluation in request.history}
+        known |= {wire.digest(proposal.source) for proposal in request.besides}
+        return next((one.first for one in self.scripts if wire.digest(one.first.source) not in known), None)
 
     def _repair(self, failed: str) -> Proposal | None:
         for script in self.scripts:

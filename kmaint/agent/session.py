@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from kmaint import wire
 from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import Session
 from kmaint.agent.dialogue import Dialogue, recalled
+from kmaint.agent.ideas import IDEAS, waiting
 from kmaint.agent.providers import choose_provider
 from kmaint.agent.rulings import RULING, given
 from kmaint.agent.screening import TABLE, Note, remembered
@@ -18,9 +19,10 @@ from kmaint.evaluate import Bench, baseline
 from kmaint.records.evaluation import Profile
 from kmaint.records.exchange import EXCHANGE
 from kmaint.records.harness import Harness
+from kmaint.records.lesson import Lesson
 from kmaint.store import Event
 
-BASELINE = "baseline"
+BASELINE, LESSONS = "baseline", "lessons"
 
 
 def open_session(
@@ -31,9 +33,11 @@ def open_session(
     note: Note = lambda _kind, _payload: None,
     events: Iterable[Event] = (),
     folder: Path = Path(),
+    remember: Callable[[], Sequence[Lesson]] = tuple,
 ) -> Session:
     """Provider, strategy and budget by the settings; the original's profile is taken once in a run, and noted.
 
+    So is which lessons there were: a resumed run knows what the killed one knew, and nothing that was learned since.
     `folder` is the run's own, for providers that leave files there.
     """
     said, budget = list(events), budget_of(config)
@@ -44,6 +48,11 @@ def open_session(
     if profile is None:
         profile = baseline(harness, bench)
         note(BASELINE, wire.dump(profile))
+    lessons = {wire.digest(lesson): lesson for lesson in remember()}
+    known = next((wire.load(list[str], event.payload) for event in said if event.kind == LESSONS), None)
+    if known is None:
+        known = list(lessons)
+        note(LESSONS, known)
     return Session(
         harness=harness,
         bench=bench,
@@ -55,4 +64,6 @@ def open_session(
         ranks=remembered(event.payload for event in said if event.kind == TABLE),
         dialogue=dialogue,
         rulings=given(event.payload for event in said if event.kind == RULING),
+        ideas=waiting(event.payload for event in said if event.kind == IDEAS),
+        lessons=tuple(lessons[digest] for digest in known if digest in lessons),
     )

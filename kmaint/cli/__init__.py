@@ -47,6 +47,7 @@ app = typer.Typer(
       kmaint watch RUN                        how a run goes on
       kmaint stats                            what runs took, and what they gave
       kmaint export RUN --to sft              their attempts, to train a model on
+      kmaint memory                           what the runs so far taught
 
     Beside it: kmaint doctor says what this machine can do, kmaint explain CODE
     what a verdict means, kmaint mcp offers the steps to an editor or agent.
@@ -110,3 +111,4 @@ app.command()(learning.stats)
 app.command()(machine.doctor)
 app.command()(machine.explain)
 app.command()(machine.mcp)
+app.command()(runs.memory)

@@ -14,6 +14,7 @@ from kmaint.cli.options import (
     CostOption,
     FormatOption,
     HarnessArgument,
+    MemoryOption,
     MinutesOption,
     ModelOption,
     ProviderOption,
@@ -21,6 +22,7 @@ from kmaint.cli.options import (
     QuietOption,
     ScriptedOption,
     StateOption,
+    StrategyOption,
     TokensOption,
 )
 from kmaint.console import Format
@@ -153,6 +155,8 @@ def optimize(
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
+    strategy: StrategyOption = None,
+    memory: MemoryOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
     tokens: TokensOption = None,
@@ -182,6 +186,6 @@ def optimize(
 
     budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
     who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
-    config = load_config(**who, **budget, state=state, python=python)
+    config = load_config(**who, **budget, strategy=strategy, memory=memory, state=state, python=python)
     found = workflow.optimize(folder.read_harness(harness), config, console.Progress(quiet=quiet))
     raise typer.Exit(show.run(found, output, waits=workflow.request_of(found, config)))

@@ -31,4 +31,16 @@ BaseUrlOption = Annotated[
 ]
 TokensOption = Annotated[int | None, typer.Option(help="Budget: tokens that models read and write, per kernel.")]
 CostOption = Annotated[float | None, typer.Option(help="Budget: US dollars that models cost, per kernel.")]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How the search moves. greedy: always from the best so far; lines: two lines of edits, in turns; "
+        "beam: the best 2 by 4 ideas each, pruned by screening; tree: any node, less where it failed often; "
+        "islands: 3 populations with elites and crossover; bandit: kinds of edit by what they gained before."
+    ),
+]
+MemoryOption = Annotated[
+    Path | None,
+    typer.Option("--memory", help="Lessons of other machines, to be used beside those of this state folder."),
+]
 ScriptedOption = Annotated[Path | None, typer.Option(help="Folder of candidate files for the scripted provider.")]

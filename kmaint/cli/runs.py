@@ -11,6 +11,7 @@ from kmaint import console
 from kmaint.cli.options import (
     CandidatesOption,
     FormatOption,
+    MemoryOption,
     MinutesOption,
     ProviderOption,
     PythonOption,
@@ -148,6 +149,24 @@ def nightly(
     wanted = workflow.Wanted(upstream=upstream, night=night, kernels=kernels, minutes=night_minutes)
     found, page = workflow.nightly(wanted, config, console.Progress(quiet=quiet))
     raise typer.Exit(show.night(found, page, summary, output))
+
+
+def memory(
+    export: Annotated[Path | None, typer.Option(help="Add the lessons to this file: JSON lines, with sources.")] = None,
+    file: MemoryOption = None,
+    state: StateOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """List what the runs of a state folder taught: edits that won and edits that were traps, and where.
+
+    'kmaint optimize' uses them by itself; a file carries them to another machine's 'kmaint optimize --memory FILE'.
+    """
+    from kmaint import workflow
+    from kmaint.config import load_config
+    from kmaint.show import memory as show
+
+    found = workflow.all_lessons(load_config(memory=file, state=state))
+    show.lessons(found, workflow.export_lessons(found, export) if export else None, output)
 
 
 def runs(state: StateOption = None, output: FormatOption = Format.TABLE) -> None:

@@ -76,10 +76,11 @@ def _static(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path
     # Compiling is all that an estimate costs: the workloads that move least and most speak for those between.
     moved = sorted(before, key=lambda name: before[name])
     built = facts.compile_all(harness, files, bench, scratch, only=(moved[0], moved[-1]) if moved else ())
-    return [_estimated(harness, bench, before, one) for one in built]
+    return [estimate(harness, bench, before, one) for one in built]
 
 
-def _estimated(harness: Harness, bench: Bench, before: dict[str, float], built: Built | Rejection) -> Screened:
+def estimate(harness: Harness, bench: Bench, before: dict[str, float], built: Built | Rejection) -> Screened:
+    """The ratio by the compiler's facts; `before` is what the original takes, by workload."""
     if not isinstance(built, Built):
         return Screened(ratio=None, estimated=True, reason=built.reason)
     after = estimate_total_us(built.launches, harness.contract, bench.environment)

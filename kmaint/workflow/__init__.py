@@ -11,6 +11,7 @@ from kmaint.workflow.learning import open_environment, spent_by, statistics
 from kmaint.workflow.nightly import Wanted, nightly
 from kmaint.workflow.proposing import Proposed, Wish, propose
 from kmaint.workflow.rechecking import Rechecked, recheck
+from kmaint.workflow.remembering import all_lessons, export_lessons
 from kmaint.workflow.reporting import write_campaign, write_reports
 from kmaint.workflow.road import Maintained, maintain, maintain_kernel, most_worth_it
 from kmaint.workflow.runs import Listed, find_run, list_runs, request_of, run_folder
@@ -26,11 +27,13 @@ __all__ = [
     "Rechecked",
     "Wanted",
     "Wish",
+    "all_lessons",
     "all_wins",
     "attest",
     "capture",
     "check",
     "earlier_landing",
+    "export_lessons",
     "export_trace",
     "export_trajectories",
     "extract_all",

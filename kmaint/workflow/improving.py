@@ -18,6 +18,7 @@ from kmaint.records.run import Run, RunState
 from kmaint.records.workload import Json
 from kmaint.store import Store
 from kmaint.workflow.progress import Progress
+from kmaint.workflow.remembering import learned
 from kmaint.workflow.runs import place_of
 
 
@@ -45,6 +46,7 @@ def optimize(
             note=partial(_note, store, run.id, progress),
             events=store.events(run.id),
             folder=place_of(run.id, config),
+            remember=partial(learned, store, config),
         )
         session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
         if isinstance(session.provider, agent.Handoff):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from kmaint.agent.builtin import WORTH, Builtin, note_of, subject_of, variants
+from kmaint.agent.kinds import Kind
 from kmaint.agent.proposal import Parent, Request, Screen
 from kmaint.agent.screening import Screening
 from kmaint.agent.transforms.catalogue import TRANSFORMS
@@ -14,6 +16,7 @@ from kmaint.evaluate import Bench, Screened
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Bottleneck, Evaluation, Profile
 from kmaint.records.harness import Harness
+from kmaint.records.lesson import Lesson
 from kmaint.records.workload import Json
 from tests.agent.conftest import PROFILE, Judged
 
@@ -92,6 +95,64 @@ def test_a_transform_that_was_wrong_is_not_tried_on_another_parent(
 def test_the_note_of_a_plan_is_read_back_from_its_reason(made: list[tuple[str, str]]) -> None:
     for note in (*dict(made).values(), "num_warps: 256 becomes 512", "multiply by 1 / (rms)"):
         assert all(note_of(f"{note}: {transform.why}") == note for transform in TRANSFORMS)
+
+
+def test_only_edits_of_the_kinds_that_are_asked_for_are_proposed(harness: Harness, made: list[tuple[str, str]]) -> None:
+    asked = request(harness, ranks({"num_warps=8": 1.3, "tl.exp2": 1.2}, made))
+    kinds: tuple[tuple[frozenset[Kind], str], ...] = (
+        (frozenset({"launch"}), "launch_parameters"),
+        (frozenset({"arithmetic"}), "exp2_for_exp"),
+    )
+    for allowed, edit in kinds:
+        proposal = Builtin().propose(replace(asked, kinds=allowed))
+        assert proposal is not None
+        assert proposal.plan.edit == edit
+    assert Builtin().propose(replace(asked, kinds=frozenset({"passes"}))) is None
+
+
+def test_what_was_proposed_for_the_turn_already_is_not_proposed_again(
+    harness: Harness, made: list[tuple[str, str]]
+) -> None:
+    asked = request(harness, ranks({"num_warps=8": 1.3, "tl.exp2": 1.2}, made))
+    first = Builtin().propose(asked)
+    assert first is not None
+    second = Builtin().propose(replace(asked, besides=(first,)))
+    assert second is not None
+    assert (first.plan.edit, second.plan.edit) == ("launch_parameters", "exp2_for_exp")
+
+
+def test_the_very_variant_that_won_before_is_screened_ahead_of_all_others(
+    harness: Harness, made: list[tuple[str, str]]
+) -> None:
+    notes = dict(made)
+    won = next(note for note in reversed(notes.values()) if note.startswith("loads and stores"))
+    known = Lesson(
+        outcome="win",
+        operation="state merge",
+        arch="sm_90",
+        bottleneck="latency",
+        edit="cache_hints",
+        why=f"{won}: What is read once need not push out what is read again.",
+        kernel="another",
+        slow="",
+        fast="",
+        gain=1.4,
+    )
+
+    def order(*lessons: Lesson) -> list[str]:
+        screened: list[str] = []
+
+        def screen(sources: Sequence[str]) -> list[Screened]:
+            screened.extend(sources)
+            return [Screened(ratio=1.0, estimated=True) for _ in sources]
+
+        Builtin().propose(replace(request(harness, screen), lessons=lessons))
+        listed = dict.fromkeys(notes[source] for source in screened if source in notes)
+        return [note for note in listed if not note.startswith("num_warps")]
+
+    assert order().index(won) > 0
+    assert order(known).index(won) == 0
+    assert sorted(order(known)) == sorted(order())
 
 
 def test_real_screening_is_done_once_and_written_down(harness: Harness, bench: Bench, profile: Profile) -> None:

@@ -15,15 +15,17 @@ import pytest
 
 from kmaint import wire
 from kmaint.agent.chain import Session, improve, original
+from kmaint.agent.ideas import IDEAS, waiting
 from kmaint.agent.proposal import Awaited, Proposal, Request, Ruling
 from kmaint.agent.screening import TABLE, remembered
 from kmaint.agent.scripted import Script, Scripted, read_folder
-from kmaint.agent.strategies import lines
+from kmaint.agent.strategies import STRATEGIES
 from kmaint.agent.winner import choose_winner
 from kmaint.evaluate import Bench, Screened
-from kmaint.records.evaluation import Evaluation, Passed, Profile
+from kmaint.records.evaluation import Evaluation, Passed, Plan, Profile
 from kmaint.records.exchange import Exchange, Usage
 from kmaint.records.harness import Harness
+from kmaint.records.lesson import Lesson
 from kmaint.records.run import Budget, Run
 from kmaint.records.workload import Json
 from kmaint.store import Store
@@ -44,7 +46,7 @@ def session_with(harness: Harness, bench: Bench, noted: Noted, *, budget: Budget
         harness=harness,
         bench=bench,
         provider=read_folder(CASES / "scripts"),
-        strategy=lines,
+        strategy=STRATEGIES["lines"],
         budget=budget or Budget(),
         baseline=PROFILE,
         note=lambda kind, said: noted.append((kind, said)),
@@ -134,6 +136,69 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_been_killed(
     rest = list(improve(session_with(harness, bench, said), found[:2]))
     assert [one.candidate for one in rest] == [found[2].candidate]
     assert said == noted[2:]
+
+
+LISTED = {f"x = {number}": ratio for number, ratio in enumerate((1.1, 1.4, 1.2, 0.9, 1.6, 1.3))}
+"""Sources and what screening thinks of them: for what a strategy makes of verdicts, which these stand for."""
+
+
+def listed(session: Session, strategy: str) -> Session:
+    """A session on those sources, whose verdicts are looked up."""
+    plans = [Plan(bottleneck="unknown", edit=source, why="listed") for source in LISTED]
+    firsts = [Proposal(plan=plan, source=source) for plan, source in zip(plans, LISTED, strict=True)]
+    return replace(
+        session,
+        provider=Scripted(scripts=tuple(Script(first=first, repairs=()) for first in firsts)),
+        strategy=STRATEGIES[strategy],
+        ranks={wire.digest(source): Screened(ratio=ratio, estimated=True) for source, ratio in LISTED.items()},
+        judge=lambda candidate: replace(judged.passed(candidate.source), candidate=candidate),
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_tries_each_proposal_once_and_goes_on_alike_after_a_kill(
+    harness: Harness, bench: Bench, strategy: str
+) -> None:
+    noted: Noted = []
+    session = listed(session_with(harness, bench, noted), strategy)
+    whole = list(improve(session, []))
+    assert sorted(one.candidate.source for one in whole) == sorted(LISTED)
+    ideas = waiting(said for kind, said in noted if kind == IDEAS)
+    for killed in (1, 3, 5):
+        resumed = replace(session, ideas=ideas if killed == 1 else {})
+        assert [*whole[:killed], *improve(resumed, whole[:killed])] == whole
+
+
+def test_a_beam_judges_the_best_screened_of_the_ideas_and_leaves_the_rest(harness: Harness, bench: Bench) -> None:
+    found = improve(listed(session_with(harness, bench, []), "beam"), [])
+    assert [next(found).candidate.source for _ in range(2)] == ["x = 1", "x = 2"]
+    assert next(found).candidate.source == "x = 4"
+
+
+def test_each_turn_is_told_what_earlier_runs_taught_of_such_a_case(harness: Harness, bench: Bench) -> None:
+    known = Lesson(
+        outcome="win",
+        operation="state merge",
+        arch=bench.environment.arch,
+        bottleneck="latency",
+        edit="tile_programs",
+        why="more in one program",
+        kernel="another",
+        slow="",
+        fast="",
+        gain=1.4,
+    )
+    told: list[tuple[Lesson, ...]] = []
+
+    class Listening(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            told.append(request.lessons)
+            return None
+
+    session = session_with(harness, bench, [])
+    foreign = replace(known, operation="rotary", bottleneck="compute")
+    list(improve(replace(session, provider=Listening(scripts=()), lessons=(foreign, known)), []))
+    assert told == [(known,)]
 
 
 RUN = Run(

@@ -155,7 +155,7 @@ def test_a_model_that_is_gone_ends_the_run_with_an_error_and_the_next_goes_on(ru
     noted: Noted = []
     with playing(PLAN, Broken(status=401)) as server, pytest.raises(MissingError):
         run(server, noted)
-    assert [kind for kind, _ in noted] == ["exchange", "exchange"]
+    assert [kind for kind, _ in noted] == ["lessons", "exchange", "exchange"]
     with playing(answer=model_that_mends) as server:
         assert [one.verdict.kind for one in run(server, noted, candidates=1)] == ["not_built"]
         assert [request["messages"][-1]["content"][:9] for request in server.requests] == ["You apply"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from kmaint.agent.models import Question
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles.answers import PlanAnswer
 from kmaint.agent.roles.applying import plan_of
 from kmaint.agent.roles.prompting import numbered, regions, render
-from kmaint.agent.roles.shown import attempts, profile_lines
+from kmaint.agent.roles.shown import attempts, lesson_line, profile_lines, wishes
 from kmaint.records.evaluation import Plan
 
 
-def planner(request: Request, *, advice: str = "", lessons: Sequence[str] = ()) -> Question[PlanAnswer, Plan]:
-    """`advice` is what a judge said of this parent, `lessons` what earlier runs taught, one conclusion each."""
+def planner(request: Request, *, advice: str = "") -> Question[PlanAnswer, Plan]:
+    """`advice` is what a judge said of this parent."""
     parent = request.parent
     prompt = render(
         "planner",
@@ -27,6 +25,7 @@ def planner(request: Request, *, advice: str = "", lessons: Sequence[str] = ()) 
         workloads=request.harness.contract.timed,
         attempts=attempts(request.history),
         advice=advice,
-        lessons=lessons,
+        wishes=wishes(request),
+        lessons=[lesson_line(lesson) for lesson in request.lessons],
     )
     return Question(role="planner", prompt=prompt, answer=PlanAnswer, read=lambda found: plan_of(found, parent.source))

@@ -9,7 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kmaint.agent.lineage import descent
+from kmaint.agent.proposal import Request
 from kmaint.records.evaluation import Evaluation, Interval, NotBuilt, Passed, Profile, Rejection, Resources, Timing
+from kmaint.records.lesson import Lesson
 
 LOG_LINES = 30
 """Of a log, from its end: there the cause stands."""
@@ -115,3 +118,27 @@ def _resources_line(one: Resources) -> str:
         f"{one.spill_bytes} B spilled, loads of {one.load_bits} bits, stores of {one.store_bits} bits, "
         f"{one.instructions} instructions, {one.num_warps} warps, {one.num_stages} stages"
     )
+
+
+def lesson_line(lesson: Lesson) -> str:
+    """What an earlier run taught, in a line."""
+    seen = f" ({lesson.agreeing} kernels agree)" if lesson.agreeing > 1 else ""
+    of = f"on {lesson.operation}, {lesson.bottleneck}-bound, {lesson.arch}"
+    if lesson.outcome == "win":
+        how = "estimated" if lesson.estimated else "measured"
+        return f"win {of}: {lesson.edit}, {lesson.gain or 1.0:.2f}x {how}{seen}: {lesson.why}"
+    return f"trap {of}: {lesson.edit}, {', '.join(lesson.codes)}{seen}: {scrubbed(lesson.reason)}"
+
+
+def wishes(request: Request) -> list[str]:
+    """What the strategy wants of this turn, where it does not leave that to the provider."""
+    found = []
+    if request.kinds is not None:
+        found.append(f"an edit of this kind: {' or '.join(sorted(request.kinds))}")
+    if request.partner is not None:
+        line = reversed(descent(request.partner.id, request.history))
+        had = "; ".join(f"{one.plan.edit} ({one.plan.why})" for one in line)
+        found.append(f"what {request.partner.id} has and this one lacks, put onto this one: {had}")
+    if request.besides:
+        found.append(f"something else than {'; '.join(one.plan.edit for one in request.besides)}, proposed already")
+    return found

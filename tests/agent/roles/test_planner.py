@@ -7,6 +7,22 @@ from dataclasses import replace
 
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles import planner
+from kmaint.agent.roles.shown import lesson_line
+from kmaint.records.lesson import Lesson
+
+LESSON = Lesson(
+    outcome="win",
+    operation="norm",
+    arch="sm_90",
+    bottleneck="memory",
+    edit="one_pass",
+    why="the row is read once",
+    kernel="a",
+    slow="",
+    fast="",
+    gain=1.25,
+    agreeing=2,
+)
 
 
 def test_it_sees_the_profile_the_sizes_the_history_and_numbered_lines(
@@ -19,10 +35,14 @@ def test_it_sees_the_profile_the_sizes_the_history_and_numbered_lines(
 
 def test_what_a_judge_said_and_what_was_learned_stand_in_it_where_there_is_any(request_: Request) -> None:
     parent = replace(request_.parent, id="0a1b2c3d4e5f", ratio=1.25)
-    prompt = planner(
-        replace(request_, parent=parent), advice="loads are still narrow", lessons=["tiles win on norms"]
-    ).prompt
+    prompt = planner(replace(request_, parent=parent, lessons=(LESSON,)), advice="loads are still narrow").prompt
     assert "as 0a1b2c3d4e5f has it, 1.25x the original's speed by what is known." in prompt
     assert "A judge of its profile said of 0a1b2c3d4e5f: loads are still narrow\n" in prompt
-    assert "Learned on other kernels:\n- tiles win on norms\n" in prompt
+    assert f"Learned in earlier runs:\n- {lesson_line(LESSON)}\n" in prompt
     assert "Learned" not in planner(request_).prompt
+
+
+def test_what_the_strategy_wants_of_the_turn_stands_in_it(request_: Request) -> None:
+    asked = replace(request_, kinds=frozenset({"tiling", "access"}))
+    assert "Asked for on this turn:\n- an edit of this kind: access or tiling\n" in planner(asked).prompt
+    assert "Asked for" not in planner(request_).prompt

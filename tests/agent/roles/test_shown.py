@@ -8,8 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmaint.agent.roles.shown import LOG_LINES, attempts, log_tail, profile_lines, reason_of, scrubbed
+from kmaint.agent.proposal import Parent, Proposal, Request
+from kmaint.agent.roles.shown import (
+    LOG_LINES,
+    attempts,
+    lesson_line,
+    log_tail,
+    profile_lines,
+    reason_of,
+    scrubbed,
+    wishes,
+)
 from kmaint.records.evaluation import NotBuilt, Resources, Wrong
+from kmaint.records.lesson import Lesson
 from tests.agent.conftest import PROFILE, Judged
 
 judged = Judged()
@@ -108,3 +119,38 @@ def test_a_profile_says_what_was_measured_and_what_was_not() -> None:
         "120 instructions, 4 warps, 3 stages",
         "in general: time it",
     ]
+
+
+def test_of_a_trap_the_code_is_told_and_no_case() -> None:
+    trap = Lesson(
+        outcome="trap",
+        operation="state merge",
+        arch="sm_90",
+        bottleneck="latency",
+        edit="exp2_for_exp",
+        why="",
+        kernel="a",
+        slow="",
+        fast="",
+        codes=("mismatch",),
+        reason=REASON,
+    )
+    line = lesson_line(trap)
+    assert line.startswith("trap on state merge, latency-bound, sm_90: exp2_for_exp, mismatch: a case of bfloat16: ")
+    assert "seed" not in line
+    assert "17" not in line
+    win = replace(trap, outcome="win", codes=(), gain=1.25, estimated=True, why="fewer steps", agreeing=3)
+    assert lesson_line(win) == (
+        "win on state merge, latency-bound, sm_90: exp2_for_exp, 1.25x estimated (3 kernels agree): fewer steps"
+    )
+
+
+def test_a_crossing_names_what_the_partner_has_and_a_beam_what_is_there_already(request_: Request) -> None:
+    partner = judged.passed("faster", edit="one pass", expected=1.2)
+    plan = partner.candidate.plan
+    parent = Parent(id=partner.candidate.id, source="faster", profile=PROFILE, ratio=1.2)
+    crossed = replace(request_, partner=parent, history=(partner,))
+    assert wishes(crossed) == [f"what {parent.id} has and this one lacks, put onto this one: one pass ({plan.why})"]
+    beam = replace(request_, besides=(Proposal(plan=plan, source="faster"),))
+    assert wishes(beam) == ["something else than one pass, proposed already"]
+    assert wishes(request_) == []

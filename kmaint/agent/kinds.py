@@ -1,0 +1,62 @@
+"""Kinds of edit: few enough to learn about within a budget, and what a profile says for and against each."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+from kmaint.evaluate.rungs.profile import AT_THE_ROOFLINE
+from kmaint.records.evaluation import Bottleneck, Profile
+
+Kind = Literal["launch", "tiling", "access", "arithmetic", "indexing", "passes"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+WORDS: tuple[tuple[Kind, str], ...] = (
+    ("launch", r"launch|warp|stages|block size|occupan|autotun|register|pipelin"),
+    ("passes", r"pass\b|passes|fus(e|ion)|split|merge[ _]kernel"),
+    ("tiling", r"tile|tiling|rows|per program|persistent|segment|unroll|loop"),
+    ("access", r"load|store|mask|cache|vector|coalesc|prefetch|shared memory|alignment|output"),
+    ("indexing", r"index|grid|address|stride|int32|pointer|order of programs"),
+    ("arithmetic", r"exp|recip|divi|sqrt|math|hoist|invariant|fma|cast|precision|arithmetic"),
+)
+"""What an edit's name or a model's words are told by; the first kind with a word in them is it."""
+
+ADDRESSES: dict[Bottleneck, tuple[Kind, ...]] = {
+    "memory": ("tiling", "access", "passes"),
+    "latency": ("tiling", "launch", "access"),
+    "compute": ("arithmetic", "passes", "indexing", "tiling"),
+    "occupancy": ("launch", "tiling"),
+    "imbalance": ("indexing", "tiling", "launch"),
+    "library": (),
+    "unknown": KINDS,
+}
+"""Kinds that a bottleneck speaks for. The others are less likely to help, and not ruled out."""
+
+MANY_REGISTERS = 168
+"""A thread that has so many has no room for twice the tile."""
+
+
+def kind_of(edit: str) -> Kind | None:
+    """The kind of an edit by its name or words; None where neither says."""
+    text = edit.lower().replace("_", " ")
+    return next((kind for kind, words in WORDS if re.search(words, text)), None)
+
+
+def ruled_out(profile: Profile) -> frozenset[Kind]:
+    """Kinds that cannot help what was profiled: an estimated time rules nothing out, the compiler's facts do.
+
+    At the roofline fewer bytes help and nothing else does. A kernel bound by arithmetic does not wait for memory, and
+    one that spills, or has hardly a register left, gets slower with more in one program.
+    """
+    out: set[Kind] = set()
+    if not profile.estimated and profile.bottleneck == "memory" and _at_the_roofline(profile):
+        out |= {"launch", "tiling", "arithmetic", "indexing"}
+    if not profile.estimated and profile.bottleneck == "compute":
+        out |= {"access"}
+    if any(one.spill_bytes or one.registers >= MANY_REGISTERS for one in profile.resources):
+        out |= {"tiling"}
+    return frozenset(out)
+
+
+def _at_the_roofline(profile: Profile) -> bool:
+    return profile.roofline_fraction is not None and profile.roofline_fraction >= AT_THE_ROOFLINE

@@ -1,0 +1,71 @@
+"""Kinds of edit: told by words, and ruled out by facts only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kmaint.agent.kinds import ADDRESSES, KINDS, MANY_REGISTERS, kind_of, ruled_out
+from kmaint.agent.transforms.catalogue import TRANSFORMS
+from kmaint.records.evaluation import Resources
+from tests.agent.conftest import PROFILE
+
+RESOURCES = Resources(
+    kernel="k",
+    arch="sm_90",
+    registers=32,
+    shared_bytes=0,
+    spill_bytes=0,
+    load_bits=128,
+    store_bits=128,
+    instructions=100,
+    num_warps=4,
+    num_stages=3,
+    workload="w",
+)
+
+
+@pytest.mark.parametrize(
+    ("edit", "kind"),
+    [
+        ("tile_programs", "tiling"),
+        ("launch_parameters", "launch"),
+        ("one_pass", "passes"),
+        ("full_masks", "access"),
+        ("reciprocal", "arithmetic"),
+        ("grid_mapping", "indexing"),
+        ("hoist_invariants", "arithmetic"),
+        ("merge_loads", "access"),
+        ("exp2_for_exp", "arithmetic"),
+        ("index_width", "indexing"),
+        ("cache_hints", "access"),
+        ("Use eight warps for each program", "launch"),
+        ("fuse the two loops into one pass", "passes"),
+        ("vectorise the loads", "access"),
+        ("something quite different", None),
+    ],
+)
+def test_an_edit_is_told_by_its_words(edit: str, kind: str | None) -> None:
+    assert kind_of(edit) == kind
+
+
+def test_every_transform_is_of_a_kind() -> None:
+    assert [transform.name for transform in TRANSFORMS if kind_of(transform.name) is None] == []
+
+
+def test_every_bottleneck_speaks_for_kinds_that_there_are() -> None:
+    assert {kind for kinds in ADDRESSES.values() for kind in kinds} == set(KINDS)
+
+
+def test_an_estimated_time_rules_nothing_out_and_a_measured_one_does() -> None:
+    roofline = replace(PROFILE, bottleneck="memory", roofline_fraction=0.9)
+    assert ruled_out(roofline) == frozenset()
+    assert ruled_out(replace(roofline, estimated=False)) == {"launch", "tiling", "arithmetic", "indexing"}
+    assert ruled_out(replace(roofline, estimated=False, roofline_fraction=0.5)) == frozenset()
+    assert ruled_out(replace(PROFILE, bottleneck="compute", estimated=False)) == {"access"}
+
+
+@pytest.mark.parametrize("found", [replace(RESOURCES, spill_bytes=8), replace(RESOURCES, registers=MANY_REGISTERS)])
+def test_the_compilers_facts_rule_out_larger_tiles(found: Resources) -> None:
+    assert ruled_out(replace(PROFILE, resources=(found,))) == {"tiling"}
