@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,14 +31,13 @@ def compare(
     apart = [
         abs(a.nats[i] - b.nats[i]) for n, a, b in zip(common, base, patched, strict=True) for i in range(n)
     ]  # fmt: skip
-    worst = max(apart, default=0.0)
-    reason = _reason(base, patched, common, exact=exact, tolerance=tolerance) or (
-        f"log-probabilities lie {worst:.3g} nats apart" if worst > tolerance else ""
-    )
+    worst = max((one for one in apart if not math.isnan(one)), default=0.0)
+    reason = _reason(base, patched, common, exact=exact, tolerance=tolerance) or _drift(apart, worst, tolerance)
+    within = f"log-probabilities within {tolerance:g} nats"
     return Likeness(
-        contract="every token is the same"
+        contract=f"every token is the same, {within}"
         if exact
-        else f"log-probabilities within {tolerance:g} nats up to the first difference, and that a tie within as much",
+        else f"{within} up to the first difference, and that a tie within as much",
         sequences=len(base),
         identical=identical,
         common_tokens=statistics.fmean(common) if common else 0.0,
@@ -45,6 +45,12 @@ def compare(
         holds=not reason,
         reason=reason,
     )
+
+
+def _drift(apart: Sequence[float], worst: float, tolerance: float) -> str:
+    if any(map(math.isnan, apart)):  # larger than nothing, so no comparison would see it
+        return "a log-probability is not a number"
+    return f"log-probabilities lie {worst:.3g} nats apart" if worst > tolerance else ""
 
 
 def _common(a: Said, b: Said) -> int:
@@ -63,6 +69,6 @@ def _reason(
             return f"sequence {number} differs from token {n} on"
         if n >= len(a.tokens) or n >= len(b.tokens):
             return f"sequence {number} has {len(b.tokens)} tokens instead of {len(a.tokens)}"
-        if a.lead_nats[n] > tolerance:
+        if not a.lead_nats[n] <= tolerance:  # nan is no tie
             return f"sequence {number} differs at token {n}, where the base's choice led by {a.lead_nats[n]:.3g} nats"
     return ""

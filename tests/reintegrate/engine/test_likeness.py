@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +49,10 @@ def test_probabilities_that_drift_are_a_difference_though_the_tokens_agree() -> 
 def test_a_sequence_that_ends_early_is_a_difference() -> None:
     found = compare([said([1, 2, 3])], [said([1, 2])], exact=False)
     assert found.reason == "sequence 0 has 2 tokens instead of 3"
+
+
+def test_what_is_not_a_number_is_like_nothing() -> None:
+    base, broken = said([1, 2]), said([1, 2], nats=math.nan)
+    assert compare([base], [broken], exact=True).reason == "a log-probability is not a number"
+    assert compare([base], [broken], exact=False).worst_nats == 0.0
+    assert not compare([said([1, 2], lead=math.nan)], [said([1, 5])], exact=False).holds
