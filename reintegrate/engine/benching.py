@@ -18,7 +18,7 @@ from kmaint.intervals import geometric_mean, interval
 from kmaint.records.engine import LEGS, Accuracy, Engaged, EngineBench, Leg, Likeness, Point, PointResult, Sample
 from kmaint.records.evaluation import Interval
 from reintegrate.engine.engagement import count_in, engaged, variables
-from reintegrate.engine.likeness import compare
+from reintegrate.engine.likeness import Said, alike
 from reintegrate.engine.overlay import (
     Installed,
     Overlay,
@@ -209,15 +209,15 @@ def _prompts(point: Point, visit: int) -> list[list[int]]:
 
 def _likeness(serving: Serving, sessions: dict[Leg, Session]) -> Likeness:
     serving.progress("comparing what the engines say")
-    base, patched = (
-        [
-            said
+    said: dict[Leg, list[Said]] = {
+        leg: [
+            one
             for point in serving.points
-            for said in sessions[leg].say(_prompts(point, 0), min(point.tokens, TELLING_TOKENS))
+            for one in sessions[leg].say(_prompts(point, 0), min(point.tokens, TELLING_TOKENS))
         ]
-        for leg in LEGS[:2]
-    )
-    return compare(base, patched, exact=serving.exact)
+        for leg in LEGS
+    }
+    return alike(said, exact=serving.exact)
 
 
 def _accuracy(serving: Serving, root: Path, leg: Leg, side: Overlay) -> Accuracy | None:
