@@ -109,7 +109,8 @@ def _facts(found: EngineBench) -> Iterator[Fact]:
     yield Fact(name="contract of the outputs", text=alike.contract)
     outcome = "holds" if alike.holds else f"does not hold: {alike.reason}"
     common = f"{alike.common_tokens:.1f} tokens in common, at most {alike.worst_nats:.2g} nats apart"
-    yield Fact(name="outcome", text=f"{outcome}; {alike.identical} of {alike.sequences} sequences identical, {common}")
+    text = f"{outcome}; {alike.identical} of {alike.sequences} sequences identical, {common}"
+    yield Fact(name="outcome", text=text, good="faster" if alike.holds else "slower")
     for one in found.accuracy:
         ended = f" (ended with {one.code})" if one.code else ""
         text = f"{one.said or 'said nothing'}{ended}"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kmaint.records.engine import EngineBench
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from reports.page import Account, branches, diff_kind, render, write_report
@@ -156,39 +155,6 @@ def test_lines_of_a_diff_are_told_apart(line: str, kind: str) -> None:
 
 def words(page: str) -> str:
     return " ".join(" ".join(read(page).seen).split())
-
-
-def test_an_engine_is_told_with_all_that_it_rests_on(account: Account, engine: EngineBench) -> None:
-    text = words(render(account))
-    assert "sglang 0.5.17: 1.071× the base's throughput" in text
-    assert "The whole engine was not run" not in text
-    assert "decode 1x16384 1.280× 1.270–1.290 100 → 128 tokens/s 1.004× 0.991–1.017 50.0 → 50.0 ms 1.280×" in text
-    assert "prefill 4x2048 1.000× 0.990–1.010 40,960 → 40,960 tokens/s 1.004× 0.991–1.017 50.0 → 50.0 ms 1.001×" in text
-    assert f"came by 4,096 times {engine.engaged[0].place}" in text
-    assert "outcome does not hold: log-probabilities lie 0.31 nats apart; 20 of 21 sequences identical" in text
-    assert "accuracy, base 0.912 accuracy, patched said nothing (ended with 1)" in text
-    assert all(digest in text for digest in engine.digests.values())
-
-
-def test_patches_of_other_runs_in_the_same_engine_are_named(account: Account, together: EngineBench) -> None:
-    text = words(render(replace(account, engines=(together,))))
-    assert "With the patches of quant-9a8b in it too." in text
-    assert "1.190× sglang, served, with 1 more" in text
-
-
-def test_the_patch_is_told_with_its_kind_and_every_check(account: Account) -> None:
-    text = words(render(account))
-    assert "kind guarded: A variant stands beside the original" in text
-    assert "why this kind it wins on T64 and loses on T4096" in text
-    assert "passed outside the guard 9 cases go where they should not run lint no .pre-commit-config.yaml" in text
-
-
-def test_the_cost_stands_beside_what_was_allowed_and_an_unknown_price_is_no_number(account: Account) -> None:
-    text = words(render(account))
-    assert (
-        "candidates 8 judged; 40 allowed time 12.2 min in all, 7.5 min of it on the device; 20.0 min allowed "
-        "tokens 50,500 in 3 requests money unknown answers of no use 1"
-    ) in text
 
 
 def test_a_candidate_hangs_on_the_one_it_was_made_from_and_none_is_lost(won: Run) -> None:
