@@ -2,10 +2,11 @@
 
 from reports.campaign import Entry, write_campaign
 from reports.night import night_summary
-from reports.page import write_report
+from reports.page import Account, write_report
 from reports.pull_request import marker, pull_request_text, title_and_body
 
 __all__ = [
+    "Account",
     "Entry",
     "marker",
     "night_summary",

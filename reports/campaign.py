@@ -10,13 +10,16 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from kmaint.records.engine import EngineBench
 from kmaint.records.evaluation import Interval, Passed, Profile, Timing, WorkloadTiming, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
 from reports import evidence, figures, numbers
+from reports.facts import Fact
 from reports.numbers import median_of
-from reports.page import Fact, Judged, judged
+from reports.page import Judged, judged
+from reports.serving import Cell, throughput
 from reports.templating import template
 
 SHIPPED, BEST, FLOOR = "shipped", "best", "roofline"
@@ -26,12 +29,16 @@ WIN, UNTIMED, RUNNING, NO_WIN = ORDER = "win", "not timed", "running", "no win"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One run of the campaign; `page` is where its own page lies, as a link from this one, and empty without one."""
+    """One run of the campaign; `page` is where its own page lies, as a link from this one, and empty without one.
+
+    `engine` is what a whole engine made of its patch alone.
+    """
 
     run: Run
     harness: Harness
     spent: Spent
     page: str
+    engine: EngineBench | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +71,7 @@ class Line:
     provider: str
     edit: str
     spent: Spent
+    engine: Cell | None
     latency: Markup
     runs: tuple[Attempted, ...]
 
@@ -92,6 +100,7 @@ def render(entries: Sequence[Entry]) -> str:
     return template("campaign.html.j2").render(
         lines=lines,
         figure=figures.kernels(timed) if timed else "",
+        engines=any(line.engine for line in lines),
         totals=list(_totals(lines, entries)),
         devices=sorted({entry.run.environment.device or "" for entry in entries if entry.run.environment} - {""}),
         minutes=numbers.minutes,
@@ -135,6 +144,7 @@ def _line(entries: Sequence[Entry]) -> Line:
         provider=found.candidate.provider if found else best.run.provider,
         edit=found.candidate.plan.edit if found else "",
         spent=sum((entry.spent for entry in entries), Spent()),
+        engine=throughput(best.engine) if best.engine else None,
         latency=figures.latency(evidence.rows(timing, best.harness)) if timing else Markup(""),
         runs=tuple(_attempted(entry) for entry in entries),
     )
@@ -179,6 +189,11 @@ def _attempted(entry: Entry) -> Attempted:
     minutes = f"{numbers.minutes(spent.device_minutes)} on the device, {numbers.minutes(spent.wall_minutes)} in all"
     machine = run.environment.device or f"no GPU, for {run.environment.arch}" if run.environment else "not recorded"
     facts = {"searched by": f"{run.provider}, {run.strategy}", "state": run.state, "cost": cost, "time": minutes}
+    if entry.engine:
+        found = throughput(entry.engine)
+        facts["whole engine"] = (
+            f"{numbers.ratio(found.ratio.ratio)} ({numbers.interval(found.ratio)}) the throughput of {found.of}"
+        )
     return Attempted(
         id=run.id,
         provider=run.provider,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kmaint.folder import KERNEL, read_parity
-from kmaint.records.change import Landing
+from kmaint.records.change import Kind, Landing
 from kmaint.records.evaluation import Evaluation, Interval, Passed, RungName, Timing, Verdict, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
@@ -22,6 +22,22 @@ RUNGS: tuple[RungName, ...] = ("lint", "compile", "interpreter", "device", "nume
 
 FILE = "candidate.py"
 """What the commands call the source that is shown in full."""
+
+KINDS: dict[Kind, str] = {
+    "config": "Only tuned configurations change, no code",
+    "edit": "Of the code, only the spans of the kernel and its launcher change",
+    "guarded": "A variant stands beside the original, whose lines are as they were; a guard says which calls it takes",
+    "registry": "A backend of its own is registered; what serves today stays as it is",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """A ratio under a name, and the noise that it was measured in."""
+
+    name: str
+    speedup: Interval
+    noise: Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +58,10 @@ class Row:
     @property
     def standing(self) -> Standing:
         return standing(self.speedup)
+
+    @property
+    def compared(self) -> Compared:
+        return Compared(name=self.workload, speedup=self.speedup, noise=self.noise)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup
 
 from kmaint.records.evaluation import Interval, Rung
-from reports.evidence import RUNGS, Row, standing
+from reports.evidence import RUNGS, Compared, Row, standing
 from reports.numbers import Median, interval, microseconds, percent, ratio
 
 ROW, DOTS, TOP, AXIS = 48, 27, 8, 26
@@ -40,25 +40,25 @@ def latency(rows: Sequence[Row]) -> Markup:
     return _figure(parts, len(rows), "Latency of each workload before and after, on a logarithmic axis")
 
 
-def speedups(rows: Sequence[Row], overall: Interval) -> Markup:
-    """Each workload's ratio with its interval over the noise of the same session, and the weighted mean last."""
+def speedups(rows: Sequence[Compared], overall: Interval, *, mean: str = "weighted geometric mean") -> Markup:
+    """Each ratio with its interval over the noise of the same session, and their mean last."""
     bounds = [bound for row in rows for bound in (row.speedup.low, row.speedup.high, row.noise.low, row.noise.high)]
     place, ticks = _ratios(min(*bounds, overall.low, 0.98), max(*bounds, overall.high, 1.02))
     parts = [_grid(ticks, place, len(rows) + 1, lambda tick: f"{tick:g}×"), _one(place, len(rows) + 1)]
     for index, row in enumerate(rows):
         y = TOP + index * ROW
         noise = f"noise, the original against itself: {interval(row.noise)}"
-        parts.append(_labels(row.workload, f"{ratio(row.speedup.ratio)}  {interval(row.speedup)}", y))
+        parts.append(_labels(row.name, f"{ratio(row.speedup.ratio)}  {interval(row.speedup)}", y))
         parts.append(_band(place(row.noise.low), place(row.noise.high), y + DOTS - 6, noise))
-        parts.append(_line(f"bound {row.standing}", place(row.speedup.low), place(row.speedup.high), y + DOTS))
+        parts.append(_line(f"bound {standing(row.speedup)}", place(row.speedup.low), place(row.speedup.high), y + DOTS))
         parts.append(
-            _dot(row.standing, place(row.speedup.ratio), y + DOTS, f"{row.workload}: {ratio(row.speedup.ratio)}")
+            _dot(standing(row.speedup), place(row.speedup.ratio), y + DOTS, f"{row.name}: {ratio(row.speedup.ratio)}")
         )
     y = TOP + len(rows) * ROW
-    parts.append(_labels("weighted geometric mean", f"{ratio(overall.ratio)}  {interval(overall)}", y, strong=True))
+    parts.append(_labels(mean, f"{ratio(overall.ratio)}  {interval(overall)}", y, strong=True))
     parts.append(_line(f"bound whole {standing(overall)}", place(overall.low), place(overall.high), y + DOTS))
     parts.append(_dot(f"whole {standing(overall)}", place(overall.ratio), y + DOTS, ratio(overall.ratio)))
-    return _figure(parts, len(rows) + 1, "Speedup of each workload with its 95 % interval")
+    return _figure(parts, len(rows) + 1, "Each speedup with its 95 % interval")
 
 
 def kernels(found: Sequence[tuple[str, Interval]]) -> Markup:

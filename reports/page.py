@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from markupsafe import Markup
 
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Environment, Evaluation, Passed, Resources, Timing, speedup
+from kmaint.records.engine import EngineBench
+from kmaint.records.evaluation import Evaluation, Passed, Resources, Timing, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
-from reports import evidence, figures, numbers
-from reports.evidence import Row, Standing
+from kmaint.records.spent import Spent
+from reports import evidence, facts, figures, numbers
+from reports.evidence import Row
+from reports.facts import Fact
+from reports.serving import served
 from reports.templating import template
-
-WORDS: dict[Standing, str] = {"faster": "faster", "same": "the same", "slower": "slower"}
 
 LineKind = Literal["add", "del", "hunk", "meta", "same"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
-    """A name and what stands beside it; `good` colours a headline number."""
+class Account:
+    """All that is known of a run; `engines` were measured with its patch, alone or among others."""
 
-    name: str
-    text: str
-    good: Standing | None = None
+    run: Run
+    harness: Harness
+    spent: Spent = field(default_factory=Spent)
+    landing: Landing | None = None
+    engines: tuple[EngineBench, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One candidate as the table of candidates shows it."""
+    """One candidate as the list of candidates shows it."""
 
     id: str
     edit: str
@@ -49,37 +52,49 @@ class Judged:
     rungs: tuple[Fact, ...]
 
 
-def write_report(run: Run, harness: Harness, landing: Landing | None, into: Path) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """A candidate, and those that were made from it."""
+
+    judged: Judged
+    branches: tuple[Branch, ...]
+
+
+def write_report(account: Account, into: Path) -> Path:
     """Write the page to the file `into`; equal records give equal bytes."""
     into.parent.mkdir(parents=True, exist_ok=True)
-    into.write_text(render(run, harness, landing), encoding="utf-8")
+    into.write_text(render(account), encoding="utf-8")
     return into
 
 
-def render(run: Run, harness: Harness, landing: Landing | None) -> str:
+def render(account: Account) -> str:
     """The page's text."""
+    run, harness, landing = account.run, account.harness, account.landing
     best = evidence.shown(run)
     timing = evidence.timing_of(best)
     rows = evidence.rows(timing, harness) if timing else []
     return template("report.html.j2").render(
-        run=run,
         harness=harness,
-        landing=landing,
         best=best,
         timing=timing,
         rows=rows,
         headline=evidence.headline(run, harness),
         figures=_figures(rows, timing),
-        key_numbers=list(_key_numbers(best, rows)),
-        numerics=list(_numerics(best)),
+        key_numbers=[*facts.key_numbers(best, rows), *facts.engines(account.engines)],
+        numerics=list(facts.numerics(best)),
         lineage=run.lineage(run.winner.candidate) if run.winner else [],
         diff=[(diff_kind(line), line) for line in evidence.diff_of(run, harness, landing).splitlines()],
+        patch=list(facts.patch(landing)),
+        checks=landing.checks if landing else (),
+        engines=[served(one, run) for one in account.engines],
+        branches=branches(run),
         judged=[judged(run, one) for one in run.evaluations],
         tally=evidence.tally(run),
         compiled=_compiled(run, best),
-        not_measured=evidence.not_measured(run, harness),
-        machine=list(_machine(run.environment or (best.environment if best else None))),
-        provenance=list(_provenance(run, harness, landing)),
+        not_measured=evidence.not_measured(run, harness, engine=bool(account.engines)),
+        machine=list(facts.environment(run.environment or (best.environment if best else None))),
+        cost=list(facts.cost(run, account.spent)),
+        provenance=list(facts.provenance(run, harness)),
         commands=evidence.commands(harness),
     )
 
@@ -87,42 +102,13 @@ def render(run: Run, harness: Harness, landing: Landing | None) -> str:
 def _figures(rows: list[Row], timing: Timing | None) -> dict[str, Markup]:
     if timing is None or not rows:
         return {}
-    drawn = {"latency": figures.latency(rows), "speedups": figures.speedups(rows, timing.speedup)}
+    drawn = {
+        "latency": figures.latency(rows),
+        "speedups": figures.speedups([row.compared for row in rows], timing.speedup),
+    }
     if any(row.floor_us is not None for row in rows):
         drawn["roofline"] = figures.roofline(rows)
     return drawn
-
-
-def _key_numbers(best: Evaluation | None, rows: list[Row]) -> Iterator[Fact]:
-    if best is None or not isinstance(best.verdict, Passed):
-        return
-    if found := speedup(best):
-        yield Fact(name="95 % interval", text=numbers.interval(found))
-        for word in WORDS:
-            if count := sum(row.standing == word for row in rows):
-                yield Fact(name=f"workloads {WORDS[word]}", text=f"{count} of {len(rows)}", good=word)
-    yield Fact(name="results", text=best.verdict.numerics.kind)
-    profile = best.verdict.profile
-    if profile.roofline_fraction is not None and not profile.estimated:
-        yield Fact(name="of the roofline", text=numbers.percent(profile.roofline_fraction))
-
-
-def _numerics(best: Evaluation | None) -> Iterator[Fact]:
-    if best is None or not isinstance(best.verdict, Passed):
-        return
-    found = best.verdict.numerics
-    exact = (
-        "the same to the bit as the original's"
-        if found.kind == "bit-exact"
-        else "differ from the original's in rounding"
-    )
-    yield Fact(name="results", text=exact)
-    yield Fact(name="largest difference", text=numbers.scientific(found.max_difference))
-    for name, value in (("original", found.original_error), ("new", found.candidate_error)):
-        if found.oracle and value is not None:
-            yield Fact(
-                name=f"error of the {name} against float64", text=f"{numbers.scientific(value)} of the row's scale"
-            )
 
 
 def judged(run: Run, one: Evaluation) -> Judged:
@@ -148,6 +134,21 @@ def judged(run: Run, one: Evaluation) -> Judged:
     )
 
 
+def branches(run: Run) -> tuple[Branch, ...]:
+    """The candidates that were made from the original, each with its own; one whose parent came later, or is not
+    among the judged, stands with them.
+    """
+    below: dict[str | None, list[Evaluation]] = {None: []}
+    for one in run.evaluations:
+        below[one.candidate.parent if one.candidate.parent in below else None].append(one)
+        below.setdefault(one.candidate.id, [])
+
+    def grown(parent: str | None) -> tuple[Branch, ...]:
+        return tuple(Branch(judged=judged(run, one), branches=grown(one.candidate.id)) for one in below[parent])
+
+    return grown(None)
+
+
 def _compiled(run: Run, best: Evaluation | None) -> list[tuple[str, Resources]]:
     """What the compiler says of the original and of the shown candidate, one after the other for each workload."""
     before = run.baseline.resources if run.baseline else ()
@@ -162,43 +163,3 @@ def diff_kind(line: str) -> LineKind:
         return "meta"
     kinds: dict[str, LineKind] = {"+": "add", "-": "del", "@": "hunk"}
     return kinds.get(line[:1], "same")
-
-
-def _machine(machine: Environment | None) -> Iterator[Fact]:
-    if machine is None:
-        return
-    yield Fact(name="device", text=machine.device or f"none; compiled for {machine.arch}")
-    if machine.device:
-        yield Fact(name="architecture", text=machine.arch)
-    optional = (
-        ("driver", machine.driver),
-        ("CUDA", machine.cuda),
-        ("multiprocessors", machine.multiprocessors),
-        ("L2", machine.l2_bytes and f"{machine.l2_bytes / 2**20:.0f} MiB"),
-        ("memory bandwidth", machine.memory_bandwidth_gbps and f"{machine.memory_bandwidth_gbps:,.0f} GB/s, measured"),
-        ("SM clock", machine.clocks_mhz and " → ".join(f"{clock} MHz" for clock in machine.clocks_mhz)),
-    )
-    for name, value in optional:
-        if value:
-            yield Fact(name=name, text=str(value))
-    for name, text in (("torch", machine.torch), ("triton", machine.triton), ("Python", machine.python)):
-        yield Fact(name=name, text=text)
-    yield Fact(name="platform", text=machine.platform)
-
-
-def _provenance(run: Run, harness: Harness, landing: Landing | None) -> Iterator[Fact]:
-    origin = harness.provenance
-    yield Fact(name="cut from", text=f"{evidence.release(harness)}, {origin.path}:{origin.line}")
-    yield Fact(name="licence", text=origin.licence)
-    yield Fact(name="file", text=f"sha256 {origin.files[origin.path]}" if origin.path in origin.files else origin.path)
-    yield Fact(name="run", text=f"{run.id}, begun {run.created}")
-    yield Fact(name="searched by", text=f"{run.provider}, {run.strategy}")
-    if run.best:
-        yield Fact(name="winner", text=run.best)
-    if landing:
-        yield Fact(name="branch", text=f"{landing.branch} at {landing.commit[:12]}, off {landing.base[:12]}")
-        yield Fact(name="patch", text=f"{landing.stat}; applies to a clean clone")
-        if landing.author:
-            yield Fact(name="committed as", text=landing.author)
-    for stub in harness.stubs:
-        yield Fact(name=f"stand-in for {stub.symbol}", text=stub.reason)

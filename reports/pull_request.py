@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmaint.policy import Part, policy_of, template_for, title_for
-from kmaint.records.change import Kind, Landing
+from kmaint.records.change import Landing
 from kmaint.records.evaluation import Evaluation, Passed, Timing, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.pull_request import Backing, CheckName
@@ -142,18 +142,10 @@ def _landing(story: Story) -> list[Block]:
     landing = story.landing
     if landing is None:
         return []
-    done = f"{landing.stat}, on top of {landing.base[:12]}. {KINDS[landing.kind]}"
+    done = f"{landing.stat}, on top of {landing.base[:12]}. {evidence.KINDS[landing.kind]}"
     text = f"{done}; the patch was re-applied to a clean clone."
     why = [Block(f"Of this kind because {_plain(landing.reason)}.")] if landing.reason else []
     return [Block(text), *why, *_checks(landing)]
-
-
-KINDS: dict[Kind, str] = {
-    "config": "Only tuned configurations change, no code",
-    "edit": "Of the code, only the spans of the kernel and its launcher change",
-    "guarded": "A variant stands beside the original, whose lines are as they were; a guard says which calls it takes",
-    "registry": "A backend of its own is registered; what serves today stays as it is",
-}
 
 
 def _checks(landing: Landing) -> list[Block]:

@@ -20,7 +20,7 @@ from kmaint.records.pull_request import Backing, CheckName, Exhibit
 from kmaint.records.run import Run
 from kmaint.store import Store
 from kmaint.workflow.attesting import attestation_of
-from kmaint.workflow.bench import ENGINE, earlier_bench
+from kmaint.workflow.bench import ENGINE, TOGETHER, earlier_bench
 from kmaint.workflow.landing import LANDING
 from kmaint.workflow.runs import run_folder
 
@@ -85,10 +85,18 @@ def _evidence(run: Run, landing: Landing, config: Config) -> Path:
 
 
 def bench_of_patch(run: Run, config: Config) -> EngineBench | None:
-    """What the whole engine made of the run's patch; None where the run was landed again since."""
-    kept, landed = (run_folder(run, config) / name for name in (ENGINE, LANDING))
-    stale = kept.is_file() and landed.is_file() and kept.stat().st_mtime < landed.stat().st_mtime
-    return None if stale else earlier_bench(run, config)
+    """What the whole engine made of the run's patch alone; None where the run was landed again since."""
+    return next((found for found in benches_with_patch(run, config) if len(found.runs) == 1), None)
+
+
+def benches_with_patch(run: Run, config: Config) -> Iterator[EngineBench]:
+    """What the whole engine made of the patch that is landed now: alone first, then among those of other runs."""
+    landed = run_folder(run, config) / LANDING
+    for name in (ENGINE, TOGETHER):
+        kept = run_folder(run, config) / name
+        stale = kept.is_file() and landed.is_file() and kept.stat().st_mtime < landed.stat().st_mtime
+        if not stale and (found := earlier_bench(run, config, name)):
+            yield found
 
 
 def _measured(found: EngineBench) -> Iterator[Exhibit]:

@@ -1,4 +1,4 @@
-"""Runs to a whole engine: what their patches do to it, kept with the first of them."""
+"""Runs to a whole engine: what their patches do to it, kept with each of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from kmaint.workflow.progress import Progress
 from kmaint.workflow.runs import run_folder
 from reintegrate.engine.session import Setup
 
-ENGINE = "engine.json"
+ENGINE, TOGETHER = "engine.json", "engine_together.json"
+"""In a run's folder: its patch alone in an engine, and among those of other runs."""
 
 SHARE = 0.28
 """Of the GPU's memory for each of three engines that are there at once."""
@@ -44,7 +45,7 @@ class Asked:
 
 
 def bench(runs: Sequence[Run], asked: Asked, config: Config, progress: Progress) -> EngineBench:
-    """The patches of the runs, one upon another, in a served engine; kept in the first run's folder as it ends."""
+    """The patches of the runs, one upon another, in a served engine; kept in the folder of each as it ends."""
     serving = reintegrate.engine.Serving(
         python=config.python,
         setup=Setup(engine=asked.engine, model=asked.model, arguments={**DEFAULTS[asked.engine], **asked.arguments}),
@@ -57,13 +58,16 @@ def bench(runs: Sequence[Run], asked: Asked, config: Config, progress: Progress)
     found = reintegrate.engine.bench_engine(
         [run.id for run in runs], [_patch_file(run, config) for run in runs], serving
     )
-    folder.write_text(run_folder(runs[0], config) / ENGINE, wire.text(found, indent=1))
+    for run in runs:
+        folder.write_text(
+            run_folder(run, config) / (ENGINE if len(runs) == 1 else TOGETHER), wire.text(found, indent=1)
+        )
     return found
 
 
-def earlier_bench(run: Run, config: Config) -> EngineBench | None:
+def earlier_bench(run: Run, config: Config, name: str = ENGINE) -> EngineBench | None:
     """What `bench` wrote down for this run, if it did."""
-    kept = run_folder(run, config) / ENGINE
+    kept = run_folder(run, config) / name
     return wire.load(EngineBench, json.loads(kept.read_text())) if kept.is_file() else None
 
 

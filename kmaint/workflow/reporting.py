@@ -13,7 +13,7 @@ from kmaint.errors import HarnessError, UsageError
 from kmaint.records.change import Landing
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
-from kmaint.workflow.backing import backing_of
+from kmaint.workflow.backing import backing_of, bench_of_patch, benches_with_patch
 from kmaint.workflow.landing import earlier_landing
 from kmaint.workflow.learning import spent_by
 from kmaint.workflow.runs import run_folder
@@ -28,7 +28,11 @@ def write_reports(run: Run, config: Config, landing: Landing | None) -> tuple[Pa
     pull_request = into / "pull_request.md"
     backing, _ = backing_of(run, harness, landing, config)
     folder.write_text(pull_request, reports.pull_request_text(run, harness, landing, backing))
-    return reports.write_report(run, harness, landing, into / "report.html"), pull_request
+    [(_, spent)] = spent_by([run.id], config)
+    account = reports.Account(
+        run=run, harness=harness, spent=spent, landing=landing, engines=tuple(benches_with_patch(run, config))
+    )
+    return reports.write_report(account, into / "report.html"), pull_request
 
 
 def write_campaign(runs: Sequence[str] | None, into: Path | None, config: Config) -> tuple[Path, list[str]]:
@@ -54,4 +58,4 @@ def _entry(run: Run, spent: Spent, page: Path, config: Config) -> reports.Entry:
     harness = folder.read_harness(Path(run.harness))
     own, _ = write_reports(run, config, earlier_landing(run, config))
     link = Path(os.path.relpath(own.resolve(), page.resolve().parent)).as_posix()
-    return reports.Entry(run=run, harness=harness, spent=spent, page=link)
+    return reports.Entry(run=run, harness=harness, spent=spent, page=link, engine=bench_of_patch(run, config))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import random
 import shlex
+import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kmaint.intervals import geometric_mean, interval
 from kmaint.records.engine import LEGS, Accuracy, Engaged, EngineBench, Leg, Likeness, Point, PointResult, Sample
 from kmaint.records.evaluation import Interval
 from reintegrate.engine.engagement import count_in, engaged, variables
-from reintegrate.engine.likeness import compare
+from reintegrate.engine.likeness import Said, alike
 from reintegrate.engine.overlay import (
     Installed,
     Overlay,
@@ -57,11 +58,13 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
 
     UsageError where a patch is not for that installation, or where the running engine never comes by it.
     """
+    _accuracy_command(serving)  # before anything takes time
     installed = find_installed(serving.python, serving.setup.engine)
     with tempfile.TemporaryDirectory(prefix="kmaint-engine-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder)
+        root = Path(folder).resolve()  # as an engine's own files see it
         base, patched = _sides(installed, root, patch_files)
         files = differing(base, patched)
+        digests: dict[Leg, str] = {"base": digest(base), "patched": digest(patched)}
         if not files:
             raise UsageError("the patches change nothing of the installation", "it may hold them already")
         came = _engagement(serving, root, base, patch_files, files)
@@ -84,7 +87,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             model=serving.setup.model,
             arguments=dict(serving.setup.arguments),
             files=tuple(files),
-            digests={"base": digest(base), "patched": digest(patched)},
+            digests=digests,
             points=points,
             speedup=_mean(points, "patched"),
             noise=_mean(points, "again"),
@@ -110,8 +113,7 @@ def _engagement(
     places = count_in(counting, base, files)
     counts = root / "counts"
     counts.mkdir()
-    environment = {**_environment(root, "counting", counting), **variables(counting, places, counts)}
-    with open_session(serving.python, serving.setup, environment, "counting") as session:
+    with _engine(serving, root, "counting", counting, variables(counting, places, counts)) as session:
         for point in serving.points:
             session.measure(_prompts(point, 0), point.tokens)
     return engaged(counting, places, counts)
@@ -124,9 +126,23 @@ def _engines(serving: Serving, root: Path, sides: dict[Leg, Overlay]) -> Iterato
         sessions: dict[Leg, Session] = {}
         for leg, side in sides.items():
             serving.progress(f"starting the engine: {leg}")
-            opened = open_session(serving.python, serving.setup, _environment(root, leg, side), leg)
-            sessions[leg] = open_ones.enter_context(opened)
+            sessions[leg] = open_ones.enter_context(_engine(serving, root, leg, side))
         yield sessions
+
+
+@contextlib.contextmanager
+def _engine(
+    serving: Serving, root: Path, name: str, overlay: Overlay, more: Mapping[str, str] | None = None
+) -> Iterator[Session]:
+    """A running engine that is known to be the overlay. UsageError where its interpreter imports another copy."""
+    environment = {**_environment(root, name, overlay), **(more or {})}
+    with open_session(serving.python, serving.setup, environment, name) as session:
+        if session.folder != overlay.folder:
+            raise UsageError(
+                f"the {name} engine is {session.folder}, not the copy of it on PYTHONPATH",
+                f"an editable installation may put itself first: install {overlay.package} as a wheel",
+            )
+        yield session
 
 
 def _environment(root: Path, name: str, overlay: Overlay) -> dict[str, str]:
@@ -159,13 +175,14 @@ def result(point: Point, samples: dict[Leg, tuple[Sample, ...]]) -> PointResult:
     """The two visits of a round are one sample; a ratio pairs the samples of a round."""
     seconds = {leg: _by_round([one.seconds for one in found]) for leg, found in samples.items()}
     first = {leg: _by_round([one.first_s for one in found]) for leg, found in samples.items()}
-    token = {leg: _by_round([one.token_s for one in found if one.token_s]) for leg, found in samples.items()}
+    token = {leg: _by_round([one.token_s or 0.0 for one in found]) for leg, found in samples.items()}
+    known = all(one.token_s for leg in LEGS[:2] for one in samples[leg])
     return PointResult(
         point=point,
         samples=samples,
         throughput=interval(seconds["base"], seconds["patched"]),
         first_token=interval(first["base"], first["patched"]),
-        token=interval(token["base"], token["patched"]) if token["base"] else None,
+        token=interval(token["base"], token["patched"]) if known else None,
         noise=interval(seconds["base"], seconds["again"]),
     )
 
@@ -192,15 +209,15 @@ def _prompts(point: Point, visit: int) -> list[list[int]]:
 
 def _likeness(serving: Serving, sessions: dict[Leg, Session]) -> Likeness:
     serving.progress("comparing what the engines say")
-    base, patched = (
-        [
-            said
+    said: dict[Leg, list[Said]] = {
+        leg: [
+            one
             for point in serving.points
-            for said in sessions[leg].say(_prompts(point, 0), min(point.tokens, TELLING_TOKENS))
+            for one in sessions[leg].say(_prompts(point, 0), min(point.tokens, TELLING_TOKENS))
         ]
-        for leg in LEGS[:2]
-    )
-    return compare(base, patched, exact=serving.exact)
+        for leg in LEGS
+    }
+    return alike(said, exact=serving.exact)
 
 
 def _accuracy(serving: Serving, root: Path, leg: Leg, side: Overlay) -> Accuracy | None:
@@ -208,6 +225,18 @@ def _accuracy(serving: Serving, root: Path, leg: Leg, side: Overlay) -> Accuracy
     if not serving.accuracy:
         return None
     serving.progress(f"{leg}: {serving.accuracy}")
-    ended = run_child(shlex.split(serving.accuracy), timeout_s=ACCURACY_S, env=_environment(root, leg, side))
+    words = _accuracy_command(serving)
+    ended = run_child(words, timeout_s=ACCURACY_S, env=_environment(root, leg, side))
     lines = ended.stdout.strip().splitlines()
     return Accuracy(leg=leg, code=ended.code, said=lines[-1] if lines else "")
+
+
+def _accuracy_command(serving: Serving) -> list[str]:
+    """Its words. UsageError where they are none that can be started."""
+    try:
+        words = shlex.split(serving.accuracy)
+    except ValueError as error:
+        raise UsageError(f"--accuracy {serving.accuracy!r}: {error}", "quote it as for a shell") from error
+    if words and shutil.which(words[0]) is None:
+        raise UsageError(f"--accuracy {serving.accuracy!r}: no program {words[0]!r}", "give its full path")
+    return words

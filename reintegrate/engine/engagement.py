@@ -21,8 +21,8 @@ COUNTS_IN = "KMAINT_ENGAGED"
 """The variable that names the folder where each process writes what it counted."""
 
 COUNTER_FILE = Path(__file__).parent / "workers" / f"{COUNTER}.py"
-Functions = dict[str, ast.FunctionDef]
-"""By name."""
+Functions = list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]
+"""By qualified name: several classes of a file have a method of one name."""
 
 STARTER = f"import {COUNTER}\n"
 """sitecustomize.py: so that data files that are read early count too."""
@@ -33,12 +33,15 @@ def count_in(overlay: Overlay, base: Overlay, changed: list[str]) -> list[str]:
     shutil.copy(COUNTER_FILE, overlay.root)
     (overlay.root / "sitecustomize.py").write_text(STARTER)
     sources = [path for path in changed if path.endswith(".py") and (overlay.root / path).is_file()]
-    functions = {path: _changed(_parsed(overlay.root / path), _parsed(base.root / path)) for path in sources}
-    kernels = {name for found in functions.values() for name, node in found.items() if _is_kernel(node)}
+    trees = {path: _parsed(overlay.root / path) for path in sources}
+    functions = {path: _changed(tree, _parsed(base.root / path)) for path, tree in trees.items()}
+    kernels = {node.name for found in functions.values() for _, node in found if _is_kernel(node)}
+    for tree in trees.values():
+        kernels |= _callers(tree, kernels)
     places = [path for path in changed if path not in sources]
     for path in sorted({*sources, *_naming(overlay, kernels)}):
         file = overlay.root / path
-        text, found = counted(file.read_text(), functions.get(path, {}), kernels, path)
+        text, found = counted(file.read_text(), functions.get(path, []), kernels, path)
         file.write_text(text)
         places += found
     return places
@@ -61,50 +64,72 @@ def _naming(overlay: Overlay, kernels: set[str]) -> Iterator[str]:
 def counted(text: str, changed: Functions, kernels: set[str], path: str) -> tuple[str, list[str]]:
     """The source with its counts, and their places: `changed` are its functions that the patch changed."""
     lines = text.splitlines(keepends=True)
-    at = {
-        line: f"{path}::{name}"
-        for line, name in [*_host_bodies(changed, kernels), *_launches(ast.parse(text), kernels)]
-    }  # fmt: skip
+    at: dict[int, str] = {}
+    for statement, name in [*_host_bodies(changed), *_launches(ast.parse(text), kernels)]:
+        line, indent = _first_line(statement), statement.col_offset
+        if not lines[line - 1][:indent].strip():  # no room before a statement that begins no line: `else: f()`
+            at[line] = f"{path}::{name}"
     for line, place in sorted(at.items(), reverse=True):
-        indent = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]
-        lines.insert(line - 1, f"{indent}__import__({COUNTER!r}).came_by({place!r})\n")
+        indentation = lines[line - 1][: len(lines[line - 1]) - len(lines[line - 1].lstrip())]
+        lines.insert(line - 1, f"{indentation}__import__({COUNTER!r}).came_by({place!r})\n")
     return "".join(lines), sorted(set(at.values()))
 
 
+def _first_line(statement: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(one.lineno for one in decorators)])
+
+
 def _changed(tree: ast.Module, before: ast.Module) -> Functions:
-    """Functions that the patch adds or changes, by name; a comment or a line further down is no change."""
-    earlier = {name: ast.dump(node) for name, node in _functions(before)}
-    return {name: node for name, node in _functions(tree) if earlier.get(name) != ast.dump(node)}
+    """Functions that the patch adds or changes; a comment or a line further down is no change."""
+    earlier = {(name, ast.dump(node)) for name, node in _functions(before)}
+    return [(name, node) for name, node in _functions(tree) if (name, ast.dump(node)) not in earlier]
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, node
+def _functions(tree: ast.AST, within: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for node in ast.iter_child_nodes(tree):
+        name = within
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = f"{within}.{node.name}" if within else node.name
+            if not isinstance(node, ast.ClassDef):
+                yield name, node
+        yield from _functions(node, name)
 
 
-def _is_kernel(node: ast.FunctionDef) -> bool:
+def _callers(tree: ast.Module, kernels: set[str]) -> set[str]:
+    """Kernels of the file that call one of these, at whatever depth: a device function is never launched itself."""
+    callers: set[str] = set()
+    jitted = [node for _, node in _functions(tree) if _is_kernel(node)]
+    while found := {node.name for node in jitted if _names(node) & (kernels | callers)} - kernels - callers:
+        callers |= found
+    return callers
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _is_kernel(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any("jit" in ast.unparse(one) for one in node.decorator_list)
 
 
-def _host_bodies(changed: Functions, kernels: set[str]) -> Iterator[tuple[int, str]]:
-    for name, node in changed.items():
-        if name not in kernels:
-            first = node.body[1] if len(node.body) > 1 and ast.get_docstring(node) is not None else node.body[0]
-            yield first.lineno, name
+def _host_bodies(changed: Functions) -> Iterator[tuple[ast.stmt, str]]:
+    """The first statement of each changed function that runs on the host."""
+    for name, node in changed:
+        if not _is_kernel(node):
+            documented = len(node.body) > 1 and ast.get_docstring(node) is not None
+            yield node.body[documented], name
 
 
-def _launches(tree: ast.Module, kernels: set[str]) -> Iterator[tuple[int, str]]:
-    """The first line of each statement that launches one of the kernels: `name[grid](...)`."""
+def _launches(tree: ast.Module, kernels: set[str]) -> Iterator[tuple[ast.stmt, str]]:
+    """Each statement that launches one of the kernels, or takes `name[grid]` to launch it later."""
     for statement in ast.walk(tree):
         if not isinstance(statement, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)):
             continue
         for node in ast.walk(statement):
             match node:
-                case ast.Call(func=ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name))) if (
-                    name in kernels
-                ):
-                    yield statement.lineno, name
+                case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name)) if name in kernels:
+                    yield statement, name
 
 
 def variables(overlay: Overlay, places: list[str], into: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,15 @@ COPIED = (".py", ".pyi", ".json", ".toml", ".yaml", ".txt", ".jinja", ".cu", ".c
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 LOCATE_S = 60.0
 CACHES = ("VLLM_CACHE_ROOT", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "SGLANG_CACHE_DIR")
+OUTSIDE = frozenset({"test", "tests", "benchmark", "benchmarks", "docs", "examples"})
+"""Folders of a checkout in which a path holds no part of the package, whatever it is called."""
+
+AS_IT_STANDS = ("core.autocrlf=false", "apply.whitespace=nowarn")
+"""Settings of a user's git that would turn line ends or cut blanks: both sides have to differ in the patch alone."""
+
+SECRETS = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD")
+"""How variables end that authenticate somebody."""
+
 ENGINES_OWN = ("VLLM_", "SGLANG_", "SGL_", "HF_", "TRANSFORMERS_", "NCCL_", "CUDA_", "TORCH_")
 """How the variables begin by which a user sets an engine up."""
 
@@ -65,8 +75,10 @@ class Overlay:
 
 def find_installed(python: Path, package: str) -> Installed:
     """Where the interpreter has the package. MissingError where it has none."""
-    ended = run_child([python, "-c", LOCATE, package], timeout_s=LOCATE_S)
-    found: dict[str, str] = json.loads(ended.stdout) if ended.code == 0 and ended.stdout.strip() else {"folder": ""}
+    # As an engine is started: else a checkout that the user stands in would be found before the installation.
+    ended = run_child([python, "-c", LOCATE, package], timeout_s=LOCATE_S, env=clean_environment())
+    lines = ended.stdout.strip().splitlines()
+    found: dict[str, str] = json.loads(lines[-1]) if ended.code == 0 and lines else {"folder": ""}
     if not found["folder"]:
         raise MissingError(f"{python}: no {package} in it", f"name the interpreter that serves {package} with --python")
     return Installed(package=package, folder=Path(found["folder"]), version=found["version"])
@@ -75,7 +87,9 @@ def find_installed(python: Path, package: str) -> Installed:
 def lay(installed: Installed, root: Path) -> Overlay:
     """A copy of the package under the root."""
     overlay = Overlay(root=root, package=installed.package)
-    shutil.copytree(installed.folder, overlay.folder, ignore=LEFT_OUT, copy_function=_copy_or_link, symlinks=False)
+    shutil.copytree(
+        installed.folder, overlay.folder, ignore=LEFT_OUT, copy_function=_copy_or_link, ignore_dangling_symlinks=True
+    )
     return overlay
 
 
@@ -95,30 +109,48 @@ def apply(overlay: Overlay, patch_files: Iterable[Path]) -> None:
 
     UsageError where the installation is not the release that the patch was made for.
     """
-    git(overlay.root, "init", "--quiet")  # so that paths are those of the root, wherever it lies
+    part = overlay.root / "kmaint.patch"
     for patch_file in patch_files:
-        for words in _applications(overlay.package, patch_file.read_text()):
+        for words, text in _parts(overlay.package, patch_file.read_bytes()):
+            part.write_bytes(text)
             try:
-                git(overlay.root, "apply", *words, str(patch_file.resolve()))
+                git(overlay.root, "apply", *words, part.name, settings=AS_IT_STANDS, environment=_alone(overlay.root))
             except UsageError as error:
                 raise UsageError(
-                    f"{patch_file}: does not apply to the installed {overlay.package}: {error}",
+                    f"{patch_file}: does not apply to the installed {overlay.package}: {error.message}",
                     "install the release that the kernel was extracted from, or name its interpreter with --python",
                 ) from error
-    shutil.rmtree(overlay.root / ".git")
+            part.unlink()
 
 
-def _applications(package: str, patch: str) -> Iterator[tuple[str, ...]]:
-    """For each folder in which the patch knows the package ("" or "python/"), the words that take it away."""
-    touched = [line.split(" b/", 1)[1] for line in patch.splitlines() if line.startswith("diff --git a/")]
-    inside = {path.split(f"{package}/")[0] for path in touched if f"/{package}/" in f"/{path}"}
-    if not inside:
+def _alone(root: Path) -> dict[str, str]:
+    """So that git takes paths as those of the root, whatever repository that may lie in."""
+    return {"GIT_CEILING_DIRECTORIES": str(root.resolve().parent)}
+
+
+def _parts(package: str, patch: bytes) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """What the patch says in each folder in which it knows the package ("" or "python/"), and git's words for that.
+
+    A folder of tests or benchmarks may be called as the package is: it is none that the package stands in.
+    """
+    sections = {_path(section): section for section in re.split(rb"(?m)^(?=diff --git )", patch)[1:]}
+    parts: dict[str, list[bytes]] = {}
+    for path, section in sections.items():
+        before, found, _ = f"/{path}".partition(f"/{package}/")
+        if found and not OUTSIDE & set(before.split("/")):
+            parts.setdefault(before, []).append(section)
+    if not parts:
         raise UsageError(
-            f"the patch touches nothing of the package {package}: {', '.join(touched) or 'no file'}",
+            f"the patch touches nothing of the package {package}: {', '.join(sections) or 'no file'}",
             "no engine could feel it; CUDA sources have to be built into an installation of their own",
         )
-    for prefix in sorted(inside):
-        yield f"-p{1 + prefix.count('/')}", f"--include={package}/*"
+    for before, found_there in sorted(parts.items()):
+        yield (f"-p{1 + before.count('/')}",), b"".join(found_there)
+
+
+def _path(section: bytes) -> str:
+    """Of the file that a section of a patch is about, as it is called afterwards."""
+    return section.splitlines()[0].decode(errors="replace").rpartition(" b/")[2]
 
 
 def differing(base: Overlay, patched: Overlay) -> list[str]:
@@ -135,7 +167,9 @@ def digest(overlay: Overlay) -> str:
 def environment_for(overlay: Overlay, scratch: Path) -> dict[str, str]:
     """The variables of a process that imports the overlay's package: every cache of compiled code its own, no token."""
     caches = {name: str(scratch / name.lower()) for name in CACHES}
-    own = {name: value for name, value in os.environ.items() if name.startswith(ENGINES_OWN) and "TOKEN" not in name}
+    own = {
+        name: value for name, value in os.environ.items() if name.startswith(ENGINES_OWN) and not name.endswith(SECRETS)
+    }
     path = os.pathsep.join(filter(None, (str(overlay.root), os.environ.get("PYTHONPATH", ""))))
     return clean_environment({**own, **caches, "PYTHONPATH": path})
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class Talk:
     def ask(self, request: Mapping[str, Any], limit_s: float) -> dict[str, Any]:
         """The child's answer. UsageError with its own words where it answers with an error, or not at all."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        ending = threading.Timer(limit_s, kill_group, [self.process])
+        ending, started = threading.Timer(limit_s, kill_group, [self.process]), time.monotonic()
         ending.start()
         try:
             with contextlib.suppress(BrokenPipeError):
@@ -51,9 +52,10 @@ class Talk:
                 self.process.stdin.flush()
             line = self.process.stdout.readline()
         finally:
-            late = not ending.is_alive()
+            late = time.monotonic() - started >= limit_s  # the timer itself may not be done with it yet
             ending.cancel()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": self._silence(late=late, limit_s=limit_s)}
+        whole = line.endswith(b"\n")  # a killed child may leave half of one
+        answer: dict[str, Any] = json.loads(line) if whole else {"error": self._silence(late=late, limit_s=limit_s)}
         if "error" in answer:
             raise UsageError(
                 f"the {self.name} engine: {answer['error']}", answer.get("log", "").strip() or self._last_words()
@@ -61,7 +63,7 @@ class Talk:
         return answer
 
     def _silence(self, *, late: bool, limit_s: float) -> str:
-        return f"no answer within {limit_s:.0f} s" if late else "its process ended without an answer"
+        return f"no answer within {limit_s:g} s" if late else "its process ended without an answer"
 
     def _last_words(self) -> str:
         self.log.seek(0)
@@ -76,6 +78,8 @@ class Session:
     talk: Talk
     version: str
     device: str
+    folder: Path
+    """Of the package that it imported."""
 
     def measure(self, prompts: Sequence[Sequence[int]], tokens: int) -> Sample:
         """One timed visit; nothing else may use the GPU meanwhile."""
@@ -102,4 +106,4 @@ def open_session(python: Path, setup: Setup, environment: Mapping[str, str], nam
         ready = talk.ask(
             {"engine": setup.engine, "model": setup.model, "arguments": dict(setup.arguments)}, limit_s=START_S
         )
-        yield Session(talk, ready["version"], ready["device"])
+        yield Session(talk, ready["version"], ready["device"], Path(ready["folder"]))

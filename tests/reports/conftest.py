@@ -7,6 +7,7 @@ import pytest
 
 from kmaint.folder import read_harness
 from kmaint.records.change import Check, Landing
+from kmaint.records.engine import Accuracy, Engaged, EngineBench, Leg, Likeness, Phase, Point, PointResult, Sample
 from kmaint.records.evaluation import (
     Candidate,
     Crashed,
@@ -28,8 +29,11 @@ from kmaint.records.evaluation import (
     WorkloadTiming,
     Wrong,
 )
+from kmaint.records.exchange import Usage
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget, Run
+from kmaint.records.spent import Spent
+from reports.page import Account
 
 CASE = Path(__file__).parents[1] / "reintegrate" / "cases" / "merge_state"
 ORIGINAL, WINNER = (CASE / "kernel.py").read_text(), (CASE / "winner.py").read_text()
@@ -261,3 +265,77 @@ def landing(tmp_path: Path) -> Landing:
             Check(name="lint", state="not_run", detail="no .pre-commit-config.yaml in the tree: a wheel leaves it out"),
         ),
     )
+
+
+@pytest.fixture
+def spent() -> Spent:
+    usage = Usage(requests=3, input_tokens=41_000, output_tokens=9_500, cost_usd=None)
+    return Spent(candidates=8, usage=usage, faults=1, device_minutes=7.5, wall_minutes=12.25)
+
+
+def served_at(phase: Phase, batch: int, context: int, seconds: dict[Leg, float], ratio: float) -> PointResult:
+    """A point of four visits a leg, whose medians are these."""
+    tokens = 64 if phase == "decode" else 1
+    samples: dict[Leg, tuple[Sample, ...]] = {
+        leg: tuple(
+            Sample(seconds=one * drift, first_s=0.05 * drift, token_s=one * drift / 64 if tokens > 1 else None)
+            for drift in (0.998, 1.0, 1.0, 1.002)
+        )
+        for leg, one in seconds.items()
+    }
+    throughput = Interval(ratio=ratio, low=ratio - 0.01, high=ratio + 0.01)
+    return PointResult(
+        point=Point(phase=phase, batch=batch, context=context, tokens=tokens),
+        samples=samples,
+        throughput=throughput,
+        first_token=Interval(ratio=1.004, low=0.991, high=1.017),
+        token=throughput if tokens > 1 else None,
+        noise=Interval(ratio=1.001, low=0.994, high=1.006),
+    )
+
+
+@pytest.fixture
+def engine(won: Run) -> EngineBench:
+    """A gain where the context is long, a loss where it is not, and a likeness that rounding breaks."""
+    return EngineBench(
+        runs=(won.id,),
+        engine="sglang",
+        version="0.5.17",
+        device="NVIDIA H200",
+        model="models/<a-model>",
+        arguments={"mem_fraction_static": 0.28, "load_format": "dummy"},
+        files=("sglang/kernels/ops/attention/merge_state.py",),
+        digests={"base": "a" * 64, "patched": "b" * 64},
+        points=(
+            served_at("decode", 1, 16384, {"base": 0.64, "patched": 0.5, "again": 0.641}, 1.28),
+            served_at("decode", 16, 2048, {"base": 0.72, "patched": 0.75, "again": 0.721}, 0.96),
+            served_at("prefill", 4, 2048, {"base": 0.2, "patched": 0.2, "again": 0.2}, 1.0),
+        ),
+        speedup=Interval(ratio=1.071, low=1.062, high=1.08),
+        noise=Interval(ratio=1.001, low=0.997, high=1.004),
+        engaged=(Engaged(place="sglang/kernels/ops/attention/merge_state.py::merge_state_kernel", count=4096),),
+        likeness=Likeness(
+            contract="log-probabilities within 0.05 nats up to the first difference, and that a tie within as much",
+            sequences=21,
+            identical=20,
+            common_tokens=15.2,
+            worst_nats=0.31,
+            holds=False,
+            reason="log-probabilities lie 0.31 nats apart",
+        ),
+        accuracy=(Accuracy(leg="base", code=0, said="0.912"), Accuracy(leg="patched", code=1, said="")),
+    )
+
+
+@pytest.fixture
+def together(engine: EngineBench) -> EngineBench:
+    """The same patch in an engine among those of another run."""
+    holds = replace(engine.likeness, holds=True, reason="", worst_nats=0.01)
+    overall = Interval(ratio=1.19, low=1.17, high=1.21)
+    return replace(engine, runs=(*engine.runs, "quant-9a8b"), speedup=overall, likeness=holds, accuracy=())
+
+
+@pytest.fixture
+def account(won: Run, harness: Harness, spent: Spent, landing: Landing, engine: EngineBench) -> Account:
+    """All that can be known of a run."""
+    return Account(run=won, harness=harness, spent=spent, landing=landing, engines=(engine,))

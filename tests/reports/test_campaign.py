@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kmaint import wire
+from kmaint.records.engine import EngineBench
 from kmaint.records.exchange import Usage
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
@@ -34,7 +35,7 @@ def of(harness: Harness, kernel: str) -> Harness:
 
 
 @pytest.fixture
-def entries(won: Run, no_win: Run, untimed: Run, empty: Run, harness: Harness) -> list[Entry]:
+def entries(won: Run, no_win: Run, untimed: Run, empty: Run, harness: Harness, engine: EngineBench) -> list[Entry]:
     """A kernel that two providers worked on, one that was not timed, and one on which nothing was worth the gate."""
     by_hand = replace(no_win, id="merge_state_kernel-5e6f", provider="handoff")
     other = replace(untimed, id="quant-9a8b", kernel="sglang/a.py::quant")
@@ -44,7 +45,7 @@ def entries(won: Run, no_win: Run, untimed: Run, empty: Run, harness: Harness) -
         Entry(run=by_hand, harness=harness, spent=ASKED, page="runs/merge_state_kernel-5e6f/report.html"),
         Entry(run=left, harness=of(harness, "norm"), spent=Spent(), page=""),
         Entry(run=other, harness=of(harness, "quant"), spent=replace(free, device_minutes=0.0), page="x/report.html"),
-        Entry(run=won, harness=harness, spent=free, page="runs/merge_state_kernel-1a2b3c4d/report.html"),
+        Entry(run=won, harness=harness, spent=free, page="runs/merge_state_kernel-1a2b3c4d/report.html", engine=engine),
     ]
 
 
@@ -82,7 +83,7 @@ def rows(page: str) -> list[str]:
 def test_each_kernel_is_a_line_with_its_best_run_and_the_cost_of_all(entries: list[Entry]) -> None:
     first, second, third = rows(render(entries))
     assert first == (
-        "merge_state_kernel sglang 0.5.17 win 1.138× 20.6 18.1 10.6 66 % → 83 % builtin "
+        "merge_state_kernel sglang 0.5.17 win 1.138× 1.071× 20.6 18.1 10.6 66 % → 83 % builtin "
         "keep_exponentials 10 28.5 min $0.62"
     )
     assert second.startswith("quant sglang 0.5.17 not timed builtin keep_exponentials 8 0.0 min $0.00")
@@ -97,6 +98,7 @@ def test_what_was_tried_and_failed_stands_below(entries: list[Entry]) -> None:
             assert one.candidate.plan.edit in text
             assert getattr(one.verdict, "reason", "right (") in text
     assert "handoff, lines" in text
+    assert "whole engine 1.071× (1.062–1.080) the throughput of sglang 0.5.17 at 3 points" in text
     assert "$0.62, 50,500 tokens" in text
     assert "7.5 min on the device, unknown in all" in text
     assert "No candidate was worth the gate." in text

@@ -14,8 +14,8 @@ from kmaint.folder import read_harness
 from kmaint.records.engine import Accuracy, Engaged, EngineBench, Likeness, Point, PointResult, Sample
 from kmaint.records.evaluation import Interval
 from kmaint.records.pull_request import Backing
-from kmaint.workflow.backing import backing_of, bring_along
-from kmaint.workflow.bench import ENGINE
+from kmaint.workflow.backing import backing_of, benches_with_patch, bring_along
+from kmaint.workflow.bench import ENGINE, TOGETHER
 from kmaint.workflow.runs import run_folder
 from tests.landed import Landed
 
@@ -99,7 +99,11 @@ def test_an_engine_that_says_nothing_of_this_patch_proves_nothing(landed: Landed
     kept(landed, replace(BENCH, likeness=replace(BENCH.likeness, holds=False, reason="they differ")))
     assert backing(landed).exhibits == ()
     path = kept(landed, BENCH)
+    mixed = replace(BENCH, runs=(landed.run.id, "another"))
+    folder.write_text(run_folder(landed.run, landed.config) / TOGETHER, wire.text(mixed))
+    assert list(benches_with_patch(landed.run, landed.config)) == [BENCH, mixed]
     os.utime(path, (0, 0))  # landed again since
+    assert list(benches_with_patch(landed.run, landed.config)) == [mixed]
     assert backing(landed).exhibits == ()
 
 

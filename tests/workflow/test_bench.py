@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmaint.config import load_config
+from kmaint import folder, wire
+from kmaint.config import Config, load_config
 from kmaint.errors import UsageError
+from kmaint.records.change import Landing
 from kmaint.records.engine import Point
 from kmaint.records.run import Budget, Run
-from kmaint.workflow.bench import DEFAULTS, POINTS, Asked, arguments_of, bench, point_of
+from kmaint.workflow.bench import DEFAULTS, POINTS, TOGETHER, Asked, arguments_of, bench, earlier_bench, point_of
+from kmaint.workflow.landing import LANDING
+from kmaint.workflow.runs import run_folder
+from tests.reintegrate.engine.conftest import PatchOf, patch_of, python
+
+__all__ = ["patch_of", "python"]
 
 
 @given(st.sampled_from(["decode", "prefill"]), st.integers(1, 512), st.integers(1, 1 << 17))
@@ -50,9 +57,9 @@ def test_arguments_keep_the_kind_that_they_have_in_json() -> None:
         arguments_of(["--enforce-eager"])
 
 
-def test_a_run_without_a_patch_says_how_to_make_one(tmp_path: Path) -> None:
-    run = Run(
-        id="add-1",
+def won(name: str) -> Run:
+    return Run(
+        id=name,
         harness="h",
         kernel="k",
         provider="builtin",
@@ -61,6 +68,36 @@ def test_a_run_without_a_patch_says_how_to_make_one(tmp_path: Path) -> None:
         state="won",
         created="2026-11-29",
     )
+
+
+def landed_as(run: Run, patch_file: Path, config: Config) -> Run:
+    landing = Landing(
+        tree=".", branch="b", commit="c" * 40, base="b" * 40, diff="", stat="", patch_file=str(patch_file)
+    )
+    folder.write_text(run_folder(run, config) / LANDING, wire.text(landing))
+    return run
+
+
+def test_several_runs_are_kept_with_each_and_leave_what_one_alone_did(
+    python: Path, patch_of: PatchOf, tmp_path: Path
+) -> None:
+    config = load_config(state=tmp_path / "state", python=str(python))
+    faster = landed_as(won("add-1"), patch_of("vllm/ops/add.py", "0.01", "0.001"), config)
+    other = landed_as(won("add-2"), patch_of("vllm/ops/add.py", "return -a", "return 0 - a", name="2.patch"), config)
+    point = Point(phase="prefill", batch=1, context=8, tokens=1)
+    asked = Asked(engine="vllm", model="m", points=(point,), arguments={}, rounds=2)
+    alone, together = bench([faster], asked, config, print), bench([faster, other], asked, config, print)
+    assert earlier_bench(faster, config) == alone
+    assert earlier_bench(other, config) is None
+    assert earlier_bench(faster, config, TOGETHER) == earlier_bench(other, config, TOGETHER) == together
+    assert (together.runs, {one.place: one.count for one in together.engaged}["vllm/ops/add.py::unused"]) == (
+        ("add-1", "add-2"),
+        0,
+    )
+
+
+def test_a_run_without_a_patch_says_how_to_make_one(tmp_path: Path) -> None:
+    run = won("add-1")
     point = Point(phase="decode", batch=1, context=8, tokens=2)
     asked = Asked(engine="vllm", model="m", points=(point,), arguments=DEFAULTS["vllm"], rounds=2)
     with pytest.raises(

@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from kmaint import folder, wire
 from kmaint.config import Config, load_config
 from kmaint.errors import UsageError
-from kmaint.workflow import write_campaign
+from kmaint.workflow import write_campaign, write_reports
+from kmaint.workflow.bench import ENGINE
+from kmaint.workflow.runs import run_folder
+from tests.landed import Landed
 from tests.learning.conftest import measured_run
+from tests.workflow.test_backing import BENCH
 
 RUN = measured_run().id
 
@@ -24,6 +29,18 @@ def test_the_page_links_to_the_pages_of_its_runs(config: Config, elsewhere: Path
     first = page.read_bytes()
     write_campaign(None, page, config)
     assert page.read_bytes() == first
+
+
+def test_a_page_has_the_engine_the_landing_and_the_cost(landed: Landed) -> None:
+    folder.write_text(run_folder(landed.run, landed.config) / ENGINE, wire.text(BENCH))
+    page, _ = write_reports(landed.run, landed.config, landed.landing)
+    text = page.read_text()
+    assert "sglang 0.5.17: 1.120× the base&#39;s throughput" in text
+    assert landed.landing.commit[:12] in text
+    assert "2 judged; 40 allowed" in text
+    assert "The whole engine was not run" not in text
+    campaign, _ = write_campaign([landed.run.id], None, landed.config)
+    assert '<span class="faster">1.120×</span>' in campaign.read_text()
 
 
 def test_runs_may_be_named_and_the_page_has_a_place_of_its_own(config: Config) -> None:

@@ -31,5 +31,7 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         came_by(arguments[0])
 
 
+# What a process counted before it forked is in a file already: its child would write it again.
+os.register_at_fork(after_in_child=COUNTS.clear)
 if DATA:
     sys.addaudithook(_heard)

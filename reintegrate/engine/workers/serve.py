@@ -1,6 +1,6 @@
 """One engine in one process: reads a request a line, answers each with a line of JSON.
 
-    {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by {"version": ..., "device": ...}
+    {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by "version", "device" and "folder"
     {"prompts": [[...]], "tokens": N, "nats": false}         answered by times, or with "nats" by what was said
 
 Needs the engine and the standard library, and nothing of kmaint. What the engine prints goes to standard error.
@@ -128,13 +128,18 @@ def _device() -> str:
     return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else ""
 
 
+def _folder(package: str) -> str:
+    return os.path.dirname(os.path.realpath(sys.modules[package].__file__ or ""))  # noqa: PTH120
+
+
 def main() -> int:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     setup = json.loads(sys.stdin.readline())
     try:
         engine = ENGINES[setup["engine"]](setup["model"], setup["arguments"])
-        answers.write(json.dumps({"version": engine.version, "device": _device()}) + "\n")
+        ready = {"version": engine.version, "device": _device(), "folder": _folder(setup["engine"])}
+        answers.write(json.dumps(ready) + "\n")
         for line in sys.stdin:
             asked = json.loads(line)
             do = say if asked["nats"] else measure

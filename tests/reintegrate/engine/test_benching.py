@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,38 @@ def test_an_engine_that_does_not_start_says_why(serving: Serving, patch_of: Patc
     patch_file = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
     with pytest.raises(UsageError, match="the counting engine: ValueError: no weights in a model"):
         bench_engine(["a run"], [patch_file], replace(serving, setup=broken))
+
+
+def test_a_copy_that_was_not_imported_is_not_measured(serving: Serving, patch_of: PatchOf, python: Path) -> None:
+    """As under a finder that puts an editable installation before PYTHONPATH."""
+    site = next((python.parents[1] / "lib").glob("python*")) / "site-packages"
+    first = site / "first.pth"
+    first.write_text(f"import sys; sys.path.insert(0, {str(site)!r})\n")
+    try:
+        with pytest.raises(UsageError) as caught:
+            bench_engine(["a run"], [patch_of("vllm/ops/add.py", "0.01", "0.001")], serving)
+    finally:
+        first.unlink()
+    assert str(caught.value) == (
+        f"the counting engine is {site / 'vllm'}, not the copy of it on PYTHONPATH; an editable installation may put "
+        "itself first: install vllm as a wheel"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [("no-such-program --task gsm8k", "no program 'no-such-program'"), ("echo 'x", "No closing quotation")],
+)
+def test_a_command_that_cannot_be_started_is_refused_before_anything_is_measured(
+    serving: Serving, patch_of: PatchOf, command: str, why: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"--accuracy {command!r}: {why}")):
+        bench_engine(["a run"], [patch_of("vllm/ops/add.py", "0.01", "0.001")], replace(serving, accuracy=command))
+
+
+def test_a_token_without_a_time_gives_no_ratio_of_them() -> None:
+    samples = {leg: tuple(Sample(seconds=1.0, first_s=1.0, token_s=each) for each in (0.5, 0.0)) for leg in LEGS}
+    assert result(DECODE, samples).token is None
 
 
 @given(st.integers(1, 8), st.text(max_size=5))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from reintegrate.engine.engagement import count_in, counted, engaged, variables
-from reintegrate.engine.overlay import Installed, apply, differing, environment_for, lay
+from reintegrate.engine.overlay import Installed, Overlay, apply, differing, environment_for, lay
 from tests.reintegrate.engine.conftest import CASE, PatchOf
 
 KERNEL_CHANGED = ("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
@@ -61,10 +61,78 @@ class Op:
 
 
 def test_every_launch_of_a_changed_kernel_is_found_and_nothing_else_moves() -> None:
-    text, places = counted(SOURCE, {}, {"kernel"}, "a.py")
+    text, places = counted(SOURCE, [], {"kernel"}, "a.py")
     assert places == ["a.py::kernel"]
     count = "__import__('kmaint_engaged').came_by('a.py::kernel')\n"
     assert text == SOURCE.replace("        out", f"        {count}        out").replace(
         "        return module", f"        {count}        return module"
     )
-    assert counted(SOURCE, {}, set(), "a.py") == (SOURCE, [])
+    assert counted(SOURCE, [], set(), "a.py") == (SOURCE, [])
+
+
+METHODS = """\
+class First:
+    def forward(self, x):
+        return x
+
+
+class Second:
+    def forward(self, x):
+        @once
+        def inner(): return x
+        return inner()
+"""
+
+
+def test_a_method_is_told_from_another_of_its_name_and_what_begins_no_line_is_left(tmp_path: Path) -> None:
+    """The one that did not change must not count; nor may a count come between a function and its decorator."""
+    overlays = [Overlay(root=tmp_path / name, package="vllm") for name in ("base", "counting")]
+    for overlay, text in zip(
+        overlays, (METHODS.replace("return x\n        return", "return 0\n        return"), METHODS), strict=True
+    ):
+        overlay.folder.mkdir(parents=True)
+        (overlay.folder / "a.py").write_text(text)
+    assert count_in(overlays[1], overlays[0], ["vllm/a.py"]) == ["vllm/a.py::Second.forward"]
+    count = "        __import__('kmaint_engaged').came_by('vllm/a.py::Second.forward')\n"
+    assert (overlays[1].folder / "a.py").read_text() == METHODS.replace("        @once", f"{count}        @once")
+
+
+DEVICE = """\
+@triton.jit
+def weigh(x):
+    return x * 2
+
+
+@triton.jit
+def middle(x):
+    return weigh(x)
+
+
+@triton.jit
+def kernel(x):
+    middle(x)
+
+
+def launch(x):
+    run = kernel[(1,)]
+    if x: kernel[(2,)](x)
+    else: kernel[(3,)](x)
+    run(x)
+"""
+
+
+def test_a_changed_device_function_counts_where_kernels_that_call_it_are_launched(tmp_path: Path) -> None:
+    overlays = [Overlay(root=tmp_path / name, package="vllm") for name in ("base", "counting")]
+    for overlay, text in zip(overlays, (DEVICE.replace("* 2", "* 3"), DEVICE), strict=True):
+        overlay.folder.mkdir(parents=True)
+        (overlay.folder / "a.py").write_text(text)
+    assert count_in(overlays[1], overlays[0], ["vllm/a.py"]) == ["vllm/a.py::kernel"]
+    count = "    __import__('kmaint_engaged').came_by('vllm/a.py::kernel')\n"
+    assert (overlays[1].folder / "a.py").read_text() == DEVICE.replace("    run =", f"{count}    run =")
+
+
+def test_what_was_counted_before_a_fork_counts_once(patch_of: PatchOf, tmp_path: Path) -> None:
+    program = (
+        "import os\nfrom vllm.ops.add import add\nadd(1, 1), add(1, 1)\nif not os.fork(): add(1, 1)\nelse: os.wait()"
+    )
+    assert places_and_counts(patch_of(*KERNEL_CHANGED), tmp_path, program) == {"vllm/ops/add.py::_add_kernel": 3}

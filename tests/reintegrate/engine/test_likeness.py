@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reintegrate.engine.likeness import Said, compare
+from reintegrate.engine.likeness import Said, alike, compare
 
 
 def said(tokens: list[int], nats: float = -0.5, lead: float = 1.0) -> Said:
@@ -47,3 +49,22 @@ def test_probabilities_that_drift_are_a_difference_though_the_tokens_agree() -> 
 def test_a_sequence_that_ends_early_is_a_difference() -> None:
     found = compare([said([1, 2, 3])], [said([1, 2])], exact=False)
     assert found.reason == "sequence 0 has 2 tokens instead of 3"
+
+
+def test_what_is_not_a_number_is_like_nothing() -> None:
+    base, broken = said([1, 2]), said([1, 2], nats=math.nan)
+    assert compare([base], [broken], exact=True).reason == "a log-probability is not a number"
+    assert compare([base], [broken], exact=False).worst_nats == 0.0
+    assert not compare([said([1, 2], lead=math.nan)], [said([1, 5])], exact=False).holds
+
+
+def test_the_very_same_is_asked_only_where_the_base_says_the_very_same_twice() -> None:
+    tied, other = [said([1, 2], lead=0.01)], [said([1, 5])]
+    steady = alike({"base": tied, "patched": other, "again": tied}, exact=True)
+    assert (steady.holds, steady.contract) == (False, "every token is the same, log-probabilities within 0.05 nats")
+    unsteady = alike({"base": tied, "patched": other, "again": [said([1, 7])]}, exact=True)
+    assert (unsteady.holds, unsteady.contract) == (
+        True,
+        "two engines of the base differ, so log-probabilities within 0.05 nats up to the first difference, and that a "
+        "tie within as much",
+    )

@@ -1,0 +1,34 @@
+"""Names and texts of a page: what a run took beside what it was allowed, and what kind of patch came of it."""
+
+from dataclasses import replace
+
+from kmaint.records.run import Budget, Run
+from kmaint.records.spent import Spent
+from reports.facts import cost
+from reports.page import Account, render
+from tests.reports.test_page import words
+
+
+def test_the_patch_is_told_with_its_kind_and_every_check(account: Account) -> None:
+    text = words(render(account))
+    assert "kind guarded: A variant stands beside the original" in text
+    assert "why this kind it wins on T64 and loses on T4096" in text
+    assert "passed outside the guard 9 cases go where they should not run lint no .pre-commit-config.yaml" in text
+
+
+def test_the_cost_stands_beside_what_was_allowed_and_an_unknown_price_is_no_number(account: Account) -> None:
+    text = words(render(account))
+    assert (
+        "candidates 8 judged; 40 allowed time 12.2 min in all, 7.5 min of it on the device; 20.0 min allowed "
+        "tokens 50,500 in 3 requests money unknown answers of no use 1"
+    ) in text
+
+
+def test_what_has_no_limit_or_is_not_known_says_no_number_for_it(won: Run) -> None:
+    free = replace(won, budget=Budget(candidates=None, minutes=None, cost_usd=2.5))
+    assert [(fact.name, fact.text) for fact in cost(free, Spent(candidates=1, wall_minutes=None))] == [
+        ("candidates", "1 judged"),
+        ("time", "time unknown in all, 0.0 min of it on the device"),
+        ("tokens", "0"),
+        ("money", "$0.00; $2.50 allowed"),
+    ]
