@@ -1,0 +1,109 @@
+"""Cuts the campaign's harnesses, writes their suites, and packs what kmaint needs beside them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import extract
+from benchmarks.campaign.kernels import HOME, ROOT, Entry
+from kmaint import workflow
+from kmaint.config import Config, load_config
+from kmaint.console import Progress
+from kmaint.errors import KmaintError
+from kmaint.folder import read_harness, write_text
+from kmaint.records.harness import Extraction
+from kmaint.records.kernel import Scan
+
+PREPARED = HOME / "prepared.json"
+HARNESSES, SITE = "harnesses", "site"
+NO_CUDA = "the gate judges CUDA C++ as shipped only: no workloads, and a candidate is a kernel.py"
+"""What keeps an operator in CUDA C++ from being judged, beside what its extraction says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What became of an entry: its harness, by folder name, or why there is none that the gate can judge."""
+
+    id: str
+    release: str
+    harness: str = ""
+    state: str
+    level: str | None = None
+    reason: str = ""
+
+
+def prepare(entries: list[Entry], trees: dict[str, Path], into: Path, config: Config | None = None) -> list[Prepared]:
+    """Every entry's harness under `into`, one after the other; what is there is kept, and what fails is said."""
+    config, progress, found = config or load_config(), Progress(), list[Prepared]()
+    scans = {framework: extract.scan_tree(tree) for framework, tree in trees.items()}
+    known = {(one.id, one.release): one for one in read_prepared(into / PREPARED.name)}
+    for entry in entries:
+        earlier = known.get((entry.id, entry.release))
+        if earlier is None or not (into / HARNESSES / earlier.harness).is_dir():
+            progress(entry.id)
+            earlier = _prepare(entry, trees[entry.framework], scans[entry.framework], into, config)
+            progress(f"{earlier.state}: {earlier.harness or earlier.reason}")
+        found.append(earlier)
+        write_prepared(into / PREPARED.name, found)
+    return found
+
+
+def _prepare(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Prepared:
+    progress = Progress()
+    try:
+        kernel = extract.find_kernel(scan, entry.id)
+        wanted = extract.Wanted(kernel=kernel, launcher=entry.launcher)
+        sources = extract.Sources(tests=True)
+        ended = workflow.extract_kernel(
+            tree, scan, wanted, into / HARNESSES, config, sources=sources, progress=progress
+        )
+        if ended.folder is not None and ended.state == "ready":
+            workflow.write_tests(read_harness(ended.folder), config, progress)
+    except KmaintError as error:
+        return Prepared(id=entry.id, release=entry.release, state="stopped", reason=str(error))
+    return _said(entry, ended)
+
+
+def _said(entry: Entry, ended: Extraction) -> Prepared:
+    reason = ended.reason if entry.language == "triton" else "; ".join(filter(None, (ended.reason, NO_CUDA)))
+    return Prepared(
+        id=entry.id,
+        release=entry.release,
+        harness=ended.folder.name if ended.folder else "",
+        state=ended.state,
+        level=ended.level,
+        reason=" ".join(reason.split()),
+    )
+
+
+def read_prepared(path: Path = PREPARED) -> list[Prepared]:
+    """What became of each entry as the file says it; nothing where there is none."""
+    return [Prepared(**data) for data in json.loads(path.read_text())] if path.is_file() else []
+
+
+def write_prepared(path: Path, found: list[Prepared]) -> None:
+    write_text(path, json.dumps([vars(one) for one in found], indent=1) + "\n")
+
+
+def pack(into: Path, python_version: str) -> None:
+    """kmaint's dependencies under `into`, for an interpreter that has torch and triton and no network."""
+    site = into / SITE
+    shutil.rmtree(site, ignore_errors=True)
+    target = ["--python-version", python_version, "--only-binary", ":all:", "--platform", "manylinux2014_x86_64"]
+    where = ["--target", str(site), "--quiet", "--no-compile"]
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *target, *where, *wanted], check=True)
+
+
+def ready(folder: Path) -> Iterator[Prepared]:
+    """Those of a prepared folder that the gate can judge."""
+    for one in read_prepared(folder / PREPARED.name):
+        if one.state == "ready":
+            yield one
