@@ -20,6 +20,7 @@ from kmaint.errors import KmaintError
 from kmaint.folder import read_harness, write_text
 from kmaint.records.harness import Extraction
 from kmaint.records.kernel import Scan
+from testgen.tried import TRIED
 
 PREPARED = HOME / "prepared.json"
 HARNESSES, SITE = "harnesses", "site"
@@ -40,7 +41,10 @@ class Prepared:
 
 
 def prepare(entries: list[Entry], trees: dict[str, Path], into: Path, config: Config | None = None) -> list[Prepared]:
-    """Every entry's harness under `into`, one after the other; what is there is kept, and what fails is said."""
+    """Every entry's harness under `into`, then their suites; what is there is kept, and what fails is said.
+
+    All are cut first: what the gate can judge is then known within minutes, where trying what each takes goes on.
+    """
     config, progress, found = config or load_config(), Progress(), list[Prepared]()
     scans = {framework: extract.scan_tree(tree) for framework, tree in trees.items()}
     known = {(one.id, one.release): one for one in read_prepared(into / PREPARED.name)}
@@ -48,14 +52,20 @@ def prepare(entries: list[Entry], trees: dict[str, Path], into: Path, config: Co
         earlier = known.get((entry.id, entry.release))
         if earlier is None or not (into / HARNESSES / earlier.harness).is_dir():
             progress(entry.id)
-            earlier = _prepare(entry, trees[entry.framework], scans[entry.framework], into, config)
+            earlier = _cut(entry, trees[entry.framework], scans[entry.framework], into, config)
             progress(f"{earlier.state}: {earlier.harness or earlier.reason}")
+        known[entry.id, entry.release] = earlier
+        write_prepared(into / PREPARED.name, list(known.values()))
         found.append(earlier)
-        write_prepared(into / PREPARED.name, found)
+    for one in found:
+        folder = into / HARNESSES / one.harness
+        if one.state == "ready" and not (folder / TRIED).is_file():
+            progress(one.harness)
+            workflow.write_tests(read_harness(folder), config, progress)
     return found
 
 
-def _prepare(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Prepared:
+def _cut(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Prepared:
     progress = Progress()
     try:
         kernel = extract.find_kernel(scan, entry.id)
@@ -64,8 +74,6 @@ def _prepare(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -
         ended = workflow.extract_kernel(
             tree, scan, wanted, into / HARNESSES, config, sources=sources, progress=progress
         )
-        if ended.folder is not None and ended.state == "ready":
-            workflow.write_tests(read_harness(ended.folder), config, progress)
     except KmaintError as error:
         return Prepared(id=entry.id, release=entry.release, state="stopped", reason=str(error))
     return _said(entry, ended)
