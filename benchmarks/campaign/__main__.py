@@ -62,10 +62,14 @@ def _command(options: argparse.Namespace) -> int:
     """Imports as late as it does because a bare interpreter has to come as far as here."""
     if options.command == "prepare":
         from benchmarks.campaign.kernels import read_entries
-        from benchmarks.campaign.preparing import pack, prepare
+        from benchmarks.campaign.preparing import PREPARED, cut, pack, write_prepared, write_suites
+        from kmaint.config import load_config
 
-        entries = [entry for entry in read_entries() if options.only in entry.id]
-        prepare(entries, {"sglang": options.sglang, "vllm": options.vllm}, options.folder)
+        entries, config = [entry for entry in read_entries() if options.only in entry.id], load_config()
+        trees = {"sglang": options.sglang, "vllm": options.vllm}
+        # Kept in the repository too: the table says what cannot be judged, and why.
+        write_prepared(PREPARED, cut(entries, trees, options.folder, config))
+        write_suites(options.folder, config)
         pack(options.folder, options.python_version)
         return 0
     if options.command == "run":

@@ -14,7 +14,7 @@ from pathlib import Path
 import extract
 from benchmarks.campaign.kernels import HOME, ROOT, Entry
 from kmaint import workflow
-from kmaint.config import Config, load_config
+from kmaint.config import Config
 from kmaint.console import Progress
 from kmaint.errors import KmaintError
 from kmaint.folder import read_harness, write_text
@@ -24,7 +24,9 @@ from testgen.tried import TRIED
 
 PREPARED = HOME / "prepared.json"
 HARNESSES, SITE = "harnesses", "site"
-NO_CUDA = "the gate judges CUDA C++ as shipped only: no workloads, and a candidate is a kernel.py"
+PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+"""pip takes each for itself, and does not infer the older from the newer."""
+NO_CUDA = "a CUDA harness has no workloads and no suite, and the gate takes a candidate's kernel.py, not its .cu"
 """What keeps an operator in CUDA C++ from being judged, beside what its extraction says."""
 
 
@@ -40,29 +42,30 @@ class Prepared:
     reason: str = ""
 
 
-def prepare(entries: list[Entry], trees: dict[str, Path], into: Path, config: Config | None = None) -> list[Prepared]:
-    """Every entry's harness under `into`, then their suites; what is there is kept, and what fails is said.
-
-    All are cut first: what the gate can judge is then known within minutes, where trying what each takes goes on.
-    """
-    config, progress, found = config or load_config(), Progress(), list[Prepared]()
+def cut(entries: list[Entry], trees: dict[str, Path], into: Path, config: Config) -> list[Prepared]:
+    """Every entry's harness under `into`, one after the other; what is there is kept, what failed tried again."""
+    progress = Progress()
     scans = {framework: extract.scan_tree(tree) for framework, tree in trees.items()}
     known = {(one.id, one.release): one for one in read_prepared(into / PREPARED.name)}
     for entry in entries:
         earlier = known.get((entry.id, entry.release))
-        if earlier is None or not (into / HARNESSES / earlier.harness).is_dir():
+        if not (earlier and earlier.harness and (into / HARNESSES / earlier.harness).is_dir()):
             progress(entry.id)
-            earlier = _cut(entry, trees[entry.framework], scans[entry.framework], into, config)
-            progress(f"{earlier.state}: {earlier.harness or earlier.reason}")
-        known[entry.id, entry.release] = earlier
-        write_prepared(into / PREPARED.name, list(known.values()))
-        found.append(earlier)
-    for one in found:
+            found = _cut(entry, trees[entry.framework], scans[entry.framework], into, config)
+            progress(f"{found.state}: {found.harness or found.reason}")
+            known[entry.id, entry.release] = found
+            write_prepared(into / PREPARED.name, list(known.values()))
+    return list(known.values())
+
+
+def write_suites(into: Path, config: Config) -> None:
+    """The suites of those that the gate can judge, once it is known what each takes; those that are there are kept."""
+    progress = Progress()
+    for one in ready(into):
         folder = into / HARNESSES / one.harness
-        if one.state == "ready" and not (folder / TRIED).is_file():
+        if not (folder / TRIED).is_file():
             progress(one.harness)
             workflow.write_tests(read_harness(folder), config, progress)
-    return found
 
 
 def _cut(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Prepared:
@@ -104,7 +107,8 @@ def pack(into: Path, python_version: str) -> None:
     """kmaint's dependencies under `into`, for an interpreter that has torch and triton and no network."""
     site = into / SITE
     shutil.rmtree(site, ignore_errors=True)
-    target = ["--python-version", python_version, "--only-binary", ":all:", "--platform", "manylinux2014_x86_64"]
+    platforms = [word for tag in PLATFORMS for word in ("--platform", tag)]
+    target = ["--python-version", python_version, "--only-binary", ":all:", *platforms]
     where = ["--target", str(site), "--quiet", "--no-compile"]
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     subprocess.run([sys.executable, "-m", "pip", "install", *target, *where, *wanted], check=True)
