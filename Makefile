@@ -43,6 +43,7 @@ corpus: .venv/.ready
 	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/rungs/test_integrity.py
 
 # A recorded win, or all of them: the harness cut again from the fetched release, the winner through the whole gate again.
+# WITH="--sglang TREE --vllm TREE" takes trees that are there.
 campaign-check: .venv/.ready
 	$(BIN)/python -m benchmarks.campaign check "$(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))" $(WITH)
 

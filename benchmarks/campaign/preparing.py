@@ -13,10 +13,12 @@ from pathlib import Path
 
 import extract
 from benchmarks.campaign.kernels import HOME, ROOT, Entry
+from extract.cuda import extract_op, read_ops
+from extract.tree import locate
 from kmaint import workflow
 from kmaint.config import Config
 from kmaint.console import Progress
-from kmaint.errors import KmaintError
+from kmaint.errors import KmaintError, UsageError
 from kmaint.folder import read_harness, write_text
 from kmaint.records.harness import Extraction
 from kmaint.records.kernel import Scan
@@ -27,7 +29,7 @@ HARNESSES, SITE = "harnesses", "site"
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 """pip takes each for itself, and does not infer the older from the newer."""
 NO_CUDA = "a CUDA harness has no workloads and no suite, and the gate takes a candidate's kernel.py, not its .cu"
-"""What keeps an operator in CUDA C++ from being judged, beside what its extraction says."""
+"""What keeps an operator in CUDA C++ from being judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,19 +73,28 @@ def write_suites(into: Path, config: Config) -> None:
 def _cut(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Prepared:
     progress = Progress()
     try:
-        kernel = extract.find_kernel(scan, entry.id)
-        wanted = extract.Wanted(kernel=kernel, launcher=entry.launcher)
+        if entry.language == "cuda":
+            return _said(entry, _cut_operator(entry, tree, scan, into), NO_CUDA)
+        wanted = extract.Wanted(kernel=extract.find_kernel(scan, entry.id), launcher=entry.launcher)
         sources = extract.Sources(tests=True)
         ended = workflow.extract_kernel(
             tree, scan, wanted, into / HARNESSES, config, sources=sources, progress=progress
         )
     except KmaintError as error:
         return Prepared(id=entry.id, release=entry.release, state="stopped", reason=str(error))
-    return _said(entry, ended)
+    return _said(entry, ended, ended.reason)
 
 
-def _said(entry: Entry, ended: Extraction) -> Prepared:
-    reason = ended.reason if entry.language == "triton" else "; ".join(filter(None, (ended.reason, NO_CUDA)))
+def _cut_operator(entry: Entry, tree: Path, scan: Scan, into: Path) -> Extraction:
+    """Unbuilt: the compiler that counts is that of the machine with the GPU."""
+    place, path = locate(tree), entry.id.partition("::")[0]
+    found = [op for op in read_ops(place) if (op.name, op.path) == (entry.launcher, path)]
+    if not found:
+        raise UsageError(f"{entry.id}: no operator {entry.launcher} in {path}", "name one as launcher")
+    return extract_op(place, scan.release, found[0], into / HARNESSES)
+
+
+def _said(entry: Entry, ended: Extraction, reason: str) -> Prepared:
     return Prepared(
         id=entry.id,
         release=entry.release,

@@ -61,7 +61,10 @@ class Row:
 
     @property
     def title(self) -> str:
-        return f"`{self.entry.name}` ({self.entry.framework} {self.entry.version})"
+        entry = self.entry
+        if entry.language == "cuda":
+            return f"`{entry.launcher}` ({entry.framework} {entry.version}, CUDA C++)"
+        return f"`{entry.name}` ({entry.framework} {entry.version})"
 
 
 def figure(found: Recorded) -> Timing | None:
@@ -113,11 +116,13 @@ def render(found: Sequence[Row]) -> str:
     waiting = [row for row in found if row not in ran and not _obstacle(row)]
     if waiting:
         lines += [f"Not measured yet, {len(waiting)} of {len(found)}: {', '.join(row.title for row in waiting)}.", ""]
-    stuck = [row for row in found if row not in ran and _obstacle(row)]
+    stuck: dict[str, list[Row]] = {}
+    for row in found:
+        if row not in ran and _obstacle(row):
+            stuck.setdefault(_obstacle(row), []).append(row)
     if stuck:
-        lines += [f"Cannot be judged yet, {len(stuck)} of {len(found)}:", ""]
-        lines += [f"- {row.title}: {_obstacle(row)}" for row in stuck]
-        lines += [""]
+        lines += [f"Cannot be judged yet, {sum(map(len, stuck.values()))} of {len(found)}:", ""]
+        lines += [f"- {', '.join(row.title for row in those)}: {reason}" for reason, those in stuck.items()]
     return "\n".join(lines).strip("\n")
 
 
