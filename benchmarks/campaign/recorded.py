@@ -1,0 +1,113 @@
+"""What the campaign's runs left behind, as it lies in the repository: read here, and written here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.campaign.kernels import HOME, ROOT
+from benchmarks.campaign.shipping import Against
+from kmaint import wire
+from kmaint.folder import write_text
+from kmaint.records.evaluation import Evaluation, Passed, Timing
+from kmaint.records.run import Run
+from kmaint.records.spent import Spent
+
+Way = Literal["builtin", "handoff"]
+WAYS: tuple[Way, ...] = ("builtin", "handoff")
+EARLIER = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A run with its harness as it was then, what it used up, and its winner through the whole gate once more.
+
+    `again` is that second passage: other processes, other seeds. It is None where nothing won, and in a run from before
+    the campaign, as `spent` is; the gate's own confirmation stands in the run in any case. `shipped` is there where
+    serving runs another operator: the winner, or else the extracted kernel, against that.
+    """
+
+    harness: dict[str, Any]
+    run: Run
+    spent: Spent | None = None
+    again: Evaluation | None = None
+    shipped: Against | None = None
+
+    @property
+    def folder(self) -> str:
+        return str(self.harness["folder"])
+
+    @property
+    def release(self) -> str:
+        origin = self.harness["provenance"]
+        return f"{origin['framework']}=={origin['version']}"
+
+    @property
+    def timing(self) -> Timing | None:
+        """Of what the run is for: its winner, else the best that was timed."""
+        timed = [found for one in self.run.evaluations if (found := timing_of(one))]
+        if self.run.winner is not None:
+            return timing_of(self.run.winner)
+        return max(timed, key=lambda timing: timing.speedup.low, default=None)
+
+    @property
+    def won(self) -> bool:
+        """Whether the gate called it a win each time it was asked."""
+        winner = self.run.winner
+        return winner is not None and is_win(winner) and (self.again is None or is_win(self.again))
+
+    @property
+    def failure(self) -> str:
+        """Why the run has no time at all; empty where it has one."""
+        if self.timing is not None:
+            return ""
+        if self.run.environment is None or self.run.environment.device is None:
+            return "there was no GPU"
+        if not self.run.evaluations:
+            return "no variant looked faster"
+        first = self.run.evaluations[0]
+        return f"{first.candidate.plan.edit} was {first.verdict.kind}"
+
+
+def timing_of(evaluation: Evaluation) -> Timing | None:
+    return evaluation.verdict.timing if isinstance(evaluation.verdict, Passed) else None
+
+
+def is_win(evaluation: Evaluation) -> bool:
+    return isinstance(evaluation.verdict, Passed) and evaluation.verdict.timing is not None and evaluation.verdict.win
+
+
+def read(path: Path) -> Recorded | None:
+    """The run of a file; None where there is none, or the file is of something else."""
+    content = json.loads(path.read_text()) if path.is_file() else None
+    if not isinstance(content, dict) or not {"harness", "run"} <= set(content):
+        return None
+    kinds = {"spent": Spent, "again": Evaluation, "shipped": Against}
+    more: dict[str, Any] = {
+        name: wire.load(kind, content[name]) for name, kind in kinds.items() if content.get(name) is not None
+    }
+    return Recorded(harness=content["harness"], run=wire.load(Run, content["run"]), **more)
+
+
+def write(path: Path, recorded: Recorded) -> None:
+    """Whole or not at all; without the folders of the machine it ran on, which say nothing to a reader."""
+    content = wire.dump(recorded)
+    content["run"]["harness"] = recorded.folder
+    write_text(path, wire.text({key: value for key, value in content.items() if value is not None}, indent=1) + "\n")
+
+
+def campaign(way: Way, home: Path = HOME) -> dict[str, Recorded]:
+    """The campaign's runs of one way, by the harness's folder name."""
+    found = {path.parent.name: read(path) for path in sorted(home.glob(f"*/{way}.json"))}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def earlier(results: Path = EARLIER) -> Iterator[Recorded]:
+    """Runs on a GPU from before the campaign, the newest folder first."""
+    for folder in sorted((path for path in results.iterdir() if path.is_dir()), reverse=True):
+        for path in sorted(folder.glob("*.json")):
+            if (found := read(path)) is not None:
+                yield found

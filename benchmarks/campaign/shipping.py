@@ -1,0 +1,78 @@
+"""Times a kernel against the operator that serving runs instead of the one it was cut from: by the gate's own clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.campaign.kernels import Entry
+from kmaint import evaluate
+from kmaint.config import Config
+from kmaint.console import Progress
+from kmaint.evaluate.bench import scratch_with
+from kmaint.evaluate.timing.measuring import Effort, Measured, convicted, measure
+from kmaint.evaluate.timing.ratios import is_win
+from kmaint.folder import KERNEL
+from kmaint.records.evaluation import Timing
+from kmaint.records.harness import Harness
+
+LIMITS_S = {"time": 180.0, "call": 180.0}
+"""Importing a framework takes half a minute, and SGLang compiles an operator at its first call."""
+
+FOUND = """\
+import sys
+from importlib.metadata import version
+
+sys.path[:0] = {folders!r}
+if version({name!r}) != {wanted!r}:
+    raise ImportError(f"{name} is {{version({name!r})}}, not {wanted}")
+"""
+"""A kernel.py whose entry is the operator itself. It has to be of the release that the harness was cut from."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Against:
+    """What came of it: the operator's time over the kernel's, or why there is none."""
+
+    timing: Timing | None = None
+    reason: str = ""
+
+    @property
+    def won(self) -> bool:
+        return self.timing is not None and is_win(self.timing)
+
+
+def against_shipped(
+    entry: Entry, harness: Harness, source: str, paths: Sequence[Path], config: Config, effort: Effort | None = None
+) -> Against:
+    """The source on the harness's workloads, with the shipped operator as what it is compared with.
+
+    Its outputs are judged by those of the operator, and a win is measured a second time in new processes.
+    """
+    if not entry.call:
+        return Against(reason="kernels.toml does not say how it is called")
+    clock = effort.clock if effort else "graph"
+    bench = evaluate.open_bench(config.python, device=config.device, progress=Progress(), limits_s=LIMITS_S)
+    if bench.device == "none" and clock == "graph":
+        return Against(reason="there was no GPU")
+    with tempfile.TemporaryDirectory(prefix="kmaint-shipped-") as scratch:
+        folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name))
+        (folder / KERNEL).write_text(source_of(entry, paths))
+        shipped = dataclasses.replace(harness, folder=folder)
+        with scratch_with(source) as (place, file):
+            found = convicted(lambda: measure(shipped, file, bench, place, effort), bench)
+            if isinstance(found, Measured) and is_win(found.timing):
+                found = convicted(lambda: measure(shipped, file, bench, place, effort), bench)
+    if not isinstance(found, Measured):
+        return Against(reason=f"{found.kind}: {' '.join(found.reason.split())}")
+    return Against(timing=found.timing)
+
+
+def source_of(entry: Entry, paths: Sequence[Path]) -> str:
+    """A kernel.py that takes the operator from the paths, else from where the interpreter has it."""
+    name, _, wanted = entry.package.partition("==")
+    head = FOUND.format(folders=[str(path.resolve()) for path in paths], name=name, wanted=wanted)
+    return f"{head}\n{entry.call}"

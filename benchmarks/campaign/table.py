@@ -1,0 +1,218 @@
+"""The campaign's table in README.md: kernel by kernel what was measured, and plainly what was not."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from benchmarks.campaign import recorded
+from benchmarks.campaign.kernels import ROOT, Entry, read_entries
+from benchmarks.campaign.preparing import Prepared, read_prepared
+from benchmarks.campaign.recorded import WAYS, Recorded, Way
+from kmaint import learning
+from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
+
+Leg = Literal["original", "candidate", "floor"]
+
+BEGIN, END = "<!-- campaign: written by benchmarks/campaign/table.py -->", "<!-- end of campaign -->"
+HEAD = (
+    "| kernel (release) | family | hot path | shipped us | extracted us | builtin us | handoff us | roofline us "
+    "| speedup (95 %) | least | gate |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+LEGEND = (
+    "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least,",
+    "`gate` what judging took: candidates, and device minutes. A star marks runs from before the campaign, by an",
+    "earlier `builtin` and not judged a second time. What the candidates at hand took to write is not known.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An entry, what became of its harness, and its runs, of which there may be none."""
+
+    entry: Entry
+    prepared: Prepared | None = None
+    runs: dict[Way, Recorded] = field(default_factory=dict)
+    before: bool = False
+    """Whether its runs are from before the campaign."""
+
+    @property
+    def best(self) -> Recorded | None:
+        """The run that won by most over what serving runs, else over the extracted kernel, else one that has a time."""
+        return max(self.runs.values(), key=self._standing, default=None)
+
+    def _standing(self, found: Recorded) -> tuple[bool, bool, bool, float]:
+        timing = self.over_shipped(found) or figure(found)
+        return self.won(found), found.won, timing is not None, timing.speedup.low if timing else 0.0
+
+    def over_shipped(self, found: Recorded) -> Timing | None:
+        """How the run's winner stands to what serving runs: the extracted kernel itself, or the operator it took."""
+        if not self.entry.shipped:
+            return figure(found)
+        return found.shipped.timing if found.shipped else None
+
+    def won(self, found: Recorded) -> bool:
+        """Whether it counts: a win over what serving runs, of which no workload lost more than the gate allows."""
+        return found.won and (not self.entry.shipped or (found.shipped is not None and found.shipped.won))
+
+    @property
+    def title(self) -> str:
+        entry = self.entry
+        if entry.language == "cuda":
+            return f"`{entry.launcher}` ({entry.framework} {entry.version}, CUDA C++)"
+        return f"`{entry.name}` ({entry.framework} {entry.version})"
+
+
+def figure(found: Recorded) -> Timing | None:
+    """What is reported of a run: the second passage of its winner where there was one, since the first chose it."""
+    again = recorded.timing_of(found.again) if found.again else None
+    return again or found.timing
+
+
+def write(*, check: bool) -> int:
+    """Put the table between its markers; with `check` only say whether it stands there."""
+    readme = ROOT / "README.md"
+    before = readme.read_text()
+    start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
+    after = f"{before[:start]}\n{render(rows())}\n{before[end:]}"
+    if not check:
+        readme.write_text(after)
+    return int(check and after != before)
+
+
+def rows() -> list[Row]:
+    """Every entry with what was recorded of it: the campaign's own runs, else those from before."""
+    prepared = {(one.id, one.release): one for one in read_prepared()}
+    ways = {way: recorded.campaign(way) for way in WAYS}
+    before: dict[tuple[str, str], Recorded] = {}
+    for found in recorded.earlier():
+        before.setdefault((found.run.kernel, found.release), found)
+    result: list[Row] = []
+    for entry in read_entries():
+        key = (entry.id, entry.release)
+        runs: dict[Way, Recorded] = {
+            way: found for way in WAYS for found in ways[way].values() if (found.run.kernel, found.release) == key
+        }
+        old = before.get(key) if not runs else None
+        result.append(
+            Row(
+                entry=entry,
+                prepared=prepared.get(key),
+                runs={"builtin": old} if old else runs,
+                before=old is not None,
+            )
+        )
+    return result
+
+
+def render(found: Sequence[Row]) -> str:
+    """The table of what ran on a GPU, the count of wins, and by name what did not run yet."""
+    ran = [row for row in found if row.best and row.best.failure != "there was no GPU"]
+    lines = [*HEAD, *map(_line, ran), "", *summary(ran), "", *LEGEND, ""] if ran else []
+    waiting = [row for row in found if row not in ran and not _obstacle(row)]
+    if waiting:
+        lines += [f"Not measured yet, {len(waiting)} of {len(found)}: {', '.join(row.title for row in waiting)}.", ""]
+    stuck: dict[str, list[Row]] = {}
+    for row in found:
+        if row not in ran and _obstacle(row):
+            stuck.setdefault(_obstacle(row), []).append(row)
+    if stuck:
+        lines += [f"Cannot be judged yet, {sum(map(len, stuck.values()))} of {len(found)}:", ""]
+        lines += [f"- {', '.join(row.title for row in those)}: {reason}" for reason, those in stuck.items()]
+    return "\n".join(lines).strip("\n")
+
+
+def summary(ran: Sequence[Row]) -> list[str]:
+    """Wins over what serving runs, by how much, and how many of them builtin alone has; then the other wins."""
+    wins = [(row, best) for row in ran if (best := row.best) and row.won(best)]
+    own = [(row, one) for row in ran if (one := row.runs.get("builtin")) and row.won(one)]
+    beside = [best for row in ran if (best := row.best) and best.won and not row.won(best)]
+    hot = sum(row.entry.hot_path for row, _ in wins)
+    over_extracted = [timing.speedup.ratio for one in beside if (timing := figure(one))]
+    return [
+        f"Wins over the op that serving runs: {len(wins)}{_mean(_ratios(wins))}, {hot} of them on the hot path;",
+        f"by `builtin` alone {len(own)}{_mean(_ratios(own))}. Wins over an extracted kernel, where the op that serving",
+        f"runs instead was not timed or not beaten: {len(beside)}{_mean(over_extracted)}.",
+    ]
+
+
+def _ratios(wins: Sequence[tuple[Row, Recorded]]) -> list[float]:
+    return [timing.speedup.ratio for row, one in wins if (timing := row.over_shipped(one))]
+
+
+def _mean(ratios: Sequence[float]) -> str:
+    return f" (geometric mean {statistics.geometric_mean(ratios):.2f}x)" if ratios else ""
+
+
+def _obstacle(row: Row) -> str:
+    """Why the gate cannot judge it; empty where it can, or where nobody tried to cut it out."""
+    return row.prepared.reason if row.prepared and row.prepared.state != "ready" else ""
+
+
+def _line(row: Row) -> str:
+    best = row.best
+    assert best is not None  # only rows that ran are printed
+    timing, shipped = figure(best), row.over_shipped(best)
+    shown = shipped or timing
+    cells = [
+        f"{row.title}{' *' if row.before else ''}",
+        row.entry.family,
+        "yes" if row.entry.hot_path else "no",
+        _us(shipped, "original") or (f"{row.entry.shipped}: not timed" if row.entry.shipped else ""),
+        _us(timing, "original"),
+        *(_us(figure(one) if (one := row.runs.get(way)) and one.won else None, "candidate") for way in WAYS),
+        _us(timing, "floor"),
+        _verdict(row, best, shown),
+        f"{min(one.speedup.ratio for one in shown.workloads):.2f}x" if shown else "",
+        _gate(list(row.runs.values())),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _verdict(row: Row, best: Recorded, shown: Timing | None) -> str:
+    """The ratio, over what it is, and without a win how far from the roofline the extracted kernel is."""
+    against = "" if row.over_shipped(best) else " over extracted"
+    said = best.failure if shown is None else f"{interval(shown.speedup)}{against}"
+    if row.won(best) or (best.won and against):
+        return f"**{said}**"
+    standing = best.run.baseline.roofline_fraction if best.run.baseline else None
+    return f"no win: {said}{'' if standing is None else f'; extracted at {standing:.2f} of the roofline'}"
+
+
+def _gate(runs: Sequence[Recorded]) -> str:
+    """Candidates and device minutes of all ways together."""
+    spent = [one.spent or learning.spent(one.run, ()) for one in runs]
+    candidates, minutes = sum(one.candidates for one in spent), sum(one.device_minutes for one in spent)
+    return f"{candidates}{f', {minutes:.1f} min' if minutes else ''}"
+
+
+def microseconds(timing: Timing, leg: Leg) -> float | None:
+    """Weighted geometric mean over the workloads of one leg's medians, or of the floors; None where one is unknown."""
+    values = [(one.weight, _leg(one, leg)) for one in timing.workloads]
+    if any(us is None for _, us in values):
+        return None
+    total = sum(weight for weight, _ in values)
+    return math.exp(sum(weight * math.log(us) for weight, us in values if us) / total)
+
+
+def _leg(one: WorkloadTiming, leg: Leg) -> float | None:
+    match leg:
+        case "original":
+            return statistics.median(one.original_us)
+        case "candidate":
+            return statistics.median(one.candidate_us)
+        case "floor":
+            return one.floor_us
+
+
+def interval(found: Interval) -> str:
+    return f"{found.ratio:.2f}x ({found.low:.2f} to {found.high:.2f})"
+
+
+def _us(timing: Timing | None, leg: Leg) -> str:
+    value = microseconds(timing, leg) if timing else None
+    return "" if value is None else f"{value:.1f}"

@@ -1,0 +1,157 @@
+"""Verifies recorded wins anew: the harness cut from the release again, the winner through the whole gate again."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import extract
+import reintegrate
+from benchmarks.campaign import recorded
+from benchmarks.campaign.recorded import WAYS, Recorded
+from benchmarks.campaign.table import figure, interval
+from kmaint import wire, workflow
+from kmaint.config import Config, load_config
+from kmaint.console import Progress
+from kmaint.errors import HarnessError, KmaintError, UsageError
+from kmaint.folder import KERNEL, read_harness, split_regions, write_manifest, write_text
+from kmaint.records.evaluation import Evaluation, Interval, Passed
+from kmaint.records.harness import Harness
+from kmaint.records.kernel import Scan
+from kmaint.records.workload import Contract
+
+CLOSE = 0.05
+"""Between machines of one kind a ratio moves by a few per cent; what is farther off is said, and is no failure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a recorded win. `holds` is whether nothing speaks against it, not whether it was timed."""
+
+    holds: bool
+    said: str
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Every recorded win that the text names, or all; exit status 1 where one does not hold."""
+    found = [one for one in wins() if options.kernel in one.folder or options.kernel in one.run.kernel]
+    if not found:
+        raise UsageError(f"no recorded win of {options.kernel!r}", "see the files in benchmarks/campaign")
+    work = options.work.resolve()
+    config = load_config(state=work / "state", device=options.device)
+    trees = Trees(work=work, given={"sglang": options.sglang, "vllm": options.vllm})
+    outcomes = [outcome_of(one, trees, config) for one in found]
+    for one, outcome in zip(found, outcomes, strict=True):
+        print(f"{one.folder} ({one.run.provider}): {'holds' if outcome.holds else 'does not hold'}: {outcome.said}")
+    return int(not all(outcome.holds for outcome in outcomes))
+
+
+def wins() -> Iterator[Recorded]:
+    """The campaign's, both ways, and after them those from before it."""
+    for way in WAYS:
+        yield from (one for one in recorded.campaign(way).values() if one.won)
+    yield from (one for one in recorded.earlier() if one.won)
+
+
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """The releases as they are asked for: those given, else fetched from the package index, and scanned once."""
+
+    work: Path
+    given: dict[str, Path | None]
+
+    @functools.cache  # noqa: B019 - lives as long as the command
+    def scanned(self, release: str) -> tuple[Path, Scan]:
+        framework = release.partition("==")[0]
+        tree = self.given.get(framework) or extract.fetch_release(
+            release, self.work / "trees" / release.replace("==", "-"), progress=Progress()
+        )
+        return tree, extract.scan_tree(tree)
+
+
+def outcome_of(found: Recorded, trees: Trees, config: Config) -> Outcome:
+    """Rebuild, compare, judge: the first thing that speaks against the win, else how it stands."""
+    try:
+        harness = rebuilt(found, trees, config)
+        if moved := differing(found.harness, wire.dump(harness)):
+            return Outcome(holds=False, said=f"the release is not what the record says: {moved}")
+        place = config.state / "winners" / found.run.id / KERNEL
+        write_text(place, carried_over(found, (harness.folder / KERNEL).read_text()))
+        (evaluation,) = workflow.check(harness, [place], config, Progress())
+    except KmaintError as error:
+        return Outcome(holds=False, said=str(error))
+    return judged(found, evaluation)
+
+
+def rebuilt(found: Recorded, trees: Trees, config: Config) -> Harness:
+    """The harness cut anew, on the workloads of the record, with a suite written anew."""
+    progress = Progress()
+    tree, scan = trees.scanned(found.release)
+    wanted = extract.Wanted(kernel=extract.find_kernel(scan, found.run.kernel), launcher=found.harness["entry"])
+    into = config.state / "harnesses"
+    ended = workflow.extract_kernel(
+        tree, scan, wanted, into, config, sources=extract.Sources(tests=False), progress=progress
+    )
+    if ended.folder is None:
+        raise HarnessError(f"{found.run.kernel}: cannot be cut out: {ended.reason}", "see 'kmaint extract'")
+    harness = read_harness(ended.folder)
+    recorded_contract = wire.load(Contract, found.harness["contract"])
+    if harness.contract != recorded_contract:
+        progress(f"{found.folder}: timed on the workloads of the record, not on those that are found today")
+        write_manifest(Harness(**{**vars(harness), "contract": recorded_contract}))
+        harness = read_harness(ended.folder)
+    workflow.write_tests(harness, config, progress)
+    return harness
+
+
+def differing(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """The first file or region whose sha256 is not the recorded one; empty where the original is the same."""
+    for path, digest in then["provenance"]["files"].items():
+        # Files that only today's cut touches, or only the earlier one did, are not what was measured.
+        if (found := now["provenance"]["files"].get(path, digest)) != digest:
+            return f"{path} is {found[:12]}, was {digest[:12]}"
+    before = {(one["path"], one["symbol"]): one["sha256"] for one in then["regions"]}
+    for one in now["regions"]:
+        if (was := before.get((one["path"], one["symbol"]), one["sha256"])) != one["sha256"]:
+            return f"{one['symbol']} of {one['path']} is {one['sha256'][:12]}, was {was[:12]}"
+    kernel = now["provenance"]["symbol"]
+    return "" if any(kernel in symbol.split(",") for _, symbol in before) else f"no region {kernel} in the record"
+
+
+def carried_over(found: Recorded, original: str) -> str:
+    """The winner's changed regions in the harness as it is cut today: between regions kmaint writes what it likes."""
+    winner = found.run.winner
+    assert winner is not None  # only wins are verified
+    before, after = split_regions(original), split_regions(winner.candidate.source)
+    return reintegrate.with_regions(original, {key: text for key, text in after.items() if before.get(key) != text})
+
+
+def judged(found: Recorded, evaluation: Evaluation) -> Outcome:
+    """What today's verdict makes of the recorded win."""
+    verdict, timing = evaluation.verdict, figure(found)
+    if not isinstance(verdict, Passed):
+        return Outcome(holds=False, said=f"{verdict.kind}: {' '.join(verdict.reason.split())}")
+    assert timing is not None  # a win was timed
+    right = f"right ({verdict.numerics.kind})"
+    if verdict.timing is None:
+        said = f"{right}; nothing was timed, there is no GPU; recorded as {interval(timing.speedup)}"
+        return Outcome(holds=True, said=said)
+    now = f"{right}; {interval(verdict.timing.speedup)} on {evaluation.environment.device}"
+    if not verdict.win:
+        return Outcome(holds=False, said=f"{now}: no win; recorded as {interval(timing.speedup)}")
+    return Outcome(holds=True, said=f"{now}; {compared(timing.speedup, verdict.timing.speedup)}")
+
+
+def compared(then: Interval, now: Interval) -> str:
+    """How a ratio stands to the recorded one."""
+    words = f"recorded as {interval(then)}"
+    if then.low <= now.high and now.low <= then.high:
+        return f"{words}, and the intervals overlap"
+    apart = now.ratio / then.ratio - 1.0
+    return (
+        f"{words}, {abs(apart):.1%} {'more' if apart > 0 else 'less'}{', which is far' if abs(apart) > CLOSE else ''}"
+    )

@@ -1,0 +1,93 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.campaign.kernels import Entry
+from benchmarks.campaign.preparing import Prepared
+from benchmarks.campaign.recorded import Recorded
+from benchmarks.campaign.shipping import Against
+from benchmarks.campaign.table import Row, microseconds, render, write
+from kmaint.records.evaluation import Interval, Passed
+
+
+def entry_of(found: Recorded, shipped: str = "") -> Entry:
+    return Entry(
+        id=found.run.kernel, release=found.release, family="norm", hot_path=not shipped, why="", shipped=shipped
+    )
+
+
+def test_the_readme_says_what_was_recorded() -> None:
+    assert write(check=True) == 0, "run python -m benchmarks.campaign table"
+
+
+def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope: Recorded, merge: Recorded) -> None:
+    rows = [
+        Row(entry=entry_of(mrope), runs={"builtin": mrope}),
+        Row(entry=entry_of(merge, "another op"), runs={"handoff": merge}),
+    ]
+    text = render(rows)
+    assert "Wins over the op that serving runs: 1 (geometric mean 1.14x), 1 of them on the hot path;" in text
+    assert "by `builtin` alone 1 (geometric mean 1.14x)" in text
+    assert "runs instead was not timed or not beaten: 1 (geometric mean 2.03x)." in text
+    assert "| another op: not timed | 16.5 |  | 8.1 |" in text
+    assert "**2.03x (2.03 to 2.03) over extracted**" in text
+
+
+def test_a_win_over_the_op_that_serving_runs_is_told_by_that_ratio(merge: Recorded) -> None:
+    timing = merge.timing
+    assert timing is not None
+    against = replace(timing, speedup=Interval(ratio=1.5, low=1.4, high=1.6))
+    found = replace(merge, shipped=Against(timing=against))
+    text = render([Row(entry=entry_of(merge, "another op"), runs={"handoff": found})])
+    assert "Wins over the op that serving runs: 1 (geometric mean 1.50x), 0 of them on the hot path;" in text
+    assert "by `builtin` alone 0." in text
+    assert "**1.50x (1.40 to 1.60)**" in text
+
+
+def test_a_winner_that_does_not_win_again_is_no_win(mrope: Recorded) -> None:
+    winner = mrope.run.winner
+    assert winner is not None and isinstance(winner.verdict, Passed)
+    again = replace(winner, verdict=replace(winner.verdict, win=False))
+    text = render([Row(entry=entry_of(mrope), runs={"builtin": replace(mrope, again=again)})])
+    assert "Wins over the op that serving runs: 0, 0 of them" in text
+    assert "no win: 1.14x" in text
+
+
+def test_a_kernel_without_a_win_shows_its_distance_to_the_roofline(norm: Recorded) -> None:
+    (line,) = [
+        line for line in render([Row(entry=entry_of(norm), runs={"builtin": norm})]).splitlines() if "`" in line
+    ][:1]
+    assert "no win: 1.08x (1.08 to 1.08); extracted at 0.37 of the roofline | 0.90x" in line
+    assert "| 9.0 | 9.0 |  |  | 3.3 |" in line, "nothing won, so neither way has a time"
+
+
+def test_what_was_not_measured_is_named_and_has_no_row(mrope: Recorded) -> None:
+    waiting = Row(entry=entry_of(mrope))
+    stuck = Row(
+        entry=entry_of(mrope),
+        prepared=Prepared(id=mrope.run.kernel, release=mrope.release, state="imports", reason="nobody calls it"),
+    )
+    text = render([waiting, stuck])
+    assert text == (
+        "Not measured yet, 1 of 2: `_triton_mrope_forward_fused` (sglang 0.5.17).\n\n"
+        "Cannot be judged yet, 1 of 2:\n\n- `_triton_mrope_forward_fused` (sglang 0.5.17): nobody calls it"
+    )
+    assert not re.search(r"\b0\.0|\| 0 \|", text)
+
+
+def test_a_run_without_a_gpu_is_not_measured(mrope: Recorded) -> None:
+    environment = mrope.run.environment
+    assert environment is not None
+    run = replace(mrope.run, evaluations=(), best=None, environment=replace(environment, device=None))
+    text = render([Row(entry=entry_of(mrope), runs={"builtin": replace(mrope, run=run)})])
+    assert text == "Not measured yet, 1 of 1: `_triton_mrope_forward_fused` (sglang 0.5.17)."
+
+
+def test_microseconds_are_a_weighted_mean_and_absent_where_a_floor_is(merge: Recorded) -> None:
+    timing = merge.timing
+    assert timing is not None
+    ratio = (microseconds(timing, "original") or 0.0) / (microseconds(timing, "candidate") or 1.0)
+    assert ratio == pytest.approx(timing.speedup.ratio, rel=0.02)
+    first, *others = timing.workloads
+    assert microseconds(replace(timing, workloads=(replace(first, floor_us=None), *others)), "floor") is None

@@ -1,0 +1,75 @@
+import copy
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.campaign.recorded import Recorded
+from benchmarks.campaign.verifying import Outcome, carried_over, compared, differing, judged, wins
+from kmaint.records.evaluation import Evaluation, Interval, Passed, Wrong
+
+
+@pytest.fixture
+def winner(merge: Recorded) -> Evaluation:
+    assert merge.run.winner is not None
+    return merge.run.winner
+
+
+def passed(evaluation: Evaluation) -> Passed:
+    assert isinstance(evaluation.verdict, Passed)
+    return evaluation.verdict
+
+
+def test_every_recorded_win_can_be_named() -> None:
+    names = [one.folder for one in wins()]
+    assert "sglang-merge-state-kernel" in names
+    assert "sglang-silu-and-mul-kernel" not in names, "nothing won there"
+
+
+def test_the_original_has_to_be_what_was_recorded(merge: Recorded) -> None:
+    then = merge.harness
+    assert differing(then, then) == ""
+    now = copy.deepcopy(then)
+    now["regions"][-1]["sha256"] = "f" * 64
+    changed = now["regions"][-1]
+    assert differing(then, now).startswith(f"{changed['symbol']} of {changed['path']} is ffffffffffff, was ")
+    path = next(iter(then["provenance"]["files"]))
+    now["provenance"]["files"][path] = "e" * 64
+    assert differing(then, now).startswith(f"{path} is eeeeeeeeeeee, was ")
+
+
+def test_a_record_without_the_kernel_itself_proves_nothing(merge: Recorded) -> None:
+    assert differing({**merge.harness, "regions": []}, merge.harness) == "no region merge_state_kernel in the record"
+
+
+def test_the_winner_is_carried_over_whole(merge: Recorded, winner: Evaluation) -> None:
+    assert carried_over(merge, winner.candidate.source) == winner.candidate.source
+
+
+def test_a_verdict_is_held_against_the_record(merge: Recorded, winner: Evaluation) -> None:
+    verdict = passed(winner)
+    told = "2.03x (2.03 to 2.03)"
+    untimed = replace(winner, verdict=replace(verdict, timing=None, win=False))
+    assert judged(merge, untimed) == Outcome(
+        holds=True, said=f"right (bit-exact); nothing was timed, there is no GPU; recorded as {told}"
+    )
+    assert judged(merge, winner) == Outcome(
+        holds=True, said=f"right (bit-exact); {told} on NVIDIA H200; recorded as {told}, and the intervals overlap"
+    )
+    lost = replace(winner, verdict=replace(verdict, win=False))
+    assert judged(merge, lost) == Outcome(
+        holds=False, said=f"right (bit-exact); {told} on NVIDIA H200: no win; recorded as {told}"
+    )
+    wrong = replace(winner, verdict=Wrong(reason="T64: differs", codes=("mismatch",)))
+    assert judged(merge, wrong) == Outcome(holds=False, said="wrong: T64: differs")
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (Interval(ratio=2.01, low=1.99, high=2.03), ", and the intervals overlap"),
+        (Interval(ratio=1.94, low=1.93, high=1.95), ", 3.0% less"),
+        (Interval(ratio=2.20, low=2.19, high=2.21), ", 10.0% more, which is far"),
+    ],
+)
+def test_a_ratio_is_held_against_the_recorded_one(now: Interval, said: str) -> None:
+    assert compared(Interval(ratio=2.0, low=1.98, high=2.02), now) == f"recorded as 2.00x (1.98 to 2.02){said}"
