@@ -25,6 +25,12 @@ from kmaint.store import Event
 BASELINE, LESSONS = "baseline", "lessons"
 
 
+def check_settings(config: Config) -> None:
+    """UsageError or MissingError where nobody could propose by these settings: said before anything is begun."""
+    choose_provider(config, Dialogue(budget=budget_of(config)))
+    choose_strategy(config.strategy)
+
+
 def open_session(
     harness: Harness,
     bench: Bench,
@@ -43,7 +49,6 @@ def open_session(
     said, budget = list(events), budget_of(config)
     exchanges = recalled(event.payload for event in said if event.kind == EXCHANGE)
     dialogue = Dialogue(note=note, budget=budget, exchanges=exchanges, folder=folder)
-    provider, strategy = choose_provider(config, dialogue), choose_strategy(config.strategy)  # before anything slow
     profile = next((wire.load(Profile, event.payload) for event in said if event.kind == BASELINE), None)
     if profile is None:
         profile = baseline(harness, bench)
@@ -56,8 +61,8 @@ def open_session(
     return Session(
         harness=harness,
         bench=bench,
-        provider=provider,
-        strategy=strategy,
+        provider=choose_provider(config, dialogue),
+        strategy=choose_strategy(config.strategy),
         budget=budget,
         baseline=profile,
         note=note,

@@ -9,16 +9,20 @@ import typer
 
 from kmaint import console
 from kmaint.cli.options import (
+    BaseUrlOption,
     CandidatesOption,
+    CostOption,
     FormatOption,
     MemoryOption,
     MinutesOption,
+    ModelOption,
     ProviderOption,
     PythonOption,
     QuietOption,
     RunArgument,
     ScriptedOption,
     StateOption,
+    TokensOption,
     TreeArgument,
 )
 from kmaint.console import Format
@@ -28,6 +32,7 @@ def reintegrate(
     run: RunArgument,
     tree: Annotated[Path, typer.Option("--into", help="The git checkout that the kernel was extracted from.")],
     branch: Annotated[str | None, typer.Option(help="Name of the branch  [default: kmaint/RUN]")] = None,
+    python: PythonOption = None,
     state: StateOption = None,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -36,13 +41,13 @@ def reintegrate(
 
     A table's rows, an edit in place, a guarded variant, or a backend in the registry, with a test where there is an
     oracle. Refused, with the reason, if a file moved since extraction, the worktree is dirty, or the framework's own
-    linters or tests take it for worse; your checkout is never touched.
+    linters or tests, which run in --python, take it for worse; your checkout is never touched.
     """
     from kmaint import workflow
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
-    config = load_config(state=state)
+    config = load_config(python=python, state=state)
     found = workflow.find_run(run, config)
     show.landing(found, workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch), output)
 
@@ -79,9 +84,13 @@ def maintain(
     tree: TreeArgument,
     kernel: Annotated[list[str] | None, typer.Option(help="A kernel to take up; may be given again.")] = None,
     provider: ProviderOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
+    tokens: TokensOption = None,
+    cost: CostOption = None,
     state: StateOption = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
@@ -95,9 +104,9 @@ def maintain(
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
-    config = load_config(
-        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
-    )
+    budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
+    who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
+    config = load_config(**who, **budget, state=state, python=python)
     done = workflow.maintain(tree, kernel or [], config, console.Progress(quiet=quiet))
     raise typer.Exit(show.maintained(done, output))
 
@@ -118,9 +127,13 @@ def nightly(
         Path | None, typer.Option(help="File to which the summary is added as Markdown: $GITHUB_STEP_SUMMARY.")
     ] = None,
     provider: ProviderOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
+    tokens: TokensOption = None,
+    cost: CostOption = None,
     state: StateOption = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
@@ -143,9 +156,9 @@ def nightly(
     from kmaint.config import load_config
     from kmaint.show import nightly as show
 
-    config = load_config(
-        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
-    )
+    budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
+    who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
+    config = load_config(**who, **budget, state=state, python=python)
     wanted = workflow.Wanted(upstream=upstream, night=night, kernels=kernels, minutes=night_minutes)
     found, page = workflow.nightly(wanted, config, console.Progress(quiet=quiet))
     raise typer.Exit(show.night(found, page, summary, output))

@@ -13,7 +13,7 @@ from typing import TypeVar, get_args
 
 import extract
 import reports
-from kmaint import folder
+from kmaint import agent, folder
 from kmaint.config import Config
 from kmaint.errors import KmaintError, UsageError
 from kmaint.records.evaluation import speedup
@@ -86,6 +86,7 @@ def nightly(wanted: Wanted, config: Config, progress: Progress) -> tuple[Night, 
 
     A step that fails is said and takes no other with it, except those that cannot do without what it gives.
     """
+    agent.check_settings(config)
     framework = _framework(wanted.upstream)
     tonight = Tonight(
         wanted=wanted,
