@@ -10,6 +10,7 @@ from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import Session
 from kmaint.agent.dialogue import Dialogue, recalled
 from kmaint.agent.ideas import IDEAS, waiting
+from kmaint.agent.memory import read_lessons
 from kmaint.agent.providers import choose_provider
 from kmaint.agent.rulings import RULING, given
 from kmaint.agent.screening import TABLE, Note, remembered
@@ -29,6 +30,8 @@ def check_settings(config: Config) -> None:
     """UsageError or MissingError where nobody could propose by these settings: said before anything is begun."""
     choose_provider(config, Dialogue(budget=budget_of(config)))
     choose_strategy(config.strategy)
+    if config.memory is not None:
+        read_lessons(config.memory)
 
 
 def open_session(
@@ -49,6 +52,7 @@ def open_session(
     said, budget = list(events), budget_of(config)
     exchanges = recalled(event.payload for event in said if event.kind == EXCHANGE)
     dialogue = Dialogue(note=note, budget=budget, exchanges=exchanges, folder=folder)
+    provider, strategy = choose_provider(config, dialogue), choose_strategy(config.strategy)  # before anything slow
     profile = next((wire.load(Profile, event.payload) for event in said if event.kind == BASELINE), None)
     if profile is None:
         profile = baseline(harness, bench)
@@ -61,8 +65,8 @@ def open_session(
     return Session(
         harness=harness,
         bench=bench,
-        provider=choose_provider(config, dialogue),
-        strategy=choose_strategy(config.strategy),
+        provider=provider,
+        strategy=strategy,
         budget=budget,
         baseline=profile,
         note=note,

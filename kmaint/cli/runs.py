@@ -22,6 +22,7 @@ from kmaint.cli.options import (
     RunArgument,
     ScriptedOption,
     StateOption,
+    StrategyOption,
     TokensOption,
     TreeArgument,
 )
@@ -87,6 +88,8 @@ def maintain(
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
+    strategy: StrategyOption = None,
+    memory: MemoryOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
     tokens: TokensOption = None,
@@ -106,7 +109,7 @@ def maintain(
 
     budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
     who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
-    config = load_config(**who, **budget, state=state, python=python)
+    config = load_config(**who, **budget, strategy=strategy, memory=memory, state=state, python=python)
     done = workflow.maintain(tree, kernel or [], config, console.Progress(quiet=quiet))
     raise typer.Exit(show.maintained(done, output))
 
@@ -130,6 +133,8 @@ def nightly(
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
+    strategy: StrategyOption = None,
+    memory: MemoryOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
     tokens: TokensOption = None,
@@ -158,7 +163,7 @@ def nightly(
 
     budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
     who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
-    config = load_config(**who, **budget, state=state, python=python)
+    config = load_config(**who, **budget, strategy=strategy, memory=memory, state=state, python=python)
     wanted = workflow.Wanted(upstream=upstream, night=night, kernels=kernels, minutes=night_minutes)
     found, page = workflow.nightly(wanted, config, console.Progress(quiet=quiet))
     raise typer.Exit(show.night(found, page, summary, output))

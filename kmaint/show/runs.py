@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kmaint.workflow import Listed, Maintained  # a scan needs no stage but extract
 
 
+NO_RUN = "no run is in the state folder: 'kmaint optimize' begins one"
+
 UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
@@ -76,6 +78,8 @@ def runs(found: Sequence[Listed], output: Format) -> None:
     """One line a run: how it stands, its best candidate, and how long ago it was begun."""
     if output is Format.JSON:
         print_object("kmaint.runs/1", {"runs": [_listed(one) for one in found]})
+    elif not found:
+        print_lines([NO_RUN])
     else:
         print_table(
             ("run", "state", "best", "candidates", "provider", "age", "kernel"),
