@@ -146,9 +146,9 @@ def nightly(
 ) -> None:
     """Look at an upstream once a day: what changed, whether accepted wins still hold, which kernels are worth a try.
 
-    The steps: upstream, scan, changes, recheck, optimize, drafts. Each ends done, nothing (to do), absent (this kmaint
-    or machine cannot), skipped (a step that it needs failed) or failed; a failed one takes no other with it. Kernels
-    that changed come first, and what was tried in an earlier night is tried again only when its text changed.
+    The steps: upstream, scan, changes, recheck, optimize, drafts. Each ends done, nothing (to do), skipped (a step that
+    it needs failed) or failed; a failed one takes no other with it. Kernels that changed come first, and what was tried
+    in an earlier night is tried again only when its text changed. No draft is opened: that takes a person.
 
     Killed at any point, the same command goes on where it was. All is kept in the state folder, under nightly/NIGHT:
     night.json, kernels.json, summary.md. Exit status 1 where a step failed.

@@ -47,10 +47,11 @@ def run(found: Run, output: Format, *, waits: Path | None = None) -> int:
             },
         )
     else:
-        print_table(
-            ("candidate", "edit", "verdict"),
-            ((e.candidate.id, e.candidate.plan.edit, verdict_line(e)) for e in found.evaluations),
-        )
+        if found.evaluations:
+            print_table(
+                ("candidate", "edit", "verdict"),
+                ((e.candidate.id, e.candidate.plan.edit, verdict_line(e)) for e in found.evaluations),
+            )
         print_lines([_run_line(found), *(waiting_lines(found, waits) if waits else [])])
     return DONE if found.winner or waits else NO
 

@@ -185,8 +185,12 @@ def _recheck(tonight: Tonight) -> Ended:
     return "done", ", ".join(f"{count} {state}" for state, count in found.most_common())
 
 
-def _drafts(_tonight: Tonight) -> Ended:
-    return "absent", "a person attests first: 'kmaint attest RUN', then 'kmaint pr RUN --open'"
+def _drafts(tonight: Tonight) -> Ended:
+    """Opens none: a person has to have read each hunk before."""
+    won = [str(one.run) for one in tonight.night.taken if one.state == "won"]
+    if not won:
+        return "nothing", "nothing was won that a person could attest to"
+    return "done", f"a person comes next, by 'kmaint attest RUN', then 'kmaint pr RUN --open': {', '.join(won)}"
 
 
 def _optimize(tonight: Tonight) -> Ended:
