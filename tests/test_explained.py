@@ -17,6 +17,8 @@ README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- codes: written by pytest tests/test_explained.py --update-recordings -->", "<!-- end of codes -->"
 
 KINDS = {
+    "change.CheckState": "landing",
+    "change.Kind": "patch",
     "evaluation.Code": "code",
     "evaluation.Dishonesty": "code",
     "evaluation.RungName": "rung",
@@ -38,6 +40,7 @@ KINDS = {
 """The kind of explanation for each named set of words in kmaint/records."""
 
 PLAIN = {
+    "change.Part",
     "engine.Leg",
     "engine.Phase",
     "exchange.Role",

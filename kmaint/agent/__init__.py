@@ -4,7 +4,7 @@ from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import AWAITED, Session, improve
 from kmaint.agent.handoff import Handoff, Submission, read_plan, request_folder
 from kmaint.agent.providers import model_of
-from kmaint.agent.session import open_session
+from kmaint.agent.session import check_settings, open_session
 from kmaint.agent.winner import choose_winner, lead
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Session",
     "Submission",
     "budget_of",
+    "check_settings",
     "choose_winner",
     "improve",
     "lead",

@@ -10,6 +10,7 @@ from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import Session
 from kmaint.agent.dialogue import Dialogue, recalled
 from kmaint.agent.ideas import IDEAS, waiting
+from kmaint.agent.memory import read_lessons
 from kmaint.agent.providers import choose_provider
 from kmaint.agent.rulings import RULING, given
 from kmaint.agent.screening import TABLE, Note, remembered
@@ -23,6 +24,14 @@ from kmaint.records.lesson import Lesson
 from kmaint.store import Event
 
 BASELINE, LESSONS = "baseline", "lessons"
+
+
+def check_settings(config: Config) -> None:
+    """UsageError or MissingError where nobody could propose by these settings: said before anything is begun."""
+    choose_provider(config, Dialogue(budget=budget_of(config)))
+    choose_strategy(config.strategy)
+    if config.memory is not None:
+        read_lessons(config.memory)
 
 
 def open_session(

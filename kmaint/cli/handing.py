@@ -23,7 +23,7 @@ def next_request(
 
     The run is one of the handoff provider: 'kmaint optimize HARNESS --provider handoff' begins it.
 
-    \\b
+    \b
       TASK.md        what to do, in words; after a failure, with its reason
       kernel.py      the source to edit, here or elsewhere
       profile.json   what holds it back

@@ -108,7 +108,7 @@ def check(
 ) -> None:
     """Take candidates through the gate, several at a time; the first rung that one fails is its verdict.
 
-    The rungs: lint, compile, suite under the interpreter, suite on the device, numerics, time, profile.
+    The rungs: lint, compile, integrity, suite under the interpreter, suite on the device, numerics, time, profile.
     """
     from kmaint import folder, workflow
     from kmaint.config import load_config

@@ -48,6 +48,7 @@ def pull_request(
         list[str] | None,
         typer.Option(metavar="CHECK=FILE", help="What proves a check, kept for later calls; may be given again."),
     ] = None,
+    python: PythonOption = None,
     state: StateOption = None,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -68,7 +69,7 @@ def pull_request(
     wish = workflow.Wish(
         opened=not dry_run, fork=fork, into=into, not_a_duplicate=not_a_duplicate, evidence=_by_check(evidence or [])
     )
-    config = load_config(state=state)
+    config = load_config(python=python, state=state)
     found = workflow.find_run(run, config)
     progress = console.Progress(quiet=quiet)
     raise typer.Exit(show.proposed(found.id, workflow.propose(found, config, progress, wish), output))

@@ -9,16 +9,21 @@ import typer
 
 from kmaint import console
 from kmaint.cli.options import (
+    BaseUrlOption,
     CandidatesOption,
+    CostOption,
     FormatOption,
     MemoryOption,
     MinutesOption,
+    ModelOption,
     ProviderOption,
     PythonOption,
     QuietOption,
     RunArgument,
     ScriptedOption,
     StateOption,
+    StrategyOption,
+    TokensOption,
     TreeArgument,
 )
 from kmaint.console import Format
@@ -28,6 +33,7 @@ def reintegrate(
     run: RunArgument,
     tree: Annotated[Path, typer.Option("--into", help="The git checkout that the kernel was extracted from.")],
     branch: Annotated[str | None, typer.Option(help="Name of the branch  [default: kmaint/RUN]")] = None,
+    python: PythonOption = None,
     state: StateOption = None,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -36,13 +42,13 @@ def reintegrate(
 
     A table's rows, an edit in place, a guarded variant, or a backend in the registry, with a test where there is an
     oracle. Refused, with the reason, if a file moved since extraction, the worktree is dirty, or the framework's own
-    linters or tests take it for worse; your checkout is never touched.
+    linters or tests, which run in --python, take it for worse; your checkout is never touched.
     """
     from kmaint import workflow
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
-    config = load_config(state=state)
+    config = load_config(python=python, state=state)
     found = workflow.find_run(run, config)
     show.landing(found, workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch), output)
 
@@ -79,9 +85,15 @@ def maintain(
     tree: TreeArgument,
     kernel: Annotated[list[str] | None, typer.Option(help="A kernel to take up; may be given again.")] = None,
     provider: ProviderOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
+    strategy: StrategyOption = None,
+    memory: MemoryOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
+    tokens: TokensOption = None,
+    cost: CostOption = None,
     state: StateOption = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
@@ -95,9 +107,9 @@ def maintain(
     from kmaint.config import load_config
     from kmaint.show import runs as show
 
-    config = load_config(
-        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
-    )
+    budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
+    who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
+    config = load_config(**who, **budget, strategy=strategy, memory=memory, state=state, python=python)
     done = workflow.maintain(tree, kernel or [], config, console.Progress(quiet=quiet))
     raise typer.Exit(show.maintained(done, output))
 
@@ -118,9 +130,15 @@ def nightly(
         Path | None, typer.Option(help="File to which the summary is added as Markdown: $GITHUB_STEP_SUMMARY.")
     ] = None,
     provider: ProviderOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
     scripted: ScriptedOption = None,
+    strategy: StrategyOption = None,
+    memory: MemoryOption = None,
     candidates: CandidatesOption = None,
     minutes: MinutesOption = None,
+    tokens: TokensOption = None,
+    cost: CostOption = None,
     state: StateOption = None,
     python: PythonOption = None,
     output: FormatOption = Format.TABLE,
@@ -128,9 +146,9 @@ def nightly(
 ) -> None:
     """Look at an upstream once a day: what changed, whether accepted wins still hold, which kernels are worth a try.
 
-    The steps: upstream, scan, changes, recheck, optimize, drafts. Each ends done, nothing (to do), absent (this kmaint
-    or machine cannot), skipped (a step that it needs failed) or failed; a failed one takes no other with it. Kernels
-    that changed come first, and what was tried in an earlier night is tried again only when its text changed.
+    The steps: upstream, scan, changes, recheck, optimize, drafts. Each ends done, nothing (to do), skipped (a step that
+    it needs failed) or failed; a failed one takes no other with it. Kernels that changed come first, and what was tried
+    in an earlier night is tried again only when its text changed. No draft is opened: that takes a person.
 
     Killed at any point, the same command goes on where it was. All is kept in the state folder, under nightly/NIGHT:
     night.json, kernels.json, summary.md. Exit status 1 where a step failed.
@@ -143,9 +161,9 @@ def nightly(
     from kmaint.config import load_config
     from kmaint.show import nightly as show
 
-    config = load_config(
-        provider=provider, scripted=scripted, candidates=candidates, minutes=minutes, state=state, python=python
-    )
+    budget = {"candidates": candidates, "minutes": minutes, "tokens": tokens, "cost": cost}
+    who = {"provider": provider, "model": model, "base_url": base_url, "scripted": scripted}
+    config = load_config(**who, **budget, strategy=strategy, memory=memory, state=state, python=python)
     wanted = workflow.Wanted(upstream=upstream, night=night, kernels=kernels, minutes=night_minutes)
     found, page = workflow.nightly(wanted, config, console.Progress(quiet=quiet))
     raise typer.Exit(show.night(found, page, summary, output))

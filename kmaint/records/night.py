@@ -8,8 +8,8 @@ from typing import Literal
 from kmaint.records.kernel import Release
 
 StepName = Literal["upstream", "scan", "changes", "recheck", "optimize", "drafts"]
-StepState = Literal["done", "nothing", "absent", "skipped", "failed"]
-"""nothing: there was nothing to do; absent: this kmaint or machine cannot; skipped: a step that it needs failed."""
+StepState = Literal["done", "nothing", "skipped", "failed"]
+"""nothing: there was nothing to do; skipped: a step that it needs failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from kmaint.learning.statistics import AtK
 from kmaint.records.evaluation import Evaluation
 from kmaint.records.spent import Spent
 from kmaint.show.harnesses import interval
+from kmaint.show.runs import NO_RUN
 from kmaint.wire import dump
 
 STAGES = tuple(field.name for field in fields(Funnel))
@@ -22,6 +23,9 @@ def statistics(found: Statistics, output: Format) -> None:
     """Tables of what it took, how far candidates got, and what k of them give; or one object with all of it."""
     if output is Format.JSON:
         print_object("kmaint.stats/1", dump(found))
+        return
+    if not found.runs:
+        print_lines([NO_RUN])
         return
     _took(found)
     _section("how far candidates got", ("", *STAGES), _funnels(found))

@@ -64,6 +64,9 @@ def ledger(wins: Sequence[Win], output: Format) -> None:
     if output is Format.JSON:
         print_object("kmaint.ledger/1", {"wins": [_win(win) for win in wins]})
         return
+    if not wins:
+        print_lines(["no accepted win yet: 'kmaint reintegrate' adds one that was measured"])
+        return
     rows = [
         (
             win.id,

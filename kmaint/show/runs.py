@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kmaint.workflow import Listed, Maintained  # a scan needs no stage but extract
 
 
+NO_RUN = "no run is in the state folder: 'kmaint optimize' begins one"
+
 UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
@@ -45,10 +47,11 @@ def run(found: Run, output: Format, *, waits: Path | None = None) -> int:
             },
         )
     else:
-        print_table(
-            ("candidate", "edit", "verdict"),
-            ((e.candidate.id, e.candidate.plan.edit, verdict_line(e)) for e in found.evaluations),
-        )
+        if found.evaluations:
+            print_table(
+                ("candidate", "edit", "verdict"),
+                ((e.candidate.id, e.candidate.plan.edit, verdict_line(e)) for e in found.evaluations),
+            )
         print_lines([_run_line(found), *(waiting_lines(found, waits) if waits else [])])
     return DONE if found.winner or waits else NO
 
@@ -76,6 +79,8 @@ def runs(found: Sequence[Listed], output: Format) -> None:
     """One line a run: how it stands, its best candidate, and how long ago it was begun."""
     if output is Format.JSON:
         print_object("kmaint.runs/1", {"runs": [_listed(one) for one in found]})
+    elif not found:
+        print_lines([NO_RUN])
     else:
         print_table(
             ("run", "state", "best", "candidates", "provider", "age", "kernel"),

@@ -85,7 +85,8 @@ def _scan_table(found: Scan, *, narrow: bool = False) -> tuple[list[str], list[l
 def _scan_summary(found: Scan) -> list[str]:
     roles = Counter(kernel.role for kernel in found.kernels)
     counts = ", ".join(f"{count:,} {role}" for role, count in sorted(roles.items()))
-    lines = [f"{len(found.kernels):,} kernels ({counts}) in {found.files:,} files, {found.seconds:.2f} s"]
+    kernels = "1 kernel" if len(found.kernels) == 1 else f"{len(found.kernels):,} kernels"
+    lines = [f"{kernels} ({counts}) in {found.files:,} files, {found.seconds:.2f} s"]
     if found.unknown:
         lines.append(f"the tree holds no {' and no '.join(found.unknown)}, so who lacks them is unknown")
     if trace := found.trace:

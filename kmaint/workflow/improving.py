@@ -30,6 +30,7 @@ def optimize(
     `handed_in` answers what the handoff provider asked for.
     """
     _refuse_what_cannot_be_improved(harness)
+    agent.check_settings(config)
     cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
     with Store(config.state) as store, evaluate.warmed(cold) as bench:
         run = store.begin(_new_run(harness, config, bench))

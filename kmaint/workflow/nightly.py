@@ -13,7 +13,7 @@ from typing import TypeVar, get_args
 
 import extract
 import reports
-from kmaint import folder
+from kmaint import agent, folder
 from kmaint.config import Config
 from kmaint.errors import KmaintError, UsageError
 from kmaint.records.evaluation import speedup
@@ -86,6 +86,7 @@ def nightly(wanted: Wanted, config: Config, progress: Progress) -> tuple[Night, 
 
     A step that fails is said and takes no other with it, except those that cannot do without what it gives.
     """
+    agent.check_settings(config)
     framework = _framework(wanted.upstream)
     tonight = Tonight(
         wanted=wanted,
@@ -184,8 +185,12 @@ def _recheck(tonight: Tonight) -> Ended:
     return "done", ", ".join(f"{count} {state}" for state, count in found.most_common())
 
 
-def _drafts(_tonight: Tonight) -> Ended:
-    return "absent", "a person attests first: 'kmaint attest RUN', then 'kmaint pr RUN --open'"
+def _drafts(tonight: Tonight) -> Ended:
+    """Opens none: a person has to have read each hunk before."""
+    won = [str(one.run) for one in tonight.night.taken if one.state == "won"]
+    if not won:
+        return "nothing", "nothing was won that a person could attest to"
+    return "done", f"a person comes next, by 'kmaint attest RUN', then 'kmaint pr RUN --open': {', '.join(won)}"
 
 
 def _optimize(tonight: Tonight) -> Ended:

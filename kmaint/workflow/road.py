@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import extract
-from kmaint import folder
+from kmaint import agent, folder
 from kmaint.config import Config
 from kmaint.records.change import Landing
 from kmaint.records.harness import Extraction
@@ -40,6 +40,7 @@ def maintain(tree: Path, kernels: Sequence[str], config: Config, progress: Progr
 
     Resumable: what an earlier call with the same tree, kernel and settings finished is read back, not done again.
     """
+    agent.check_settings(config)
     progress(f"scanning {tree}")
     scan = extract.scan_tree(tree)
     chosen = [extract.find_kernel(scan, text) for text in kernels] or most_worth_it(scan)

@@ -79,7 +79,7 @@ def test_the_sdks_client_scans_and_checks_and_reads_what_went_wrong(tree: Path, 
                 ["syntax"],
             )
             assert not found.is_error, "a rejected candidate is an answer, not an error"
-            found = await client.call_tool("report", {"run": "nothing"})
+            found = await client.call_tool("report", {"run": ["nothing"]})
             assert found.is_error
             assert (
                 text(found)

@@ -56,4 +56,4 @@ def test_a_price_that_nobody_names_is_unknown(capsys: pytest.CaptureFixture[str]
 
 def test_of_no_run_there_is_little_to_print(capsys: pytest.CaptureFixture[str]) -> None:
     show.statistics(statistics([]), Format.TABLE)
-    assert "all 0 0 won 0 $0.00 0 0.0 0.0" in printed(capsys)
+    assert printed(capsys) == ["no run is in the state folder: 'kmaint optimize' begins one"]

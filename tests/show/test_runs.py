@@ -41,6 +41,11 @@ def test_a_line_says_how_it_stands_its_best_and_its_age(capsys: pytest.CaptureFi
     assert lines[4].endswith(" s")
 
 
+def test_an_empty_state_folder_says_what_fills_it(capsys: pytest.CaptureFixture[str]) -> None:
+    show.runs([], Format.TABLE)
+    assert capsys.readouterr().out == "no run is in the state folder: 'kmaint optimize' begins one\n"
+
+
 def test_a_script_reads_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     show.runs(listed(), Format.JSON)
     said = json.loads(capsys.readouterr().out)

@@ -61,6 +61,13 @@ def edit(folder: str, old: str, new: str) -> Path:
     return file
 
 
+@pytest.mark.parametrize("wrong", [("--provider", "hand"), ("--strategy", "linse"), ("--memory", "no.jsonl")])
+def test_settings_by_which_nobody_can_propose_begin_no_run(desk: Desk, wrong: tuple[str, str]) -> None:
+    ended = desk.kmaint("optimize", desk.harness, *wrong)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), "refused before anything slow was said"
+    assert not desk.state.exists()
+
+
 def test_an_answer_is_judged_and_what_is_asked_next_is_to_mend_it(desk: Desk) -> None:
     begun = desk.optimize(2)
     assert (begun["schema"], begun["state"], begun["candidates"]) == ("kmaint.optimize/1", "running", [])

@@ -69,7 +69,7 @@ def test_two_nights_tell_what_changed(tree: Path, tmp_path: Path) -> None:
         "changes": "nothing",
         "recheck": "nothing",
         "optimize": "nothing",
-        "drafts": "absent",
+        "drafts": "nothing",
     }
     edit(tree)
     second = a_night(tree, config, "second", kernels=0)
@@ -84,7 +84,7 @@ def test_two_nights_tell_what_changed(tree: Path, tmp_path: Path) -> None:
 def test_a_failing_step_takes_no_other_with_it_and_is_taken_up_again(tree: Path, tmp_path: Path) -> None:
     config = load_config(state=tmp_path / "state", python=tmp_path / "no-python")
     night = a_night(tree, config, "one")
-    assert states(night) == {**states(night), "optimize": "failed", "drafts": "absent", "scan": "done"}
+    assert states(night) == {**states(night), "optimize": "failed", "drafts": "nothing", "scan": "done"}
     (taken,) = night.taken
     assert (taken.kernel, taken.state, taken.run) == (KERNEL_ID, "failed", None)
     assert taken.reason.startswith(f"cannot start '{tmp_path / 'no-python'}'")
@@ -134,7 +134,7 @@ def test_what_cannot_be_fetched_is_said_and_nothing_else_is_lost(
         "changes": "skipped",
         "recheck": "skipped",
         "optimize": "skipped",
-        "drafts": "absent",
+        "drafts": "nothing",
     }
     assert "the package index cannot be read" in page.read_text()
 

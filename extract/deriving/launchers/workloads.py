@@ -4,71 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from extract.deriving.classes import class_of
 from extract.deriving.launchers.guess import Guess, evaluated, shapes_of
+from extract.models import MODELS, Model
+from kmaint.expression import ITEM_BYTES
 from kmaint.records.workload import Axis, Binding, Contract, Workload
 
 TOKENS = (64, 1024, 4096)
 MOST_BYTES = 4 << 30
-ITEM_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "int32": 4, "int64": 8, "bool": 1, "uint8": 1, "int8": 1}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """Sizes of a model, from its published config.json; `experts` and `topk` are 1 in a dense one."""
-
-    name: str
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    experts: int = 1
-    topk: int = 1
-    expert_intermediate: int = 0
-
-
-MODELS = (
-    Model(name="Llama 3 8B", hidden=4096, intermediate=14336, heads=32, kv_heads=8, head_dim=128),
-    Model(name="Llama 3 70B", hidden=8192, intermediate=28672, heads=64, kv_heads=8, head_dim=128),
-    Model(name="Qwen3 8B", hidden=4096, intermediate=12288, heads=32, kv_heads=8, head_dim=128),
-    Model(
-        name="Qwen3 30B-A3B",
-        hidden=2048,
-        intermediate=6144,
-        heads=32,
-        kv_heads=4,
-        head_dim=128,
-        experts=128,
-        topk=8,
-        expert_intermediate=768,
-    ),
-    Model(
-        name="DeepSeek V3",
-        hidden=7168,
-        intermediate=18432,
-        heads=128,
-        kv_heads=128,
-        head_dim=128,
-        experts=256,
-        topk=8,
-        expert_intermediate=2048,
-    ),
-    Model(
-        name="gpt-oss 120B",
-        hidden=2880,
-        intermediate=2880,
-        heads=64,
-        kv_heads=8,
-        head_dim=64,
-        experts=128,
-        topk=4,
-        expert_intermediate=2880,
-    ),
-)
 DENSE = ("Llama 3 8B", "Qwen3 8B")
 SPARSE = ("Qwen3 30B-A3B", "DeepSeek V3")
 
@@ -119,7 +64,7 @@ def _workloads(guess: Guess, dtypes: tuple[str, ...], gated: bool) -> Iterator[W
             bound: dict[str, Binding] = {axis: _of_model(axis, model, tokens) for axis in axes}
             for axis in axes:
                 if gated and class_of(axis) == "width" and any(axis in held for held in guess.constraints):
-                    bound[axis] = 2 * (model.expert_intermediate if sparse else model.intermediate)
+                    bound[axis] = 2 * ((sparse and model.expert_intermediate) or model.intermediate)
             for extra in counted[1:]:
                 bound[extra] = min(tokens, 64) if "batch" in extra else tokens
             if dtypes:
@@ -142,9 +87,9 @@ def _of_model(axis: str, model: Model, tokens: int) -> int:
         case "head_dim":
             return model.head_dim // 2 if "rope" in axis or "rotary" in axis else model.head_dim
         case "experts":
-            return model.experts
+            return model.experts or 1
         case "topk":
-            return model.topk
+            return model.topk or 1
         case "group":
             return 128 if "group" in axis else 16
         case "slots":
