@@ -35,8 +35,8 @@ StrategyOption = Annotated[
     str | None,
     typer.Option(
         help="How the search moves. greedy: always from the best so far; lines: two lines of edits, in turns; "
-        "beam: the best two by four ideas each, pruned by screening; tree: any node, less where it failed often; "
-        "islands: three populations with elites and crossover; bandit: kinds of edit by what they gained before."
+        "beam: the best 2 by 4 ideas each, pruned by screening; tree: any node, less where it failed often; "
+        "islands: 3 populations with elites and crossover; bandit: kinds of edit by what they gained before."
     ),
 ]
 MemoryOption = Annotated[

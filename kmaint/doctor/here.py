@@ -39,6 +39,7 @@ EXTRAS: Mapping[str, Extra] = {
     "pr": Extra(module="github", used_for="pull requests on GitHub; patches on disk need none of it"),
     "mcp": Extra(module="mcp", used_for="'kmaint mcp': tools for editors and coding agents"),
     "ray": Extra(module="ray", used_for="judging candidates on a Ray cluster"),
+    "rl": Extra(module="gymnasium", used_for="a harness as an environment to train in"),
 }
 
 
