@@ -185,3 +185,22 @@ def _twist(arguments: dict[str, Any], how: str, name: str, *rest: str) -> None:
             arguments[name] = None
         case _:
             raise AssertionError(f"no twist is called {how!r}")
+
+
+def shaped(contract: Contract, axes: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a case with their sizes, types and strides, and no memory: for whoever only asks about them."""
+    built: dict[str, Any] = {}
+    for spec in contract.arguments:
+        if not evaluate(spec["when"], axes):
+            built[spec["name"]] = None
+        elif spec["kind"] == "value":
+            built[spec["name"]] = value_of(spec["value"], axes)
+        else:
+            shape = [int(evaluate(size, axes)) for size in spec["shape"]]
+            dtype = getattr(torch, axes.get(spec["dtype"], spec["dtype"]))
+            made = torch.empty(shape, dtype=dtype, device="meta")
+            if spec.get("strides"):
+                strides = [int(evaluate(stride, axes)) for stride in spec["strides"]]
+                made = torch.empty_strided(shape, strides, dtype=dtype, device="meta")
+            built[spec["name"]] = made
+    return built

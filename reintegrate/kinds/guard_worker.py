@@ -57,24 +57,6 @@ def on(module: ModuleType, capability: tuple[int, int]) -> None:
     torch.cuda.get_device_capability = lambda _=None: capability
 
 
-def shaped(contract: Any, axes: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of a case, tensors without memory."""
-    from runtime.building import value_of  # type: ignore[import-not-found]
-    from runtime.cases import evaluate  # type: ignore[import-not-found]
-
-    built: dict[str, Any] = {}
-    for spec in contract.arguments:
-        if not evaluate(spec["when"], axes):
-            built[spec["name"]] = None
-        elif spec["kind"] == "value":
-            built[spec["name"]] = value_of(spec["value"], axes)
-        else:
-            sizes = [int(evaluate(size, axes)) for size in spec["shape"]]
-            dtype = getattr(torch, axes.get(spec["dtype"], spec["dtype"]))
-            built[spec["name"]] = torch.empty(sizes, dtype=dtype, device="meta")
-    return built
-
-
 def bits(call: Any, given: Any) -> list[bytes]:
     """Every byte that a call may have written or given back."""
     leaves = given if isinstance(given, (tuple, list)) else (given,)
@@ -87,8 +69,8 @@ def main() -> None:
     asked: dict[str, Any] = json.load(sys.stdin)
     folder, patched_file = Path(sys.argv[1]), Path(sys.argv[2])
     sys.path.insert(0, str(folder))
-    from runtime.building import build
-    from runtime.cases import Case, Contract
+    from runtime.building import build, shaped  # type: ignore[import-not-found]
+    from runtime.cases import Case, Contract  # type: ignore[import-not-found]
 
     contract, capability = Contract.read(folder), tuple(asked["capability"])
     shipped, patched = load(folder / "kernel.py", "shipped"), load(patched_file, "patched")

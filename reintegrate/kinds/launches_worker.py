@@ -54,31 +54,10 @@ def _load(path: Path, number: int, seen: list[dict[str, Any]]) -> Any:
     return module
 
 
-def _arguments(contract: Any, axes: dict[str, Any]) -> dict[str, Any]:
-    import torch
-    from runtime.building import value_of  # type: ignore[import-not-found]
-    from runtime.cases import evaluate  # type: ignore[import-not-found]
-
-    built: dict[str, Any] = {}
-    for spec in contract.arguments:
-        if not evaluate(spec["when"], axes):
-            built[spec["name"]] = None
-        elif spec["kind"] == "value":
-            built[spec["name"]] = value_of(spec["value"], axes)
-        else:
-            shape = [int(evaluate(size, axes)) for size in spec["shape"]]
-            dtype = getattr(torch, axes.get(spec["dtype"], spec["dtype"]))
-            made = torch.empty(shape, dtype=dtype, device="meta")
-            if spec.get("strides"):
-                strides = [int(evaluate(stride, axes)) for stride in spec["strides"]]
-                made = torch.empty_strided(shape, strides, dtype=dtype, device="meta")
-            built[spec["name"]] = made
-    return built
-
-
 def main(folder: Path, entry: str, files: list[Path]) -> None:
     sys.path.insert(0, str(folder))
-    from runtime.cases import Contract
+    from runtime.building import shaped  # type: ignore[import-not-found]
+    from runtime.cases import Contract  # type: ignore[import-not-found]
 
     contract = Contract.read(folder)
     found: list[dict[str, Any]] = []
@@ -87,7 +66,7 @@ def main(folder: Path, entry: str, files: list[Path]) -> None:
         launcher, launches = getattr(_load(path, number, seen), entry), {}
         for workload in contract.workloads:
             seen.clear()
-            launcher(**_arguments(contract, workload["axes"]))
+            launcher(**shaped(contract, workload["axes"]))
             launches[workload["name"]] = list(seen)
         found.append(launches)
     sys.stdout.write(json.dumps(found) + "\n")
