@@ -74,7 +74,7 @@ def _multiply(source: Source, division: Division) -> Replacement:
     # Between the two stand the operator and, at most, brackets and line breaks.
     between = source.text[end_of_left:start].replace("/", "*", 1)
     if isinstance(divisor, ast.Name):
-        return Replacement(end_of_left, source.span(divisor)[1], f"{between}{_inverse(divisor.id)}")
+        return Replacement(end_of_left, source.span(divisor)[1], f"{between}{inverse_of(divisor.id)}")
     if isinstance(divisor, ast.Call):
         return Replacement(end_of_left, source.span(divisor)[1], f"{between}(1.0 / {source.of(divisor)})")
     assert isinstance(divisor, ast.Subscript)
@@ -92,14 +92,15 @@ def _where_computed(kernel: Function, name: str) -> ast.stmt | None:
         for node in ast.walk(kernel)
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
     ]
-    return binding[0] if len(binding) == 1 and len(every) == 1 and _inverse(name) not in names(kernel) else None
+    return binding[0] if len(binding) == 1 and len(every) == 1 and inverse_of(name) not in names(kernel) else None
 
 
 def _reciprocal(source: Source, place: ast.stmt, name: str) -> Replacement:
-    return source.after(place, [f"{_inverse(name)} = 1.0 / {name}"])
+    return source.after(place, [f"{inverse_of(name)} = 1.0 / {name}"])
 
 
-def _inverse(name: str) -> str:
+def inverse_of(name: str) -> str:
+    """What the variable is called that holds 1 over this one."""
     return f"inv_{name}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
+from kmaint.agent.transforms.reciprocal import inverse_of
 from kmaint.agent.transforms.source import assignments, edited, kernel_parts
 from kmaint.spans import Function, Replacement, Source, assigned, names, parameters, tl_name
 
@@ -22,7 +23,7 @@ def apply(subject: Subject) -> list[Edited]:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(args=[_]) as root) if tl_name(root) == "sqrt":
                 uses = _divisions_by(kernel, name)
                 if uses:
-                    edits += [source.replace(root.func, "tl.rsqrt"), source.replace(node.targets[0], _inverse(name))]
+                    edits += [source.replace(root.func, "tl.rsqrt"), source.replace(node.targets[0], inverse_of(name))]
                     edits += [edit for use in uses for edit in _multiplied(source, use, name)]
                     roots.append(name)
             case _:
@@ -46,7 +47,7 @@ def _sign(source: Source, division: ast.BinOp) -> Replacement:
 
 def _divisions_by(kernel: Function, name: str) -> list[ast.BinOp]:
     """Every use of a name bound once, where all of them divide by it; else nothing."""
-    if name in parameters(kernel) or len(assignments(kernel, name)) != 1 or _inverse(name) in names(kernel):
+    if name in parameters(kernel) or len(assignments(kernel, name)) != 1 or inverse_of(name) in names(kernel):
         return []
     if (
         sum(name in assigned(node) for node in ast.walk(kernel) if isinstance(node, ast.stmt) and node is not kernel)
@@ -64,12 +65,8 @@ def _divisions_by(kernel: Function, name: str) -> list[ast.BinOp]:
 
 def _multiplied(source: Source, division: ast.BinOp, name: str) -> list[Replacement]:
     if isinstance(division.left, ast.Constant) and division.left.value == 1:
-        return [source.replace(division, _inverse(name))]
-    return [_sign(source, division), source.replace(division.right, _inverse(name))]
-
-
-def _inverse(name: str) -> str:
-    return f"inv_{name}"
+        return [source.replace(division, inverse_of(name))]
+    return [_sign(source, division), source.replace(division.right, inverse_of(name))]
 
 
 BEFORE = """\
