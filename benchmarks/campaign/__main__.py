@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import site
 import sys
 import venv
 from pathlib import Path
@@ -94,7 +95,9 @@ def _start_again(folder: Path) -> None:
     if not (place / "bin" / "python").exists():
         venv.EnvBuilder(system_site_packages=True, symlinks=True).create(place)
         library = next((place / "lib").glob("python*/site-packages"))
-        (library / "campaign.pth").write_text(f"{(folder / 'site').resolve()}\n")
+        # Of an interpreter that is itself an environment, system_site_packages would show what lies under that one.
+        behind = [*site.getsitepackages(), str((folder / "site").resolve())]
+        (library / "campaign.pth").write_text("".join(f"{path}\n" for path in behind))
     python = str(place / "bin" / "python")
     os.execv(python, [python, "-m", "benchmarks.campaign", *sys.argv[1:]])
 
