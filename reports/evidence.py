@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from kmaint.folder import KERNEL, read_parity
 from kmaint.records.change import Kind, Landing
@@ -17,7 +17,7 @@ from reports.numbers import Median, interval, median_of, percent, ratio
 Standing = Literal["faster", "same", "slower"]
 Outcome = Literal["won", "no_win", "untimed", "none"]
 
-RUNGS: tuple[RungName, ...] = ("lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile")
+RUNGS: tuple[RungName, ...] = get_args(RungName)
 """The gate, from the bottom up."""
 
 FILE = "candidate.py"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.campaign.kernels import HOME, ROOT
 from benchmarks.campaign.shipping import Against
 from kmaint import wire
+from kmaint.evaluate import Screened
 from kmaint.folder import write_text
 from kmaint.records.evaluation import Evaluation, Passed, Timing
 from kmaint.records.run import Run
@@ -35,6 +36,8 @@ class Recorded:
     spent: Spent | None = None
     again: Evaluation | None = None
     shipped: Against | None = None
+    screened: Mapping[str, Screened] = field(default_factory=dict)
+    """The rough look at many variants by which those that the gate saw were chosen, by candidate id."""
 
     @property
     def folder(self) -> str:
@@ -85,7 +88,7 @@ def read(path: Path) -> Recorded | None:
     content = json.loads(path.read_text()) if path.is_file() else None
     if not isinstance(content, dict) or not {"harness", "run"} <= set(content):
         return None
-    kinds = {"spent": Spent, "again": Evaluation, "shipped": Against}
+    kinds = {"spent": Spent, "again": Evaluation, "shipped": Against, "screened": dict[str, Screened]}
     more: dict[str, Any] = {
         name: wire.load(kind, content[name]) for name, kind in kinds.items() if content.get(name) is not None
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +13,18 @@ from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import HOME, Entry, read_entries
 from benchmarks.campaign.preparing import HARNESSES, ready
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
-from benchmarks.campaign.shipping import against_shipped
+from benchmarks.campaign.shipping import Against, against_shipped
 from kmaint import wire, workflow
+from kmaint.agent.screening import TABLE, remembered
 from kmaint.config import Config, load_config
 from kmaint.console import Progress
 from kmaint.errors import KmaintError
+from kmaint.evaluate import Screened
 from kmaint.folder import KERNEL, read_harness
 from kmaint.records.evaluation import Evaluation
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.store import Store
 
 HANDOFF = HOME / "handoff"
 
@@ -75,7 +78,8 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
         settings = {"builtin": {"provider": "builtin", "candidates": options.candidates}}
         files = sorted((HANDOFF / one.harness).glob("*.py"))
         if files:
-            settings["handoff"] = {"provider": "scripted", "scripted": files[0].parent, "candidates": len(files)}
+            weighed = {"strategy": "beam", "candidates": options.candidates}  # the quickest by a rough look go first
+            settings["handoff"] = {"provider": "scripted", "scripted": files[0].parent, **weighed}
         for way in WAYS:
             if way not in settings or options.provider not in (None, settings[way]["provider"]):
                 continue
@@ -99,14 +103,14 @@ def is_done(job: Job) -> bool:
         return False
     if job.config.device != "none" and (found.run.environment is None or found.run.environment.device is None):
         return False
-    return not _unjudged(job, found.run)
+    return not _unseen(job, found.run, found.screened)
 
 
-def _unjudged(job: Job, run: Run) -> list[Path]:
-    """Candidate files at hand that the run did not judge; repairs are asked for only where a first one failed."""
+def _unseen(job: Job, run: Run, screened: Mapping[str, Screened]) -> list[Path]:
+    """Candidate files at hand that the run neither judged nor screened; repairs are for a first one that failed."""
     if job.config.scripted is None:
         return []
-    judged = {evaluation.candidate.id for evaluation in run.evaluations}
+    judged = {evaluation.candidate.id for evaluation in run.evaluations} | set(screened)
     firsts = [path for path in sorted(job.config.scripted.glob("*.py")) if path.name.count(".") == 1]
     return [path for path in firsts if wire.digest(path.read_text()) not in judged]
 
@@ -115,17 +119,34 @@ def take(job: Job) -> Recorded:
     """The run, what it used up, and its winner through the whole gate once more."""
     progress = Progress()
     found = workflow.optimize(job.harness, job.config, progress)
-    if left := _unjudged(job, found):
+    if _unseen(job, found, _screened(job, found)):
         # A budget counts what was judged before: files that came since need room beyond it.
-        more = {"candidates": len(found.evaluations) + len(left)}
+        more = {"candidates": len(found.evaluations) + job.config.candidates}
         found = workflow.optimize(job.harness, job.config.model_copy(update=more), progress)
     ((_, spent),) = workflow.spent_by([found.id], job.config)
     again, shipped = passed_again(job, found), None
     if job.entry.shipped:
         original = (job.harness.folder / KERNEL).read_text()
         source = found.winner.candidate.source if found.winner else original
-        shipped = against_shipped(job.entry, job.harness, source, job.paths, job.config)
-    return Recorded(harness=_plain(job.harness), run=found, spent=spent, again=again, shipped=shipped)
+        shipped = _against_shipped(job, source)
+    screened = _screened(job, found)
+    return Recorded(
+        harness=_plain(job.harness), run=found, spent=spent, again=again, shipped=shipped, screened=screened
+    )
+
+
+def _screened(job: Job, run: Run) -> dict[str, Screened]:
+    """What came of the rough look at many variants, by candidate id."""
+    with Store(job.config.state) as store:
+        return remembered(event.payload for event in store.events(run.id) if event.kind == TABLE)
+
+
+def _against_shipped(job: Job, source: str) -> Against:
+    """An operator that cannot be had or called here is no reason to lose the run."""
+    try:
+        return against_shipped(job.entry, job.harness, source, job.paths, job.config)
+    except KmaintError as error:
+        return Against(reason=" ".join(str(error).split()))
 
 
 def passed_again(job: Job, found: Run) -> Evaluation | None:

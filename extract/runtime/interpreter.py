@@ -192,6 +192,8 @@ def _mend_patching() -> None:
         langs = frozenset(id(value) for value in fn.__globals__.values() if value is tl or value is tl.core)
         if langs not in done:
             patch(fn)
+            # Triton 3.6.0 has int(data) here, which numpy from 2.5 on refuses for an array of one element.
+            tl.core.tensor.__index__ = lambda self: int(self.handle.data.item())
             done.add(langs)
         return Kept
 

@@ -20,7 +20,7 @@ from kmaint.evaluate.rungs.lint import lint
 from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite, trust, verdict_of
-from kmaint.evaluate.timing.measuring import Measured, confirmed, measure
+from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, confirmed, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import (
@@ -36,6 +36,9 @@ from kmaint.records.evaluation import (
     Wrong,
 )
 from kmaint.records.harness import Harness
+
+CANNOT_INTERPRET = "InterpreterError"
+"""How triton names whatever goes wrong while it interprets a kernel."""
 
 
 @dataclass
@@ -65,6 +68,7 @@ Step = Callable[[Climb], tuple[Rejection | None, str]]
 
 def check(harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
     """Climb the rungs in order. HarnessError or InternalError where the harness, not the candidate, is at fault."""
+    bench.expect(harness)
     with scratch_with(candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file)
         for name, step in rungs_for(bench):
@@ -95,10 +99,10 @@ def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
         ("interpreter", lambda climb: _suite(climb, on_gpu=False)),
     ]
     if on_gpu:
-        common.append(("device", _device))
+        common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
     common.append(("numerics", numerics_rung))
     if on_gpu:
-        common.append(("time", _time))
+        common += [("time", _time), ("sanitizer", _sanitizer)]
     return [*common, ("profile", _profile)]
 
 
@@ -133,15 +137,13 @@ def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
             raise HarnessError(f"{climb.harness.folder}: the original fails its own suite: {fault}", "write it again")
         if fault:
             return None, f"not judged: the interpreter of this triton cannot run the original ({fault})"
+    if not on_gpu and climb.bench.device == "cuda" and _not_interpreted(outcome.rejection):
+        return None, "not judged: the interpreter of this triton cannot run it, so the GPU has to tell"
     return outcome.rejection, f"{outcome.ran} tests"
 
 
-def _device(climb: Climb) -> tuple[Rejection | None, str]:
-    rejection, said = _suite(climb, on_gpu=True)
-    if rejection is not None:
-        return rejection, said
-    rejection, more = sanitize(climb.harness, climb.file, climb.bench, climb.scratch)
-    return rejection, f"{said}; {more}"
+def _not_interpreted(rejection: Rejection | None) -> bool:
+    return rejection is not None and rejection.reason.startswith(CANNOT_INTERPRET)
 
 
 def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
@@ -209,6 +211,13 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
     return None, said + given_up
 
 
+def _sanitizer(climb: Climb) -> tuple[Rejection | None, str]:
+    """Last of what may refuse, since it takes longest: it is for what would land."""
+    if climb.timing is not None and not is_win(climb.timing):
+        return None, "not run: no win, so nothing to land"
+    return sanitize(climb.harness, climb.file, climb.bench, climb.scratch)
+
+
 def _profile(climb: Climb) -> tuple[Rejection | None, str]:
     found = _profile_of(climb)
     share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
@@ -228,9 +237,11 @@ def _passed(climb: Climb) -> Passed:
 
 def baseline(harness: Harness, bench: Bench) -> Profile:
     """The original's own profile: compiler facts, and its times where there is a GPU."""
+    bench.expect(harness)
     source = (harness.folder / KERNEL).read_text()
     with scratch_with(source) as (scratch, file):
         built = facts.original_built(harness, bench, scratch)
-        found = measure(harness, file, bench, scratch) if bench.device == "cuda" else None
+        effort = Effort(most_blocks=BATCH)  # no call is to be made, so that more would settle nothing
+        found = measure(harness, file, bench, scratch, effort) if bench.device == "cuda" else None
         timing = found.timing if isinstance(found, Measured) else None
         return profile(built.launches, timing, harness.contract, bench.environment)

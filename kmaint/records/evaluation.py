@@ -53,7 +53,7 @@ Code = Literal[
 ]
 DISHONEST: frozenset[Code] = frozenset(get_args(Dishonesty))
 
-RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile"]
+RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "sanitizer", "profile"]
 Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
 Sandboxed = Literal["bubblewrap", "landlock", "none"]
 NumericalClass = Literal["bit-exact", "rounding-only"]

@@ -165,13 +165,16 @@ def digest(overlay: Overlay) -> str:
 
 
 def environment_for(overlay: Overlay, scratch: Path) -> dict[str, str]:
-    """The variables of a process that imports the overlay's package: every cache of compiled code its own, no token."""
+    """The variables of a process that imports the overlay's package: every cache of compiled code its own, no token.
+
+    But Python's bytecode is kept beside the sources as usual: an engine has thousands, and is started four times.
+    """
     caches = {name: str(scratch / name.lower()) for name in CACHES}
     own = {
         name: value for name, value in os.environ.items() if name.startswith(ENGINES_OWN) and not name.endswith(SECRETS)
     }
     path = os.pathsep.join(filter(None, (str(overlay.root), os.environ.get("PYTHONPATH", ""))))
-    return clean_environment({**own, **caches, "PYTHONPATH": path})
+    return clean_environment({**own, **caches, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""})
 
 
 def _sha256(path: Path) -> str:

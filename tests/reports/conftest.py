@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -37,7 +38,7 @@ from reports.page import Account
 
 CASE = Path(__file__).parents[1] / "reintegrate" / "cases" / "merge_state"
 ORIGINAL, WINNER = (CASE / "kernel.py").read_text(), (CASE / "winner.py").read_text()
-RUNGS: tuple[RungName, ...] = ("lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "profile")
+RUNGS: tuple[RungName, ...] = get_args(RungName)
 
 H200 = Environment(
     device="NVIDIA H200",

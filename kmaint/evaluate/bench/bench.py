@@ -85,6 +85,11 @@ class Bench:
             return use(Alone(self.python))
         return self.warm.run(harness, program, use)
 
+    def expect(self, harness: Harness) -> None:
+        """Candidates of the harness are about to come: where there is a GPU and are cores, nobody waits for a start."""
+        if self.warm is not None and self.device == "cuda":
+            self.warm.expect(harness.folder.resolve())
+
     def exempt(self, harness: Harness) -> set[Code]:
         """Codes of what a harness's original does as well, and so no candidate of it is blamed for."""
         found: set[Code] = self.known.setdefault(f"exempt of {harness.folder.resolve()}", set())

@@ -53,6 +53,8 @@ class Warm(Protocol):
 
     def bare(self, *, interpreted: bool) -> Mapping[str, str] | None: ...
 
+    def expect(self, harness: Path) -> None: ...
+
 
 class Once:
     """Locks by name: what every candidate of a harness needs is found out by the first, while the others wait."""

@@ -59,6 +59,19 @@ class Pool:
             slot.forget()
             return use(self._runner(slot, harness, interpreted=interpreted))
 
+    def expect(self, harness: Path) -> None:
+        """Start at once, side by side, all that a candidate of the harness will be judged in."""
+        for wanted in ((harness, False), (None, False), (harness, True), (None, True)):
+            with self._lock:
+                known = wanted in self._slots
+                slot = self._slots.setdefault(wanted, Slot())
+            if not known:
+                threading.Thread(target=self._begin, args=(slot, *wanted), daemon=True).start()
+
+    def _begin(self, slot: Slot, harness: Path | None, interpreted: bool) -> None:
+        with contextlib.suppress(InternalError):  # whoever needs it will be told
+            self._runner(slot, harness, interpreted=interpreted)
+
     def bare(self, *, interpreted: bool) -> Mapping[str, str] | None:
         """Where candidates are forked of an interpreter that knows of no harness; None where none can be had."""
         with self._lock:
@@ -69,6 +82,8 @@ class Pool:
     def _runner(self, slot: Slot, harness: Path | None, *, interpreted: bool) -> Runner:
         with slot.lock:
             if slot.runner is None:
+                if self._closed:
+                    raise InternalError("a bench is used after it was closed", "report it")
                 server = self._open.enter_context(_start(self._bench.python, harness, interpreted=interpreted))
                 fit = interpreted or self._bench.device == "none" or self._sees_gpu(server)
                 slot.runner = server if fit else Alone(self._bench.python)
@@ -87,6 +102,9 @@ class Pool:
 
     def close(self) -> None:
         self._closed = True
+        for slot in list(self._slots.values()):
+            with slot.lock:  # one that is still starting is ended too
+                pass
         self._open.close()
 
 

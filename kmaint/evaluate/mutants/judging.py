@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.rungs.suite import Outcome, arguments, reported, settings
+from kmaint.evaluate.rungs.suite import Outcome, arguments, reported, said_something, settings
 from kmaint.folder import KERNEL, SUITE
 from kmaint.forking.warm import Answer, Beforehand, Zygote, warm_interpreter
 from kmaint.records.evaluation import Crashed, TimedOut
@@ -95,7 +95,7 @@ class Bed:
             if answer.error or answer.value not in (0, 1) or not report.is_file():
                 why = answer.error or f"exit status {answer.value}"
                 raise HarnessError(f"{suite}: pytest cannot run it: {why}", "write it again with 'kmaint testgen'")
-            return reported(report, suite, "", seconds)
+            return said_something(reported(report, "", seconds), suite)
 
     def draw(self, cases: list[dict[str, Any]]) -> Draw:
         """What the original does on the cases, as far as the time for it goes."""

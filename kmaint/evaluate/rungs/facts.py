@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,21 @@ class Built:
 def compile_all(
     harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path, *, only: Sequence[str] | None = None
 ) -> list[Built | Rejection]:
-    """One result for each file, in order; a file that fails costs the others nothing. `only` names workloads."""
+    """One result for each file, in order; a file that fails costs the others nothing. `only` names workloads.
+
+    Many files are shared out to as many processes as the bench has cores for one candidate.
+    """
+    parts = [sources[first :: bench.threads] for first in range(min(bench.threads, len(sources)))]
+    share = replace(bench, threads=max(1, bench.threads // max(1, len(parts))))
+    with ThreadPoolExecutor(max(1, len(parts))) as pool:
+        found = list(pool.map(lambda part: _compile(harness, part, share, scratch, only), parts))
+    return [found[n % len(parts)][n // len(parts)] for n in range(len(sources))]
+
+
+def _compile(
+    harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path, only: Sequence[str] | None
+) -> list[Built | Rejection]:
+    """In one process, which is replaced where a file ends it."""
     request = Request(
         command="compile",
         shared={

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -59,14 +60,16 @@ def sanitize(harness: Harness, candidate: Path, bench: Bench, scratch: Path) -> 
     program = find_program()
     if program is None:
         return None, f"no {PROGRAM} on PATH, so memory and races were not checked"
-    for tool in get_args(Tool):
-        found = _run(program, tool, harness, candidate, bench, scratch)
+    tools: tuple[Tool, ...] = get_args(Tool)
+    with ThreadPoolExecutor(len(tools)) as pool:  # each takes a core, and most of its time to start
+        ran = list(pool.map(lambda tool: _run(program, tool, harness, candidate, bench, scratch), tools))
+    for tool, found in zip(tools, ran, strict=True):
         if found.findings and not _known(program, tool, harness, bench, scratch):
             first = found.findings[0]
             return Wrong(reason=f"{tool}: {first.text}", codes=(first.code,), log=found.log), ""
         if not found.findings and found.trouble:
             return None, f"{tool} said nothing: {found.trouble}"
-    return None, f"{PROGRAM}: {', '.join(get_args(Tool))} find nothing that the original has not"
+    return None, f"{PROGRAM}: {', '.join(tools)} find nothing that the original has not"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,10 @@ import re
 import secrets
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
@@ -27,27 +30,72 @@ NO_BITS_ACROSS_BATCHES = ("-k", "not a_row_does_not_depend")
 """Torch's own vector loops round by where in memory an element lies: where they may do the work, values are asked for,
 and not that a row has the same bits in every batch."""
 REASON_LENGTH = 300
+NO_TESTS = 5
+"""Pytest's exit status where nothing was left to run."""
+MOST_SHARES = 4
+"""Of a suite's tests under the interpreter: each share pays for a process of the suite and one of the candidate. On a
+GPU both would make a context of their own, which the driver does for one process at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How one run of the suite ended: `ran` counts the tests that were not skipped, `by` is the one that failed."""
+    """How one run of the suite ended: `ran` counts the tests that were not skipped, `by` is the one that failed.
+
+    `met` counts those that were skipped too: the one that failed is the last of them.
+    """
 
     rejection: Rejection | None
     ran: int
     seconds: float
     by: str = ""
+    met: int = 0
 
 
-def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) -> Outcome:
-    """The suite with the candidate in place of the kernel. HarnessError where the suite itself cannot run."""
-    folder = harness.folder.resolve()
-    suite = folder / SUITE
+def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool, most: int = MOST_SHARES) -> Outcome:
+    """The suite with the candidate in place of the kernel, in `most` shares at most. HarnessError where the suite
+    itself cannot run."""
+    suite = harness.folder.resolve() / SUITE
     if not suite.is_file():
         raise HarnessError(
             f"{suite}: missing, so nothing can be checked", f"'kmaint testgen {harness.folder}' writes it"
         )
-    rung = "device" if on_gpu else "interpreter"
+    # The seed is drawn after the candidate is written: it cannot know the cases.
+    seed = secrets.randbits(31)
+    of = 1 if on_gpu else max(1, min(most, bench.threads // 2))
+    shares = [Share(part, of, seed) for part in range(of)]
+    run = partial(_run_share, harness, candidate, bench, on_gpu=on_gpu)
+    with ThreadPoolExecutor(len(shares)) as pool:
+        return said_something(_first(list(pool.map(run, shares))), suite)
+
+
+def said_something(outcome: Outcome, suite: Path) -> Outcome:
+    """The outcome of a whole suite. HarnessError where nothing ran."""
+    if outcome.rejection is None and not outcome.ran:
+        raise HarnessError(f"{suite}: every test is skipped here", "run it with a GPU, or write it again")
+    return outcome
+
+
+@dataclass(frozen=True)
+class Share:
+    """Every `of`-th test of a suite from number `part` on, run in a process of its own."""
+
+    part: int
+    of: int
+    seed: int
+
+
+def _first(outcomes: Sequence[Outcome]) -> Outcome:
+    """What one process would have said that runs all the tests in their order: the failure that it meets first."""
+    failed = [outcome for outcome in outcomes if outcome.rejection]
+    ran, seconds = sum(outcome.ran for outcome in outcomes), max(outcome.seconds for outcome in outcomes)
+    if not failed:
+        return Outcome(rejection=None, ran=ran, seconds=seconds)
+    return replace(min(failed, key=lambda outcome: outcome.met), seconds=seconds)
+
+
+def _run_share(harness: Harness, candidate: Path, bench: Bench, share: Share, *, on_gpu: bool) -> Outcome:
+    folder, rung = harness.folder.resolve(), "device" if on_gpu else "interpreter"
+    suite = folder / SUITE
     with tempfile.TemporaryDirectory(prefix="kmaint-suite-") as name:
         scratch = Path(name)
         report = scratch / "report.xml"
@@ -56,8 +104,8 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
             argv=[WORKER, *arguments(scratch, report, suite), *left_out],
             env={
                 **environment_of(folder, scratch, gpu=on_gpu, interpret=not on_gpu, only=bench.gpu),
-                # The seed is drawn after the candidate is written: it cannot know the cases.
-                **settings(candidate, scratch, secrets.randbits(31), bench.limits_s["call"]),
+                **settings(candidate, scratch, share.seed, bench.limits_s["call"]),
+                "KMAINT_SHARE": f"{share.part} {share.of}",
                 "KMAINT_EXEMPT": ",".join(sorted(bench.exempt(harness))),
                 **candidates_start(bench, interpret=not on_gpu),
                 **(_shared_gpu(bench) if on_gpu else {}),
@@ -65,6 +113,8 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool) 
             cwd=scratch,
         )
         finished = bench.run(folder, program, timeout_s=bench.limits_s[rung])
+        if finished.code == NO_TESTS and share.of > 1:
+            return Outcome(rejection=None, ran=0, seconds=finished.seconds)
         return _judge(finished, report, suite, bench.limits_s[rung])
 
 
@@ -105,20 +155,20 @@ def _judge(finished: Finished, report: Path, suite: Path, limit_s: float) -> Out
         raise HarnessError(
             f"{suite}: pytest cannot run it (exit status {finished.code}): {_last(log)}", "write it again"
         )
-    return reported(report, suite, log, finished.seconds)
+    return reported(report, log, finished.seconds)
 
 
-def reported(report: Path, suite: Path, log: str, seconds: float) -> Outcome:
-    """What pytest's report says. HarnessError where nothing ran."""
+def reported(report: Path, log: str, seconds: float) -> Outcome:
+    """What pytest's report says."""
     cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - written by pytest just now
     ran = [case for case in cases if case.find("skipped") is None]
-    if not ran:
-        raise HarnessError(f"{suite}: every test is skipped here", "run it with a GPU, or write it again")
     for case in ran:
         for broken in (case.find("failure"), case.find("error")):
             if broken is not None:
                 by = (case.get("name") or "").partition("[")[0]
-                return Outcome(rejection=rejected(_message(broken), log), ran=len(ran), seconds=seconds, by=by)
+                return Outcome(
+                    rejection=rejected(_message(broken), log), ran=len(ran), seconds=seconds, by=by, met=len(cases)
+                )
     return Outcome(rejection=None, ran=len(ran), seconds=seconds)
 
 
@@ -169,7 +219,7 @@ def trust(harness: Harness, bench: Bench, *, on_gpu: bool) -> str:
         with tempfile.TemporaryDirectory(prefix="kmaint-control-") as name:
             candidate = Path(name) / "candidate.py"
             candidate.write_text(source)
-            if run_suite(harness, candidate, bench, on_gpu=on_gpu).rejection is None:
+            if run_suite(harness, candidate, bench, on_gpu=on_gpu, most=1).rejection is None:
                 raise InternalError(
                     f"{harness.folder / SUITE}: [control_accepted] passes {what}, so its word is worth nothing",
                     f"write it again with 'kmaint testgen {harness.folder}'",

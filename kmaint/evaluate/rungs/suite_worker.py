@@ -4,6 +4,7 @@
 
 On a GPU every example takes its own turn there (KMAINT_TURNS), so that whoever waits to measure waits for one example
 and not for a suite. What this process compiles is never a candidate's, and is kept for the next (KMAINT_ORIGINALS).
+Several processes may share a suite's tests (KMAINT_SHARE).
 """
 
 from __future__ import annotations
@@ -45,6 +46,16 @@ class TakingTurns:
         return taken
 
 
+class Sharing:
+    """A plugin of pytest: of the suite's tests this process runs every `of`-th, from number `part` on."""
+
+    def __init__(self, part: int, of: int) -> None:
+        self._part, self._of = part, of
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = items[self._part :: self._of]
+
+
 def _nothing() -> None:
     """For what has no process to wait for."""
 
@@ -62,6 +73,8 @@ def main() -> int:
     plugins: list[object] = []
     if place := os.environ.get("KMAINT_TURNS"):
         plugins.append(TakingTurns(_beside("turns").Turns(place)))
+    if share := os.environ.get("KMAINT_SHARE"):
+        plugins.append(Sharing(*map(int, share.split())))
     if folder := os.environ.get("KMAINT_ORIGINALS"):
         import triton
 

@@ -50,6 +50,29 @@ def test_a_server_that_is_killed_is_replaced(bench: Bench, harness: Harness, tmp
         assert int(run(own, harness, program, interpret=True).split()[-1]) != server
 
 
+def test_what_is_expected_starts_side_by_side_and_ends_with_the_block(
+    bench: Bench, harness: Harness, tmp_path: Path
+) -> None:
+    program = tmp_path / "marks.py"
+    program.write_text(MARKS)
+    with warmed(bench) as own:
+        assert own.warm is not None
+        own.warm.expect(harness.folder)
+        own.warm.expect(harness.folder)
+        servers = [int(run(own, harness, program, interpret=mode).split()[-1]) for mode in (True, False)]
+        assert own.warm.bare(interpreted=True) != own.warm.bare(interpreted=False)
+        assert all(alive(server) for server in servers)
+    assert not any(alive(server) for server in servers)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_a_suite_says_the_same_warm_and_cold(
     bench: Bench, harness: Harness, source: str, tmp_path: Path, propose: Callable[[str], Candidate]
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -82,6 +83,24 @@ def test_a_suite_that_says_nothing(harness: Harness, bench: Bench, tmp_path: Pat
     with pytest.raises(HarnessError) as caught:
         run_suite(read_harness(folder), folder / "kernel.py", bench, on_gpu=False)
     assert str(caught.value) == f"{suite}: {why.format(folder=folder)}"
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_shares_of_a_suite_say_what_the_whole_would(
+    harness: Harness, bench: Bench, tmp_path: Path, threads: int
+) -> None:
+    folder = tmp_path / "shared"
+    shutil.copytree(harness.folder, folder)
+    fails = {2: "alias", 3: "mismatch"}
+    tests = [f"def test_{n}():\n    assert {n not in fails}, '[{fails.get(n, '')}] said by {n}'\n" for n in range(6)]
+    (folder / "test_kernel.py").write_text("\n".join(tests))
+    wide = dataclasses.replace(bench, threads=threads)
+    found = run_suite(read_harness(folder), folder / "kernel.py", wide, on_gpu=False)
+    assert found.rejection is not None
+    assert (found.rejection.codes, found.rejection.reason, found.by) == (("alias",), "said by 2", "test_2")
+
+    (folder / "test_kernel.py").write_text("\n".join(tests[:2]))
+    assert run_suite(read_harness(folder), folder / "kernel.py", wide, on_gpu=False).ran == 2
 
 
 def test_a_suite_past_its_limit_is_a_verdict(harness: Harness, bench: Bench, tmp_path: Path) -> None:
