@@ -5,7 +5,9 @@ Copied unchanged into every harness. The reasons behind each tolerance stand bes
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +37,15 @@ TOLERANCES = {
 WORSE = 2.0
 """How many times the original's own error against float64 a candidate's error may be."""
 
+LARGEST_BY_TYPICAL = 4 * 1.4826
+"""The largest of some ten thousand errors, four standard deviations, by their median: the largest itself may be the
+one place where the original is wrong."""
+FEWEST = 4
+"""Of fewer errors none is typical."""
+
+Truth = Callable[[], Mapping[str, torch.Tensor]]
+"""What float64 gives for a case, by the path of the output; asked for only where two calls differ."""
+
 INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
 """The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): judged on a GPU only."""
 
@@ -47,6 +58,14 @@ class Difference:
     text: str
 
 
+@dataclass(frozen=True)
+class _Terms:
+    exact: bool
+    interpreted: bool
+    overflows: bool
+    truth: Truth | None
+
+
 def differences(
     expected: Outcome,
     actual: Outcome,
@@ -54,11 +73,13 @@ def differences(
     exact: bool = False,
     interpreted: bool = False,
     overflows: bool = False,
+    truth: Truth | None = None,
 ) -> list[Difference]:
     """Every way in which `actual` is not what `expected` was; empty where the calls did the same.
 
     An argument that the expected call left alone must be left alone to the byte, and so must what lies around each.
-    Where the case `overflows`, nothing is asked of elements on which the original's own arithmetic did.
+    Where the case `overflows`, nothing is asked of elements on which the original's own arithmetic did. Where the
+    `truth` is known, an element that is not the original's may be as near to the truth instead.
     """
     if expected.error or actual.error:
         return _error_differences(expected.error, actual.error)
@@ -69,8 +90,9 @@ def differences(
     found: list[Difference] = []
     if actual.overrun and not expected.overrun:
         found.append(Difference("wrote_outside", actual.overrun))
+    terms = _Terms(exact, interpreted, overflows, functools.cache(truth) if truth and not exact else None)
     for path, leaf in left.items():
-        found.extend(_leaf_differences(leaf, right[path], exact, interpreted, overflows))
+        found.extend(_leaf_differences(leaf, right[path], terms))
     return found
 
 
@@ -105,9 +127,7 @@ def _error_differences(expected: str, actual: str) -> list[Difference]:
     ]
 
 
-def _leaf_differences(
-    expected: Leaf, actual: Leaf, exact: bool, interpreted: bool, overflows: bool
-) -> list[Difference]:
+def _leaf_differences(expected: Leaf, actual: Leaf, terms: _Terms) -> list[Difference]:
     for what in ("kind", "value", "dtype", "shape", "strides", "alias"):
         if getattr(expected, what) != getattr(actual, what):
             code = "aliased_output" if what == "alias" else "mismatch"
@@ -125,13 +145,13 @@ def _leaf_differences(
     if expected.path.startswith("argument") and not expected.written:
         return [Difference("mutated_input", f"{expected.path} was written; the original leaves it alone")]
     want, got = tensor_of(expected), tensor_of(actual)
-    if interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE:
+    if terms.interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE:
         return []
-    if overflows and want.is_floating_point():
+    if terms.overflows and want.is_floating_point():
         # An infinity on the way may end as one, or as the nought of what was divided by it.
         told = want.double().isfinite() & (want.double() != 0)
         got = torch.where(told, got.double(), want.double()).to(got.dtype)
-    return _value_differences(expected.path, want, got, exact)
+    return _value_differences(expected.path, want, got, terms.exact, terms.truth)
 
 
 def damaged(leaf: Leaf) -> int:
@@ -147,7 +167,9 @@ def damaged(leaf: Leaf) -> int:
     return int((outside & (leaf.raw != leaf.raw[-1])).sum())  # the last byte is one of the red zone
 
 
-def _value_differences(path: str, want: torch.Tensor, got: torch.Tensor, exact: bool) -> list[Difference]:
+def _value_differences(
+    path: str, want: torch.Tensor, got: torch.Tensor, exact: bool, truth: Truth | None = None
+) -> list[Difference]:
     tolerance = TOLERANCES.get(want.dtype)
     if tolerance is None or exact:
         wrong = ~((want == got) | (_nan(want) & _nan(got)))
@@ -155,6 +177,9 @@ def _value_differences(path: str, want: torch.Tensor, got: torch.Tensor, exact: 
     else:
         wrong = ~(_within(want.double(), got.double(), tolerance) | _as_near_as_can_be(want, got))
         allowed = f"within {tolerance.relative:g} ({tolerance.reason})"
+        if truth is not None and bool(wrong.any()) and (known := truth().get(path)) is not None:
+            known = known.double().cpu()
+            wrong &= ~_as_true(known, want.double(), got.double(), tolerance)
     if not bool(wrong.any()):
         return []
     if bool((_nan(got) & wrong).sum() == wrong.sum()) and not bool(_nan(want).any()):
@@ -188,6 +213,40 @@ def _within(want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torc
     finite = want.isfinite() & got.isfinite()
     same = (want == got) | (want.isnan() & got.isnan())
     return torch.where(finite, close, same)
+
+
+def _as_true(truth: torch.Tensor, want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:
+    """Elementwise, whether `got` is within its type's tolerance of the truth, or within WORSE times the original's own
+    error at the scale of the row; nowhere in a row in which the original is off by more than its type explains."""
+    if truth.shape != want.shape:
+        return torch.zeros(want.shape, dtype=torch.bool)
+    scale = row_scale(truth)
+    allowed = tolerance.relative * truth.abs() + tolerance.absolute * scale
+    allowed = torch.maximum(allowed, WORSE * own_error(truth, want, tolerance) * scale)
+    return ((got - truth).abs() <= allowed) & truth.isfinite() & _sound(truth, want, tolerance)
+
+
+def own_error(truth: torch.Tensor, want: torch.Tensor, tolerance: Tolerance) -> float:
+    """How far the original's elements lie from the float64 truth at most, as a share of their row's scale, by what they
+    typically do: one that is bad here and there makes no difference.
+
+    Only of elements so small beside their row that rounding the value itself explains nothing, in rows where the
+    original is sound; those that it gets exactly were copied. Nought where there are hardly any, or where this is more
+    than the type explains.
+    """
+    scale = row_scale(truth)
+    small = tolerance.relative * truth.abs() <= tolerance.absolute * scale
+    share = ((want - truth).abs() / scale)[small & truth.isfinite() & _sound(truth, want, tolerance)]
+    share = share[share > 0]
+    found = LARGEST_BY_TYPICAL * float(share.median()) if share.numel() >= FEWEST else 0.0
+    return found if found <= tolerance.relative else 0.0
+
+
+def _sound(truth: torch.Tensor, want: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:
+    """The rows in which the original is finite where the truth is, and nowhere off by more than its type explains."""
+    off = (want - truth).abs() <= tolerance.relative * row_scale(truth)
+    sound = torch.where(truth.isfinite(), off, ~want.isfinite())
+    return sound.all(dim=-1, keepdim=True) if sound.dim() else sound
 
 
 def row_scale(x: torch.Tensor) -> torch.Tensor:

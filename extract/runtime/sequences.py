@@ -66,7 +66,7 @@ def perform_steps(
     own: list[list[tuple[int, int]]] = []
     call: Call | None = None
     for step in steps:
-        call = _arguments(contract, step, call, device)
+        call = called_with(contract, step, call, device)
         given = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
         outcome, returned = _made(entry, step, call)
         if running():
@@ -80,7 +80,8 @@ def perform_steps(
     return outcomes
 
 
-def _arguments(contract: Contract, step: Step, before: Call | None, device: str) -> Call:
+def called_with(contract: Contract, step: Step, before: Call | None, device: str) -> Call:
+    """The step's arguments; without the call `before` it, in new memory, they hold the same."""
     call = build(contract, step.case, device)
     if before is not None and step.buffers != "fresh":
         for name, buffer in before.buffers.items():

@@ -182,6 +182,18 @@ WRONG_SCALES = {
 }
 
 
+def verdicts(folder: Path, asked: dict[str, str]) -> dict[str, str]:
+    """The code of each candidate's failure by the property that it is asked for."""
+    finished = run_child(
+        [sys.executable, HERE / "cases" / "judged.py", folder],
+        timeout_s=200,
+        env=clean_environment({"KMAINT_PROFILE": "gate", "KMAINT_SEED": "7"}),
+        stdin=json.dumps(asked),
+    )
+    assert finished.code == 0, finished.stderr
+    return {name: told.partition(" ")[0] for name, told in json.loads(finished.stdout).items()}
+
+
 @pytest.mark.parametrize(
     ("name", "candidates"),
     [("merge_state", WRONG_MERGES), ("reshape_and_cache", WRONG_WRITES), ("scale", WRONG_SCALES)],
@@ -196,15 +208,7 @@ def test_each_wrong_candidate_fails_its_property_with_its_code(
         assert old in source
         (folder / f"{candidate}.py").write_text(source.replace(old, new))
     asked = {f"{candidate}.py": held for candidate, (_, _, held, _) in candidates.items()}
-    finished = run_child(
-        [sys.executable, HERE / "cases" / "judged.py", folder],
-        timeout_s=200,
-        env=clean_environment({"KMAINT_PROFILE": "gate", "KMAINT_SEED": "7"}),
-        stdin=json.dumps(asked),
-    )
-    assert finished.code == 0, finished.stderr
-    verdicts = json.loads(finished.stdout)
-    codes = {candidate: verdicts[f"{candidate}.py"].split(" ")[0] for candidate in candidates}
+    codes = {Path(name).stem: code for name, code in verdicts(folder, asked).items()}
     assert codes == {candidate: code for candidate, (_, _, _, code) in candidates.items()}
 
 
@@ -249,3 +253,22 @@ def test_a_candidate_that_counts_in_32_bits_is_caught_by_entries_far_apart(scale
     candidate.write_text((scale / "kernel.py").read_text().replace("program_id(0).to(tl.int64)", "program_id(0)"))
     finished = pytest_in(scale, "-k", LAYOUT, KMAINT_CANDIDATE=str(candidate))
     assert re.search(r"\[(signal|mismatch)\] .*far x", finished.stdout), finished.stdout
+
+
+ROUGH = ("p_scale", "s_scale")
+"""Weights that the imprecise original rounds to the type of its outputs, as attention kernels do."""
+TRUE = ", truth=lambda: truth(case)"
+
+
+def test_an_exact_candidate_passes_beside_an_imprecise_original(merge_state: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(merge_state, tmp_path / "merge_state")
+    source, suite = (folder / "kernel.py").read_text(), (folder / "test_kernel.py").read_text()
+    (folder / "exact.py").write_text(source)
+    (folder / "wrong.py").write_text(source.replace("p_scale + s_out", "p_scale * 1.05 + s_out"))
+    rounded = ("\n".join(f"    {name} = {name}.to(output.dtype.element_ty).to(tl.float32)" for name in ROUGH)) + "\n"
+    line = next(line for line in source.splitlines(keepends=True) if "p_out * p_scale" in line)
+    (folder / "kernel.py").write_text(source.replace(line, rounded + line))
+    assert verdicts(folder, {"exact.py": EQUALS, "wrong.py": EQUALS}) == {"exact.py": "", "wrong.py": "[mismatch]"}
+    assert TRUE in suite
+    (folder / "test_kernel.py").write_text(suite.replace(TRUE, ""))
+    assert verdicts(folder, {"exact.py": EQUALS}) == {"exact.py": "[mismatch]"}

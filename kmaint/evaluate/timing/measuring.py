@@ -212,7 +212,12 @@ def _verify(
     left = [item for item, value in zip(items, claimed, strict=True) if isinstance(value, dict)]
     request = Request(
         command="verify",
-        shared={"folder": str(folder), "entry": harness.entry, "device": "cuda" if on_gpu else "cpu"},
+        shared={
+            "folder": str(folder),
+            "entry": harness.entry,
+            "device": "cuda" if on_gpu else "cpu",
+            "oracle": harness.oracle,
+        },
         items=tuple({"workload": item["workload"], **session.outputs[key(item)]} for item in left),
         limit_s=bench.limits_s["time"],
         harness=folder,

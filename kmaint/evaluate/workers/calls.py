@@ -22,6 +22,7 @@ __all__ = [
     "outcomes",
     "performing",
     "subject",
+    "truth_of",
     "with_axis",
 ]
 
@@ -35,6 +36,15 @@ def entry_of(path: str, name: str, entry: str) -> Callable[..., Any]:
     """The entry point of the file, imported under a module name of its own."""
     found: Callable[..., Any] = getattr(subject.load(Path(path), name), entry)
     return found
+
+
+def truth_of(reference: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """What the harness's reference() gives for a call's arguments in float64, by output, on the CPU."""
+    wide = {
+        name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        for name, value in arguments.items()
+    }
+    return {path: value.double().cpu() for path, value in reference(**wide).items()}
 
 
 def elements(contract: Any, case: Any) -> int:

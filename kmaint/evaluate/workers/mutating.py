@@ -136,24 +136,24 @@ class _Calls:
         """What differs and on which case; `rounding` where it is within what the suite allows."""
         judge = importlib.import_module("runtime.judge")
         expected, actual = original.outcome(number, case), self.outcome(number, case)
-        told = judge.differences(expected, actual)
-        unjudged = told and not judge.differences(expected, actual, interpreted=True)
-        if not told and not expected.error and Path("reference.py").is_file():
-            told = self._less_accurate(number, case, expected, actual)
+        truth = functools.partial(self._truth, number, case) if Path("reference.py").is_file() else None
+        told = judge.differences(expected, actual, truth=truth)
+        unjudged = told and not judge.differences(expected, actual, interpreted=True, truth=truth)
+        if not told and not expected.error and truth is not None:
+            less_accurate = importlib.import_module("runtime.properties").less_accurate
+            told = less_accurate(truth(), expected, actual, interpreted=True)
         exact = told or judge.differences(expected, actual, exact=True)
         text = exact[0].text if exact else "the sign of a zero, or bytes between the elements, differ"
         text = f"judged on a GPU only: {text}" if unjudged else text
         return {"case": repr(self._case(number, case)), "text": text, "rounding": not told}
 
-    def _less_accurate(self, number: int, case: dict[str, Any], expected: Any, actual: Any) -> list[Any]:
-        """Whether it is further from the float64 recomputation than the suite allows."""
-        properties, build = (
-            importlib.import_module("runtime.properties"),
-            importlib.import_module("runtime.building").build,
+    def _truth(self, number: int, case: dict[str, Any]) -> dict[str, Any]:
+        """What the float64 recomputation gives."""
+        upcast = importlib.import_module("runtime.properties").upcast
+        build = importlib.import_module("runtime.building").build
+        found: dict[str, Any] = importlib.import_module("reference").reference(
+            **upcast(build(self._contract, self._case(number, case), "cpu"))
         )
-        reference = importlib.import_module("reference").reference
-        truth = reference(**properties.upcast(build(self._contract, self._case(number, case), "cpu")))
-        found: list[Any] = properties.less_accurate(truth, expected, actual, interpreted=True)
         return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .calls import building, cases, entry_of, interpreter_sized, judge, outcomes, subject
+from .calls import building, cases, entry_of, interpreter_sized, judge, outcomes, subject, truth_of
 
 CONTENTS = ("normal", "outlier")
 """Profiles of values at which errors are compared: the usual, and rows whose scale one element sets."""
@@ -40,8 +40,9 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
                 with state["turns"].shared():
                     expected, actual = original(case), candidate(case)
                     judged = reference is not None and not expected.error
-                    truth = _truth(reference, state["contract"], case, device) if judged else {}
-                ledger.compare(workload["name"], case, expected, actual)
+                    arguments = building.build(state["contract"], case, device).arguments if judged else {}
+                    truth = truth_of(reference, arguments) if reference is not None and judged else {}
+                ledger.compare(f"{workload['name']}, {case}", truth, expected, actual)
                 if judged:
                     ledger.measure(workload["name"], truth, expected, actual)
     except subject.SubjectLost as lost:
@@ -61,15 +62,6 @@ def _cases(state: dict[str, Any]) -> list[tuple[dict[str, Any], Any]]:
     return list(found.values())
 
 
-def _truth(reference: Any, contract: Any, case: Any, device: str) -> dict[str, torch.Tensor]:
-    """What the float64 reference gives for the case, by leaf, on the CPU."""
-    arguments = {
-        name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
-        for name, value in building.build(contract, case, device).arguments.items()
-    }
-    return {path: value.double().cpu() for path, value in reference(**arguments).items()}
-
-
 class Ledger:
     """Adds up over all cases what a records.Numerics holds."""
 
@@ -81,9 +73,9 @@ class Ledger:
         self._not_judged: set[str] = set()
         self._differences: list[dict[str, str]] = []
 
-    def compare(self, workload: str, case: Any, expected: Any, actual: Any) -> None:
-        for found in judge.differences(expected, actual, interpreted=self._interpreted):
-            self._differences.append({"code": found.code, "text": f"{workload}, {case}: {found.text}"})
+    def compare(self, where: str, truth: dict[str, torch.Tensor], expected: Any, actual: Any) -> None:
+        for found in judge.differences(expected, actual, interpreted=self._interpreted, truth=lambda: truth):
+            self._differences.append({"code": found.code, "text": f"{where}: {found.text}"})
         if expected.error or actual.error or len(expected.leaves) != len(actual.leaves):
             return
         for want, got in zip(expected.leaves, actual.leaves, strict=True):

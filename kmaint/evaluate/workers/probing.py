@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from runtime.sequences import Step, called_with  # type: ignore[import-not-found]
 
-from .calls import building, cases, entry_of, judge, outcomes, subject
+from .calls import building, cases, entry_of, judge, outcomes, subject, truth_of
 from .plan import Probe, base, plan, real_sizes, scaled
 
 AT_SCALE_S = 5.0
@@ -111,11 +112,12 @@ def _alone(state: State, path: Path, step: Any, code: str) -> str:
     plainly wrong; right there even from the place where it was wrong, it came from what was there before."""
     plain = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
     want, got = _first(state, path, plain)
-    if judge.differences(want, got, interpreted=state.device == "cpu"):
+    if _differences(state, plain, want, got):
         return "less_accurate" if _rounded(want, got) else "mismatch"
     if code == "phase_detection" and step.caller != plain.caller:
-        want, got = _first(state, path, dataclasses.replace(step, buffers="fresh"))
-        return code if judge.differences(want, got, interpreted=state.device == "cpu") else "stale_result"
+        there = dataclasses.replace(step, buffers="fresh")
+        want, got = _first(state, path, there)
+        return code if _differences(state, there, want, got) else "stale_result"
     return "stale_result" if code == "mismatch" else code
 
 
@@ -125,6 +127,18 @@ def _first(state: State, path: Path, step: Any) -> tuple[Any, Any]:
     with _begun(state, path) as candidate:
         (got,) = candidate.steps([step])
     return want, got
+
+
+def _differences(state: State, step: Any, want: Any, got: Any) -> list[Any]:
+    """How the candidate's call differs from the original's; with an oracle, the truth may stand in for the latter."""
+
+    def truth() -> dict[str, torch.Tensor]:
+        return truth_of(state.reference, called_with(state.contract, step, None, state.device).arguments)
+
+    told: list[Any] = judge.differences(
+        want, got, interpreted=state.device == "cpu", truth=truth if state.reference else None
+    )
+    return told
 
 
 def _rows(state: State, case: Any) -> int:
@@ -145,7 +159,7 @@ def _compared(
     if len(actual) != len(expected):
         return "spoofed_result", f"answers {len(actual)} calls of {len(expected)}", probe.steps[0]
     for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
-        found = judge.differences(want, got, interpreted=state.device == "cpu")
+        found = _differences(state, probe.steps[index], want, got)
         if not found and state.kernels and want.launches and not got.launches:
             found = [judge.Difference("no_kernel_launched", "launches no kernel; torch does its work")]
         if not found and state.reference is None:
@@ -282,14 +296,8 @@ def _at_scale(state: State, constants: list[int], launches: int, row_s: float) -
 
 
 def _against_truth(state: State, case: Any, candidate: Any) -> tuple[str, str] | None:
-    (got,) = candidate.steps([_step(case)])
-    arguments = building.build(state.contract, case, state.device).arguments
-    truth = state.reference(
-        **{
-            name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
-            for name, value in arguments.items()
-        }
-    )
+    (got,) = candidate.steps([Step(case)])
+    truth = truth_of(state.reference, building.build(state.contract, case, state.device).arguments)
     if got.error:
         return "mismatch", f"{case}: {got.error}"
     for leaf in got.leaves:
@@ -303,16 +311,10 @@ def _against_truth(state: State, case: Any, candidate: Any) -> tuple[str, str] |
         tolerance = judge.TOLERANCES.get(outcomes.tensor_of(leaf).dtype)
         if tolerance is None:
             continue
-        off = judge.error_against(known.double().cpu(), outcomes.tensor_of(leaf))
+        off = judge.error_against(known, outcomes.tensor_of(leaf))
         if not off <= 2 * (tolerance.relative + tolerance.absolute):
             return "mismatch", f"{case}: {leaf.path} is off from float64 by {off:.3g} of its row's scale"
     return None
 
 
 SKIPPED = ("float8_e4m3fn", "float8_e5m2")
-
-
-def _step(case: Any) -> Any:
-    from runtime.sequences import Step  # type: ignore[import-not-found]
-
-    return Step(case)

@@ -7,16 +7,18 @@ from typing import Any
 
 import torch
 
-from .calls import cases, entry_of, judge, outcomes, subject
+from .calls import building, cases, entry_of, judge, outcomes, subject, truth_of
 from .replay import nth
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, device ("cuda" or "cpu")."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle."""
     folder = Path(shared["folder"])
     contract = cases.Contract.read(folder)
     entry = entry_of(str(folder / "kernel.py"), "original", shared["entry"])
-    return {**shared, "contract": contract, "original": subject.Local(entry, contract, shared["device"])}
+    reference = entry_of(str(folder / "reference.py"), "reference", "reference") if shared["oracle"] else None
+    original = subject.Local(entry, contract, shared["device"])
+    return {**shared, "contract": contract, "original": original, "reference": reference}
 
 
 def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
@@ -31,14 +33,26 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     left = torch.load(item["path"], weights_only=True)
     for n, answer in zip(left["calls"], left["outcomes"], strict=True):
         actual = outcomes.Outcome([outcomes.Leaf(**leaf) for leaf in answer["leaves"]], answer["error"])
-        expected = _shown(state["original"](nth(case, item["seed"], n)), actual)
-        for difference in judge.differences(expected, actual, interpreted=state["device"] == "cpu"):
+        for difference in _differences(state, nth(case, item["seed"], n), actual):
             return {
                 "compared": len(left["calls"]),
                 "code": difference.code,
                 "text": f"timed call {n}: {difference.text}",
             }
     return {"compared": len(left["calls"]), "code": "", "text": ""}
+
+
+def _differences(state: dict[str, Any], case: Any, actual: Any) -> list[Any]:
+    """How a call on the case differs from the original's, where the truth does not stand in for that."""
+
+    def truth() -> dict[str, torch.Tensor]:
+        return truth_of(state["reference"], building.build(state["contract"], case, state["device"]).arguments)
+
+    expected, on_cpu = _shown(state["original"](case), actual), state["device"] == "cpu"
+    told: list[Any] = judge.differences(
+        expected, actual, interpreted=on_cpu, truth=truth if state["reference"] else None
+    )
+    return told
 
 
 def _shown(expected: Any, actual: Any) -> Any:

@@ -6,8 +6,18 @@ import math
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from extract.runtime.judge import differences, error_against, other_values
+from extract.runtime.judge import (
+    TOLERANCES,
+    WORSE,
+    differences,
+    error_against,
+    other_values,
+    own_error,
+    row_scale,
+)
 from extract.runtime.outcomes import Leaf, Outcome
 
 
@@ -72,3 +82,127 @@ def test_error_is_a_share_of_the_row_s_scale() -> None:
     assert error_against(truth, truth + torch.tensor([[1.0], [0.0]])) == pytest.approx(0.01)
     assert error_against(truth, torch.full((2, 2), math.nan)) == math.inf
     assert error_against(torch.empty(0, 2), torch.empty(0, 2)) == 0.0
+
+
+# --- Where the truth is known
+
+DTYPES = st.sampled_from([torch.bfloat16, torch.float16, torch.float32])
+
+
+@st.composite
+def imprecise(draw: st.DrawFn, least: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Generator, float]:
+    """A truth in rows of several scales, an original with `least` to 4 times the base tolerance of error, the source of
+    more such errors, and their deviation as a share of the row's scale."""
+    dtype, rows, columns = draw(DTYPES), draw(st.integers(8, 24)), draw(st.sampled_from([64, 128]))
+    noise = torch.Generator().manual_seed(draw(st.integers(0, 2**32 - 1)))
+    truth = torch.randn(rows, columns, generator=noise, dtype=torch.float64)
+    truth *= 2.0 ** torch.randint(-6, 7, (rows, 1), generator=noise)
+    share = draw(st.floats(least, 4)) * TOLERANCES[dtype].absolute / 4
+    return truth, near(truth, share, noise).to(dtype), noise, share
+
+
+def near(truth: torch.Tensor, share: float, noise: torch.Generator) -> torch.Tensor:
+    return truth + share * row_scale(truth) * torch.randn(truth.shape, generator=noise, dtype=torch.float64)
+
+
+def said(truth: torch.Tensor | None, want: torch.Tensor, got: torch.Tensor) -> list[str]:
+    """Codes of what is refused; the truth is that of the one output."""
+    known = None if truth is None else (lambda: {"return": truth})
+    return [d.code for d in differences(Outcome([returned(want)]), Outcome([returned(got)]), truth=known)]
+
+
+def allowed(truth: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
+    """The rule as the research states it, elementwise."""
+    base, scale = TOLERANCES[want.dtype], row_scale(truth)
+    own = WORSE * own_error(truth, want.double(), base) * scale
+    return torch.maximum(base.relative * truth.abs() + base.absolute * scale, own)
+
+
+@given(given=imprecise(least=1))
+def test_what_errs_as_the_original_does_is_as_good(
+    given: tuple[torch.Tensor, torch.Tensor, torch.Generator, float],
+) -> None:
+    truth, want, noise, share = given
+    assert said(truth, want, near(truth, share, noise).to(want.dtype)) == []
+
+
+def test_without_the_truth_it_is_refused_for_what_the_original_errs() -> None:
+    noise = torch.Generator().manual_seed(0)
+    truth = torch.randn(32, 128, generator=noise, dtype=torch.float64)
+    want, got = (near(truth, 6e-4, noise).bfloat16() for _ in range(2))
+    assert said(None, want, got) == ["mismatch"]
+    assert said(truth, want, got) == []
+
+
+@given(given=imprecise(), at=st.integers(0, 2**16), beyond=st.floats(1.1, 1e3))
+def test_one_element_beyond_both_is_refused(
+    given: tuple[torch.Tensor, torch.Tensor, torch.Generator, float], at: int, beyond: float
+) -> None:
+    truth, want, _, _ = given
+    at %= truth.numel()
+    got = want.clone()
+    step = beyond * allowed(truth, want).view(-1)[at]
+    got.view(-1)[at] = (truth.view(-1)[at] + step + 2 * step * torch.finfo(want.dtype).eps).to(want.dtype)
+    off = (got.double() - truth).abs().view(-1)[at]
+    assume(off > allowed(truth, want).view(-1)[at])  # the type may have rounded it back
+    if said(None, want, got):
+        assert said(truth, want, got) == ["mismatch"]
+
+
+@given(given=imprecise(), wrong=st.sampled_from([math.nan, math.inf, 8.0]), row=st.integers(0, 7))
+def test_a_row_in_which_the_original_is_wrong_excuses_nothing(
+    given: tuple[torch.Tensor, torch.Tensor, torch.Generator, float], wrong: float, row: int
+) -> None:
+    truth, want, _, _ = given
+    want = want.clone()
+    want[row, 5] = wrong * row_scale(truth)[row, 0]
+    right = truth.to(want.dtype)
+    assert said(truth, want, want) == []
+    assert said(truth, want, right)  # nearer to the truth, and not what the original does
+    assert said(truth, want, torch.where(torch.arange(len(want))[:, None] == row, want, right)) == []
+
+
+@given(given=imprecise(least=1), bad=st.floats(3, 100), rows=st.integers(1, 3))
+def test_a_few_bad_rows_lend_nothing_to_the_others(
+    given: tuple[torch.Tensor, torch.Tensor, torch.Generator, float], bad: float, rows: int
+) -> None:
+    truth, want, noise, share = given
+    base = TOLERANCES[want.dtype]
+    spoiled = want.clone()
+    spoiled[:rows] = near(truth, bad * share, noise).to(want.dtype)[:rows]
+    assert own_error(truth, spoiled.double(), base) <= 2 * own_error(truth, want.double(), base)
+
+
+@given(given=imprecise())
+def test_an_original_that_errs_more_than_its_type_explains_is_no_yardstick(
+    given: tuple[torch.Tensor, torch.Tensor, torch.Generator, float],
+) -> None:
+    truth, want, noise, _ = given
+    coarse = near(truth, 2 * TOLERANCES[want.dtype].relative, noise).to(want.dtype)
+    assert own_error(truth, coarse.double(), TOLERANCES[want.dtype]) == 0.0
+    assert said(truth, coarse, want) == said(None, coarse, want) == ["mismatch"]
+
+
+@given(dtype=DTYPES, seed=st.integers(0, 2**32 - 1))
+def test_an_exact_original_leaves_no_more_room_than_its_type(dtype: torch.dtype, seed: int) -> None:
+    truth = torch.randn(16, 64, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    assert WORSE * own_error(truth, truth.to(dtype).double(), TOLERANCES[dtype]) < TOLERANCES[dtype].absolute
+
+
+def test_what_is_the_same_asks_for_no_truth_and_an_exact_comparison_never_does() -> None:
+    def untold() -> dict[str, torch.Tensor]:
+        raise AssertionError("asked for the truth")
+
+    near_by = Outcome([returned(ONE * (1 + 1e-6))])
+    assert not differences(Outcome([returned(ONE)]), near_by, truth=untold)
+    assert differences(Outcome([returned(ONE)]), near_by, exact=True, truth=untold)
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [{}, {"return": torch.ones(2, 2)}, {"return": torch.full((1, 3), math.nan)}, {"return": ONE * math.inf}],
+    ids=["none", "of another shape", "nan", "infinite"],
+)
+def test_a_truth_that_says_nothing_excuses_nothing(truth: dict[str, torch.Tensor]) -> None:
+    wrong = Outcome([returned(ONE * 1.5)])
+    assert [d.code for d in differences(Outcome([returned(ONE)]), wrong, truth=lambda: truth)] == ["mismatch"]

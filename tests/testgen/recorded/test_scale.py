@@ -25,7 +25,8 @@ sys.path.insert(0, str(HERE))
 
 from runtime.cases import Case, Contract  # noqa: E402
 from runtime.contents import PROFILES, SPECIALS  # noqa: E402
-from runtime.judge import differences, other_values  # noqa: E402
+from runtime.judge import Difference, differences, other_values  # noqa: E402
+from runtime.outcomes import Outcome  # noqa: E402
 from runtime.profiles import few, in_time, kept_as, paced, use_profile  # noqa: E402
 from runtime.properties import (  # noqa: E402
     broken,
@@ -133,12 +134,17 @@ SMALL = Case(T=3, D=6, DT="bfloat16")  # small and quick, and no stride or row t
 # --- What must hold
 
 
+def apart(case: Case, expected: Outcome, actual: Outcome) -> list[Difference]:
+    """How what was done differs from what the original did, by more than the tolerance of its type."""
+    return differences(expected, actual, interpreted=INTERPRETED, overflows=case.overflows)
+
+
 def test_smoke(pair: Pair) -> None:
     """The smallest workload does something, without an error and without a byte outside its tensors."""
     case = reachable(WORKLOADS["small"])
     expected = pair.original(case)
     check(broken(expected))
-    check(differences(expected, pair.tested(case), interpreted=INTERPRETED))
+    check(apart(case, expected, pair.tested(case)))
 
 
 @kept_as(KEPT_AS)
@@ -152,7 +158,7 @@ def test_does_what_the_original_does(pair: Pair, case: Case) -> None:
     """
     if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
         return  # the original has no one answer here
-    check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED, overflows=case.overflows))
+    check(apart(case, pair.original(case), pair.tested(case)))
 
 
 def test_takes_every_kind_of_values(pair: Pair) -> None:
@@ -162,8 +168,7 @@ def test_takes_every_kind_of_values(pair: Pair) -> None:
     for case in in_time(each):
         if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
             continue  # the original has no one answer here
-        found = differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED, overflows=case.overflows)
-        check(found, on=case)
+        check(apart(case, pair.original(case), pair.tested(case)), on=case)
 
 
 def test_takes_every_size(pair: Pair) -> None:
@@ -175,14 +180,14 @@ def test_takes_every_size(pair: Pair) -> None:
     }
     for case in in_time(reachable(SMALL.but(**{name: size})) for name, sizes in edges.items() for size in sizes):
         if CONTRACT.admits(case) and pair.wherever_it_lies(case) and pair.reads_only_inside(case):
-            check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
+            check(apart(case, pair.original(case), pair.tested(case)), on=case)
 
 
 def test_takes_every_layout(pair: Pair) -> None:
     """Its tensors wherever they may lie: the original was tried on each, and gives the same as on contiguous ones."""
     for case in in_time(SMALL.but(layout=layout, seed=1) for layout in LAYOUTS + FAR):
         if pair.wherever_it_lies(case) and pair.reads_only_inside(case):
-            check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
+            check(apart(case, pair.original(case), pair.tested(case)), on=case)
 
 
 def test_takes_every_type(pair: Pair) -> None:
@@ -190,7 +195,7 @@ def test_takes_every_type(pair: Pair) -> None:
     for case in in_time(SMALL.but(dtypes=dtypes) for dtypes in DTYPES):
         if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
             continue  # the original has no one answer here
-        check(differences(pair.original(case), pair.tested(case), interpreted=INTERPRETED), on=case)
+        check(apart(case, pair.original(case), pair.tested(case)), on=case)
 
 
 def test_reads_nothing_around_its_arguments(pair: Pair) -> None:
@@ -285,7 +290,7 @@ def test_results_outlive_the_next_call(pair: Pair, case: Case) -> None:
     if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
         return  # the original has no one answer here
     expected, found = pair.original(case, how="again"), pair.tested(case, how="again")
-    check(recoded("aliased_output", differences(expected, found, interpreted=INTERPRETED, overflows=case.overflows)))
+    check(recoded("aliased_output", apart(case, expected, found)))
 
 
 @needs_gpu
@@ -295,7 +300,7 @@ def test_results_outlive_the_next_call(pair: Pair, case: Case) -> None:
 @paced
 def test_runs_on_the_current_stream(pair: Pair, case: Case) -> None:
     """Called on another stream and waited for on that stream only, it has done the same: nothing runs elsewhere."""
-    check(recoded("stream", differences(pair.original(case), pair.tested(case, how="stream"))))
+    check(recoded("stream", apart(case, pair.original(case), pair.tested(case, how="stream"))))
 
 
 @needs_gpu
@@ -308,7 +313,7 @@ def test_can_be_captured_in_a_graph(pair: Pair, case: Case) -> None:
     expected = pair.original(case, how="graph")
     if expected.error:
         pytest.skip(f"the original cannot be captured: {expected.error}")
-    check(recoded("graph_capture", differences(expected, pair.tested(case, how="graph"))))
+    check(recoded("graph_capture", apart(case, expected, pair.tested(case, how="graph"))))
 
 
 @needs_two
@@ -319,4 +324,4 @@ def test_runs_where_its_arguments_are(pair: Pair) -> None:
         expected = other.original(case)
         if expected.error or differences(pair.original(case), expected):
             pytest.skip(f"the original does not: {expected.error or 'other results'}")
-        check(differences(expected, other.tested(case)))
+        check(apart(case, expected, other.tested(case)))
