@@ -37,6 +37,7 @@ def main() -> int:
     running.add_argument("--provider", choices=("builtin", "scripted"), help="one of the two  [default: both]")
     running.add_argument("--minutes", type=float, default=6.0, help="for one search of one harness")
     running.add_argument("--candidates", type=int, default=12, help="that builtin may take through the gate")
+    running.add_argument("--once", action="store_true", help="no second passage for a winner, beside its confirmation")
     running.add_argument("--shipped", type=Path, nargs="*", default=[], help="folders to import shipped operators from")
     running.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     printing = commands.add_parser("table")

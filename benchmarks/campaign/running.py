@@ -39,6 +39,8 @@ class Job:
     out: Path
     config: Config
     paths: tuple[Path, ...] = ()
+    once: bool = False
+    """Whether a winner is left with the gate's own confirmation."""
 
     @property
     def name(self) -> str:
@@ -91,6 +93,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
                 out=options.out / one.harness / f"{way}.json",
                 config=load_config(**settings[way], state=state, minutes=options.minutes, device=options.device),
                 paths=tuple(options.shipped),
+                once=options.once,
             )
 
 
@@ -124,7 +127,7 @@ def take(job: Job) -> Recorded:
         more = {"candidates": len(found.evaluations) + job.config.candidates}
         found = workflow.optimize(job.harness, job.config.model_copy(update=more), progress)
     ((_, spent),) = workflow.spent_by([found.id], job.config)
-    again, shipped = passed_again(job, found), None
+    again, shipped = None if job.once else passed_again(job, found), None
     if job.entry.shipped:
         original = (job.harness.folder / KERNEL).read_text()
         source = found.winner.candidate.source if found.winner else original
