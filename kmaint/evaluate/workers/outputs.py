@@ -130,4 +130,4 @@ def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
         return torch.equal(want, got)
     tolerance = judge.TOLERANCES.get(want.dtype)
     limit = max(ROUGHLY, tolerance.relative if tolerance else 0.0)
-    return bool(judge.error_against(want.double(), got) <= limit)
+    return float(judge.error_against(want.double(), got)) <= limit
