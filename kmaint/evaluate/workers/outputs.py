@@ -130,4 +130,5 @@ def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
         return torch.equal(want, got)
     tolerance = judge.TOLERANCES.get(want.dtype)
     limit = max(ROUGHLY, tolerance.relative if tolerance else 0.0)
-    return float(judge.error_against(want.double(), got)) <= limit
+    error: float = judge.error_against(want.double(), got)
+    return error <= limit
