@@ -24,6 +24,7 @@ def mend() -> None:
         _mend_autotuning()
         _mend_libdevice()
         _mend_dependent_launch()
+        _mend_loops()
         _mend_patching()
         _mend_types()
         _mend_overflow()
@@ -173,6 +174,25 @@ def _elementwise(function: Callable[..., Any], *, whole: bool) -> Callable[..., 
         return tl.tensor(interpreter.TensorHandle(data, scalar), tl.block_type(scalar, shape) if shape else scalar)
 
     return computed
+
+
+def _mend_loops() -> None:
+    """Let what `tl.range` counts be converted: on a GPU it is a tensor, in the interpreter a plain number."""
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    class Counted(int):
+        def to(self, *given: Any, **options: Any) -> Any:
+            return interpreter.interpreter_semantic.to_tensor(int(self)).to(*given, **options)
+
+    patch = interpreter._patch_lang  # noqa: SLF001 - no public hook
+
+    def patch_loops(fn: Any) -> Any:
+        scope, count = patch(fn), tl.range
+        tl.range = lambda *given, **options: map(Counted, count(*given, **options))
+        return scope
+
+    interpreter._patch_lang = patch_loops  # noqa: SLF001 - no public hook
 
 
 def _mend_patching() -> None:

@@ -82,7 +82,8 @@ def rolled_back(straight: Outcome, rolled: Outcome, rows: int, by: int) -> list[
 
 def _holding(leaf: Leaf, part: torch.Tensor) -> Leaf:
     """The leaf with other contents."""
-    part = part.contiguous()
+    # A copy: of one element, contiguous() keeps stride 0, and as bytes it cannot be seen.
+    part = part.clone(memory_format=torch.contiguous_format)
     raw = part.view(-1).view(torch.uint8) if part.numel() else torch.empty(0, dtype=torch.uint8)
     return dataclasses.replace(leaf, shape=tuple(part.shape), strides=part.stride(), raw=raw, start=0)
 

@@ -25,17 +25,27 @@ def dependent(x_ptr, out_ptr, N: tl.constexpr):
     tl.extra.cuda.gdc_launch_dependents()
     tl.store(out_ptr + offsets, 2 * x)
 
+@triton.jit
+def counted(x_ptr, out_ptr, rows, N: tl.constexpr):
+    offsets = tl.arange(0, N)
+    for row in tl.range(0, rows):
+        at = row.to(tl.int64) * N + offsets
+        tl.store(out_ptr + at, 2 * tl.load(x_ptr + at))
+
 x = torch.randn(32)
 out = torch.full_like(x, float("nan"))
 aliased[(1,)](x, out, N=32)
 torch.testing.assert_close(out, x.exp().clamp_min(1.0))
 dependent[(1,)](x, out, N=32)
 assert torch.equal(out, 2 * x)
+out.fill_(float("nan"))
+counted[(1,)](x, out, 4, N=8)
+assert torch.equal(out, 2 * x)
 print("as on a GPU")
 """
 
 
-def test_names_taken_from_triton_and_dependent_launches_run(tmp_path: Path) -> None:
+def test_names_taken_from_triton_dependent_launches_and_loop_counts_run(tmp_path: Path) -> None:
     program = tmp_path / "program.py"  # a file: jit reads the source of its functions
     program.write_text(PROGRAM)
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "extract")}

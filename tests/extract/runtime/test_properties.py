@@ -55,6 +55,11 @@ def test_the_leading_rows_of_a_larger_batch_are_those_of_the_smaller() -> None:
     assert torch.equal(leaf.raw.view(torch.float32).view(2, 3), ROWS[:2])
 
 
+def test_a_row_of_one_element_without_a_stride_can_be_read() -> None:
+    (leaf,) = leading(Outcome([returned(torch.ones(1).expand(4))]), 4, 1).leaves
+    assert (leaf.shape, leaf.raw.numel()) == ((1,), 4)
+
+
 def test_rows_in_another_order_are_the_same_rows() -> None:
     straight = Outcome([returned(ROWS), argument(ROWS, written=True)])
     rolled = Outcome([returned(ROWS.roll(3, 0)), argument(ROWS.roll(3, 0), written=True)])
