@@ -130,9 +130,12 @@ def rows_each(contract: Contract, leading: str) -> str:
     """The source, over a dict `axes`, of how many rows each step along the leading axis adds to its largest tensor."""
     shapes = [a.shape[1:-1] for a in contract.arguments if a.kind == "tensor" and a.shape[:1] == (leading,)]
     most = max(shapes, key=len, default=())
+    if not most:
+        return "1"
     if all(size.isidentifier() for size in most):
-        return " * ".join(f'axes["{size}"]' for size in most) or "1"
-    return f'int(evaluate("{" * ".join(f"({size})" for size in most)}", axes))'
+        product = " * ".join(f'axes["{size}"]' for size in most)
+        return f"max(1, {product})"
+    return f'max(1, int(evaluate("{" * ".join(f"({size})" for size in most)}", axes)))'
 
 
 def keeps_rows_apart(contract: Contract, leading: str) -> bool:

@@ -87,14 +87,14 @@ def test_an_axis_is_told_by_its_uses(name: str, words: str) -> None:
 
 def test_the_leading_axis_counts_rows() -> None:
     assert axes.leading_axis(CACHE) == "T"
-    assert axes.rows_each(CACHE, "T") == 'axes["H"]'
+    assert axes.rows_each(CACHE, "T") == 'max(1, axes["H"])'
     assert axes.keeps_rows_apart(CACHE, "T")
     assert not axes.keeps_rows_apart(CACHE, "BLOCKS")
 
 
 def test_a_computed_size_is_evaluated_where_it_is_used() -> None:
     contract = Contract(axes=CACHE.axes, arguments=(Argument(name="x", kind="tensor", shape=("T", "2 * H", "D")),))
-    assert axes.rows_each(contract, "T") == 'int(evaluate("(2 * H)", axes))'
+    assert axes.rows_each(contract, "T") == 'max(1, int(evaluate("(2 * H)", axes)))'
 
 
 def test_the_smallest_case_keeps_the_constraints() -> None:

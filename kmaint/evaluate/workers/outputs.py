@@ -127,7 +127,7 @@ def disagreement(original: Leg, candidate: Leg, inputs: Inputs) -> str:
 def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
     """Near enough for a rank: an honest variant may round farther from the original than this is told of the truth."""
     if not want.is_floating_point():
-        return torch.equal(want, got)
+        return bool(torch.equal(want, got))
     tolerance = judge.TOLERANCES.get(want.dtype)
     limit = max(ROUGHLY, tolerance.relative if tolerance else 0.0)
     error: float = judge.error_against(want.double(), got)

@@ -91,13 +91,13 @@ def test_shares_of_a_suite_say_what_the_whole_would(
 ) -> None:
     folder = tmp_path / "shared"
     shutil.copytree(harness.folder, folder)
-    fails = {2: "alias", 3: "mismatch"}
+    fails = {2: "aliased_output", 3: "mismatch"}
     tests = [f"def test_{n}():\n    assert {n not in fails}, '[{fails.get(n, '')}] said by {n}'\n" for n in range(6)]
     (folder / "test_kernel.py").write_text("\n".join(tests))
     wide = dataclasses.replace(bench, threads=threads)
     found = run_suite(read_harness(folder), folder / "kernel.py", wide, on_gpu=False)
     assert found.rejection is not None
-    assert (found.rejection.codes, found.rejection.reason, found.by) == (("alias",), "said by 2", "test_2")
+    assert (found.rejection.codes, found.rejection.reason, found.by) == (("aliased_output",), "said by 2", "test_2")
 
     (folder / "test_kernel.py").write_text("\n".join(tests[:2]))
     assert run_suite(read_harness(folder), folder / "kernel.py", wide, on_gpu=False).ran == 2

@@ -105,7 +105,7 @@ def reachable(case: Case) -> Case:
     if not INTERPRETED:
         return case
     axes = case.axes
-    rows_each = axes["H"]  # for each step along T
+    rows_each = max(1, axes["H"])  # for each step along T
     return case.but(
         T=min(axes["T"], max(1, MOST_ROWS // rows_each)),
     )
