@@ -33,8 +33,8 @@ COMMANDS = {
     "verify": "verifying",
     "screen": "screening",
 }
-TURNS = {"survey": "own", "numerics": "own", "time": "own", "screen": "alone"}
-"""How a command takes its turns on the GPU: it does so itself, or each of its items alone; else each shares it."""
+TURNS = ("survey", "numerics", "time", "screen")
+"""Commands that take their turns on the GPU themselves; of the others each item shares it."""
 APART = ("numerics", "verify")
 """Commands that run the original in their own process, and a candidate never."""
 STUCK = 70
@@ -57,10 +57,10 @@ def main() -> int:
 
     name = request["command"]
     command = _command(name)
-    turns = importlib.import_module("workers.turns").Turns(request.get("turns"))
+    turns = importlib.import_module("workers.turns").Turns(request.get("turns"), limit.paused)
     if request.get("originals") and name in APART:
         _keep_kernels_in(request["originals"])
-    take = {"alone": turns.alone, "shared": turns.shared, "own": contextlib.nullcontext}[TURNS.get(name, "shared")]
+    take = contextlib.nullcontext if name in TURNS else turns.shared
     state = command.prepare({**request["shared"], "turns": turns})
     for index, item in enumerate(request["items"]):
         with take():
@@ -76,7 +76,7 @@ class Limit:
     """Ends the process with a traceback when an item overruns; time in which it only waits does not count."""
 
     def __init__(self) -> None:
-        self._until = 0.0
+        self._until: float | None = None
 
     @contextlib.contextmanager
     def of(self, seconds: float) -> Iterator[None]:
@@ -84,9 +84,13 @@ class Limit:
         faulthandler.dump_traceback_later(seconds, exit=True)
         yield
         faulthandler.cancel_dump_traceback_later()
+        self._until = None
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
+        if self._until is None:  # between two items
+            yield
+            return
         left = max(0.001, self._until - time.monotonic())
         faulthandler.cancel_dump_traceback_later()
         yield

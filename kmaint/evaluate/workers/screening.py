@@ -34,18 +34,20 @@ class State:
     clock: Clock
     entry: str
     draw: random.Random
+    turns: Any
 
 
 def prepare(shared: dict[str, Any]) -> State:
-    """`shared`: folder, entry, seed. Builds the inputs of every workload that is timed once, on the GPU."""
+    """`shared`: folder, entry, seed, turns. Builds the inputs of every workload that is timed once, on the GPU."""
     folder = Path(shared["folder"])
     contract = cases.Contract.read(folder)
     original = entry_of(str(folder / "kernel.py"), "original", shared["entry"])
     draw = random.Random(shared["seed"])  # noqa: S311 - an order of blocks, not a secret
-    clock = DeviceClock()
     timed = [(w, case) for w, case in contract.cases() if w["weight"]]
-    stages = [Stage(w["name"], w["weight"], *_stage(original, contract, case, clock)) for w, case in timed]
-    return State(stages, clock, shared["entry"], draw)
+    with shared["turns"].shared():
+        clock = DeviceClock()
+        stages = [Stage(w["name"], w["weight"], *_stage(original, contract, case, clock)) for w, case in timed]
+    return State(stages, clock, shared["entry"], draw, shared["turns"])
 
 
 def _stage(original: Entry, contract: Any, case: Any, clock: Clock) -> tuple[Inputs, Leg]:
@@ -65,14 +67,19 @@ def _leg(entry: Entry, inputs: Inputs) -> Leg:
 
 
 def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
-    """`item`: path of a variant. `ratio` over all workloads (original over variant), or `differs`."""
+    """`item`: path of a variant. `ratio` over all workloads (original over variant), or `differs`.
+
+    The GPU is its own only while it is timed: building, compiling and comparing take longer by far.
+    """
     entry = entry_of(item["path"], "variant_" + hashlib.sha256(item["path"].encode()).hexdigest()[:8], state.entry)
     ratios: dict[str, float] = {}
     for stage in state.stages:
-        variant = type(stage.original)(entry, stage.inputs, 1)  # type: ignore[call-arg]
-        if differs := disagreement(stage.original, variant, stage.inputs):
-            return {"differs": f"{stage.name}: {differs}"}
-        ratios[stage.name] = _ratio(state, stage, variant)
+        with state.turns.shared():
+            variant = type(stage.original)(entry, stage.inputs, 1)  # type: ignore[call-arg]
+            if differs := disagreement(stage.original, variant, stage.inputs):
+                return {"differs": f"{stage.name}: {differs}"}
+        with state.turns.alone():
+            ratios[stage.name] = _ratio(state, stage, variant)
     total = sum(stage.weight for stage in state.stages)
     return {
         "ratio": math.exp(sum(s.weight * math.log(ratios[s.name]) for s in state.stages) / total),

@@ -10,39 +10,38 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+Waiting = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 class Turns:
     """The turns of one GPU; without a place, where there is no GPU, nobody waits.
 
-    The system lets go of a turn when its process ends, however it ends.
+    The system lets go of a turn when its process ends, however it ends. `waiting` is around every wait for one.
     """
 
-    def __init__(self, place: str | Path | None) -> None:
-        self._place = place
+    def __init__(self, place: str | Path | None, waiting: Waiting = contextlib.nullcontext) -> None:
+        self._place, self._waiting = place, waiting
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
         """Hold the GPU beside others that only check; whoever waits to be alone goes first."""
-        if self._place is None:
-            yield
-            return
-        with _locked(self._door, fcntl.LOCK_EX):
-            turn = _locked(self._place, fcntl.LOCK_SH)
-            turn.__enter__()
         with contextlib.ExitStack() as held:
-            held.push(turn.__exit__)
+            if self._place is not None:
+                with self._waiting(), _locked(self._door, fcntl.LOCK_EX):
+                    held.enter_context(_locked(self._place, fcntl.LOCK_SH))
             yield
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the GPU and nobody else does: those that wait for this go one after the other, then the rest."""
-        if self._place is None:
-            yield
-            return
-        with _locked(self._door, fcntl.LOCK_SH), _locked(self._place, fcntl.LOCK_EX):
+        with contextlib.ExitStack() as held:
+            if self._place is not None:
+                with self._waiting():
+                    held.enter_context(_locked(self._door, fcntl.LOCK_SH))
+                    held.enter_context(_locked(self._place, fcntl.LOCK_EX))
             yield
 
     @property
