@@ -149,7 +149,7 @@ def _against_shipped(job: Job, source: str) -> Against:
     try:
         return against_shipped(job.entry, job.harness, source, job.paths, job.config)
     except KmaintError as error:
-        return Against(reason=" ".join(str(error).split()))
+        return Against(reason=" ".join(error.message.split()))
 
 
 def passed_again(job: Job, found: Run) -> Evaluation | None:

@@ -25,8 +25,8 @@ HEAD = (
 )
 LEGEND = (
     "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least,",
-    "`gate` what judging took: candidates, and device minutes. A star marks runs from before the campaign, by an",
-    "earlier `builtin` and not judged a second time. What the candidates at hand took to write is not known.",
+    "`gate` what judging took: candidates, and device minutes. A star marks rows whose `builtin` is an earlier one, from",
+    "before the campaign. What the candidates at hand took to write is not known.",
 )
 
 
@@ -38,7 +38,7 @@ class Row:
     prepared: Prepared | None = None
     runs: dict[Way, Recorded] = field(default_factory=dict)
     before: bool = False
-    """Whether its runs are from before the campaign."""
+    """Whether its run of builtin is from before the campaign."""
 
     @property
     def best(self) -> Recorded | None:
@@ -97,12 +97,12 @@ def rows() -> list[Row]:
         runs: dict[Way, Recorded] = {
             way: found for way in WAYS for found in ways[way].values() if (found.run.kernel, found.release) == key
         }
-        old = before.get(key) if not runs else None
+        old = None if "builtin" in runs else before.get(key)
         result.append(
             Row(
                 entry=entry,
                 prepared=prepared.get(key),
-                runs={"builtin": old} if old else runs,
+                runs={"builtin": old, **runs} if old else runs,
                 before=old is not None,
             )
         )
