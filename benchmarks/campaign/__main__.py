@@ -33,10 +33,14 @@ def main() -> int:
     running = commands.add_parser("run")
     running.add_argument("folder", type=Path)
     running.add_argument("out", type=Path)
-    running.add_argument("--only", default="", help="harnesses whose name holds this text")
+    running.add_argument("--only", default="", help="the harness of this name, or those whose names hold it")
     running.add_argument("--provider", choices=("builtin", "scripted"), help="one of the two  [default: both]")
     running.add_argument("--minutes", type=float, default=6.0, help="for one search of one harness")
     running.add_argument("--candidates", type=int, default=12, help="that builtin may take through the gate")
+    running.add_argument(
+        "--parallel", type=int, default=1, help="harnesses at a time, each with its share of the cores"
+    )
+    running.add_argument("--cores", type=lambda text: {int(core) for core in text.split(",")}, help="to use no others")
     running.add_argument("--once", action="store_true", help="no second passage for a winner, beside its confirmation")
     running.add_argument("--shipped", type=Path, nargs="*", default=[], help="folders to import shipped operators from")
     running.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
@@ -76,8 +80,9 @@ def _command(options: argparse.Namespace) -> int:
         return 0
     if options.command == "run":
         from benchmarks.campaign.running import run
+        from benchmarks.campaign.side_by_side import run_all
 
-        return run(options)
+        return run_all(options) if options.parallel > 1 else run(options)
     if options.command == "table":
         from benchmarks.campaign.table import write
 

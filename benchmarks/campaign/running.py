@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Job:
 
 def run(options: argparse.Namespace) -> int:
     """Do all jobs that are left, whatever becomes of each; exit status 1 where one failed."""
+    if options.cores:
+        os.sched_setaffinity(0, options.cores)
     failed = 0
     for job in jobs(options):
         if is_done(job):
@@ -73,9 +76,9 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     Each way has a state folder of its own: what builtin remembers of earlier wins must not come from other candidates.
     """
     entries = {(entry.id, entry.release): entry for entry in read_entries()}
-    for one in ready(options.folder):
-        if options.only not in one.harness:
-            continue
+    found = list(ready(options.folder))
+    named = [one for one in found if one.harness == options.only]
+    for one in named or [one for one in found if options.only in one.harness]:
         harness = read_harness((options.folder / HARNESSES / one.harness).resolve())
         settings = {"builtin": {"provider": "builtin", "candidates": options.candidates}}
         files = sorted((HANDOFF / one.harness).glob("*.py"))

@@ -25,8 +25,8 @@ HEAD = (
 )
 LEGEND = (
     "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least,",
-    "`gate` what judging took: candidates, and device minutes. A star marks rows whose `builtin` is an earlier one, from",
-    "before the campaign. What the candidates at hand took to write is not known.",
+    "`gate` what judging took: candidates, and device minutes. A star marks rows whose `builtin` is an earlier one,",
+    "from before the campaign. What the candidates at hand took to write is not known.",
 )
 
 
