@@ -91,7 +91,8 @@ def _cut_operator(entry: Entry, tree: Path, scan: Scan, into: Path) -> Extractio
     found = [op for op in read_ops(place) if (op.name, op.path) == (entry.launcher, path)]
     if not found:
         raise UsageError(f"{entry.id}: no operator {entry.launcher} in {path}", "name one as launcher")
-    return extract_op(place, scan.release, found[0], into / HARNESSES, testgen.write_suite)
+    kernel = extract.find_kernel(scan, entry.id)
+    return extract_op(place, scan.release, found[0], into / HARNESSES, testgen.write_suite, kernel=kernel)
 
 
 def _said(entry: Entry, ended: Extraction, reason: str) -> Prepared:

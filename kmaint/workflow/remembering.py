@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kmaint.agent import memory
 from kmaint.config import Config
-from kmaint.folder import KERNEL
+from kmaint.errors import HarnessError
+from kmaint.folder import read_harness
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Run
 from kmaint.store import Store
@@ -21,8 +22,10 @@ def learned(store: Store, config: Config) -> list[Lesson]:
 
 def _original(run: Run) -> str:
     """The source that the run began with; empty where its harness is gone."""
-    kernel = Path(run.harness) / KERNEL
-    return kernel.read_text() if kernel.is_file() else ""
+    try:
+        return read_harness(Path(run.harness)).replaced.read_text()
+    except (HarnessError, OSError):
+        return ""
 
 
 def all_lessons(config: Config) -> list[Lesson]:

@@ -58,7 +58,8 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             with concurrent.futures.ThreadPoolExecutor(max(1, min(len(asked), os.cpu_count() or 1))) as pool:
                 libraries = list(pool.map(nvcc.build, asked))
         except nvcc.BuildError as error:
-            first, _, log = str(error).partition("\n")
+            # The file as the harness has it: where the copy lay is nothing to anybody.
+            first, _, log = str(error).replace(f"{Path(item['path']).with_suffix('.source')}/", "").partition("\n")
             return {"unbuilt": first, "log": log}
     return {
         "libraries": len(libraries),
