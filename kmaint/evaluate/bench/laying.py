@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kmaint import wire
 from kmaint.evaluate.bench.surroundings import scratch_with
-from kmaint.folder import KERNEL, sha256
+from kmaint.folder import KERNEL, sha256, write_text
 from kmaint.records.harness import Harness
 
 SOURCES, BUILT = ".source", ".built"
@@ -53,7 +53,7 @@ def lay(harness: Harness, source: str, file: Path) -> None:
     name = "load_jit" if (harness.folder / LOADER).is_file() else "operators"
     # Another key than the original's, which has that of its content: both are loaded into the process that times them.
     key = wire.digest(f"candidate\0{source}", length=16)
-    file.write_text((harness.folder / KERNEL).read_text() + OWN.format(key=key, name=name))
+    write_text(file, (harness.folder / KERNEL).read_text() + OWN.format(key=key, name=name))
 
 
 def kept_libraries() -> Path:
@@ -65,7 +65,7 @@ def sources_digest(harness: Harness) -> str:
     """Of all that is compiled, and of what loads it."""
     files = [path for path in harness.folder.rglob("*") if path.is_file() and _is_compiled(path, harness.folder)]
     parts = [f"{path.relative_to(harness.folder)} {sha256(path.read_bytes())}" for path in sorted(files)]
-    return sha256("\n".join(parts))
+    return sha256("\n".join([*parts, OWN]))
 
 
 def _is_compiled(path: Path, folder: Path) -> bool:

@@ -119,7 +119,8 @@ def built_by_us(harness: Harness, source: str, bench: Bench, scratch: Path) -> P
     with bench.once(mark):
         if mark not in bench.known:
             home.mkdir(parents=True, exist_ok=True)
-            lay(harness, source, file)
+            if not file.is_file():  # the last that is written of it
+                lay(harness, source, file)
             (built,) = _build_all(harness, [file], bench, scratch, walls=None)
             if not isinstance(built, Built):
                 raise HarnessError(f"{harness.folder}: does not build: {built.reason}", "extract it again")
