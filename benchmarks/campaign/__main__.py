@@ -48,7 +48,7 @@ def main() -> int:
     checking.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     options = parser.parse_args()
     if options.command == "run" and importlib.util.find_spec("pydantic_settings") is None:
-        _start_again(options.folder)
+        start_again(options.folder)
     from kmaint.errors import KmaintError
 
     try:
@@ -85,7 +85,7 @@ def _command(options: argparse.Namespace) -> int:
     return verify(options)
 
 
-def _start_again(folder: Path) -> None:
+def start_again(folder: Path, module: str = "benchmarks.campaign") -> None:
     """In an environment of this interpreter's own packages and, behind them, those that `prepare` packed.
 
     An environment rather than a search path: measured code runs in processes that inherit no variables.
@@ -96,7 +96,7 @@ def _start_again(folder: Path) -> None:
         library = next((place / "lib").glob("python*/site-packages"))
         (library / "campaign.pth").write_text(f"{(folder / 'site').resolve()}\n")
     python = str(place / "bin" / "python")
-    os.execv(python, [python, "-m", "benchmarks.campaign", *sys.argv[1:]])
+    os.execv(python, [python, "-m", module, *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ HARNESSES, SITE = "harnesses", "site"
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 """pip takes each for itself, and does not infer the older from the newer."""
 
+LOADER = "apache-tvm-ffi"
+"""What SGLang's operators in CUDA C++ are built and loaded with."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -123,6 +126,7 @@ def pack(into: Path, python_version: str) -> None:
     target = ["--python-version", python_version, "--only-binary", ":all:", *platforms]
     where = ["--target", str(site), "--quiet", "--no-compile"]
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = [*wanted, LOADER]
     subprocess.run([sys.executable, "-m", "pip", "install", *target, *where, *wanted], check=True)
 
 

@@ -13,7 +13,7 @@ def reference(
     prefill_tokens_with_context=None,
     output_scale=None,
 ):
-    """Arguments as the launcher's, floating ones in float64; gives the truth of each leaf by its path."""
+    """Arguments as the operator's, floating ones in float64; gives the truth of each leaf by its path."""
     infinity = float("inf")
     tokens = output.shape[0]
     prefix = torch.where(prefix_lse == infinity, -infinity, prefix_lse)
@@ -23,7 +23,7 @@ def reference(
     prefix_weight, suffix_weight = torch.exp(prefix - top), torch.exp(suffix - top)
     total = prefix_weight + suffix_weight
     merged = prefix_output * (prefix_weight / total).T[..., None] + suffix_output * (suffix_weight / total).T[..., None]
-    merged = torch.where(empty.T[..., None], 0.0, merged)
+    merged = torch.where(empty.T[..., None], prefix_output, merged)  # without a key on either side the prefix is copied
     merged_lse = torch.where(empty, -infinity, torch.log(total) + top)
     with_context = tokens if prefill_tokens_with_context is None else prefill_tokens_with_context
     copied = torch.arange(tokens, device=output.device) >= with_context
