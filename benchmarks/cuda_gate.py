@@ -112,11 +112,7 @@ def machine() -> dict[str, object]:
     import torch
 
     nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
-    asked = (
-        subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=False)
-        if Path(nvcc).exists()
-        else None
-    )
+    version = subprocess.check_output([nvcc, "--version"], text=True).splitlines() if Path(nvcc).exists() else []
     shared = Path("/dev/shm")
     found = {
         "python": sys.version.split()[0],

@@ -71,8 +71,8 @@ def cuda_harness(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> 
     axis = Axis(name="n", low=1, high=64)
     argument = Argument(name="x", kind="tensor", shape=("n",), dtype="float32")
     contract = Contract(axes=(axis,), arguments=(argument,))
-    changed = {"folder": folder, "language": "cuda", "entry": "twice", "kernel": "twice", "regions": (region,)}
-    write_manifest(replace(harness, **changed, contract=contract, oracle=False))
+    cut = replace(harness, folder=folder, language="cuda", entry="twice", kernel="twice", regions=(region,))
+    write_manifest(replace(cut, contract=contract, oracle=False))
     return read_harness(folder)
 
 
