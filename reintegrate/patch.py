@@ -24,11 +24,6 @@ def patch_of(harness: Harness, source: str) -> Patch:
     UsageError where it changes nothing, changes text outside regions, uses a name its file would lack, or no longer
     defines what others use; HarnessError where kernel.py no longer holds what was cut from the tree.
     """
-    if harness.language == "cuda":
-        raise UsageError(
-            f"{harness.entry}: kmaint puts no CUDA C++ back into a tree",
-            f"the candidate is {harness.regions[0].path}, whole: put it there by hand",
-        )
     original = (harness.folder / KERNEL).read_text()
     try:
         ast.parse(source)
