@@ -18,7 +18,7 @@ NAMINGS: tuple[Callable[[Kernel], set[str]], ...] = (
 def find_kernel(scan: Scan, text: str) -> Kernel:
     """The kernel of that id, bare name, or launcher's name. UsageError where there is none or more than one.
 
-    Overloads in CUDA C++ share an id, and the operator that launches one launches the others: the first stands for them.
+    Overloads in CUDA C++ share an id, as they share the operator that launches them: the first stands for them.
     """
     for names in NAMINGS:
         found = [kernel for kernel in scan.kernels if text in names(kernel)]
