@@ -95,7 +95,9 @@ def check(
     harness: HarnessArgument,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Candidates: the harness's kernel.py, changed inside regions."),
+        typer.Argument(
+            metavar="FILE...", help="Candidates: the harness's kernel.py, changed inside regions, or its kernel.cu."
+        ),
     ],
     python: PythonOption = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda or none  [default: auto]")] = None,
