@@ -22,8 +22,11 @@ class UnknownContractError(Exception):
     """Nothing says how the operator is called; the text is one line."""
 
 
-def contract_of(framework: str, op: str, source: str, entry: str) -> Derived:
-    """The contract of an operator, `op` its id, whose kernel.py is `source`; weights add up to 1."""
+def contract_of(framework: str, op: str, source: str, entry: str, *, written: frozenset[str] | None = None) -> Derived:
+    """The contract of an operator, `op` its id, whose kernel.py is `source`; weights add up to 1.
+
+    `written` are the arguments that its schema says it writes, where it has one: the table must not know of others.
+    """
     known = next((one for one in catalogue() if (one.framework, one.entry) == (framework, op)), None)
     if known is None:
         raise UnknownContractError("how it is called stands in no table, so there are no workloads")
@@ -33,6 +36,9 @@ def contract_of(framework: str, op: str, source: str, entry: str) -> Derived:
     described = {one.name for one in contract.arguments}
     if missing := [name for name, optional in parameters.items() if not optional and name not in described]:
         raise UnknownContractError(f"{missing[0]}: a parameter of {entry} that the table of its arguments lacks")
+    outputs = [one.name for one in contract.arguments if one.values == "output"]
+    if strange := [name for name in outputs if written is not None and name not in written]:
+        raise UnknownContractError(f"{strange[0]}: an output by the table, and by its schema not written")
     workloads = list(model_workloads(contract))
     shared = tuple(replace(one, weight=1 / len(workloads)) for one in workloads)
     return replace(known.derived, contract=replace(contract, workloads=shared))

@@ -173,7 +173,9 @@ def _write(folder: Path, tree: SourceTree, release: Release, cut: _Cut) -> str:
         _write_jit(folder, cut, title, release.framework)
     harness, unknown = _harness(folder, tree, release, cut, others), ""
     try:
-        known = contract_of(release.framework, cut.op.id, (folder / KERNEL).read_text(), harness.entry)
+        stated = binding.written(cut.op.schema) if isinstance(cut.op, TorchOp) else None
+        source = (folder / KERNEL).read_text()
+        known = contract_of(release.framework, cut.op.id, source, harness.entry, written=stated)
     except UnknownContractError as error:
         unknown = str(error)
     else:

@@ -140,4 +140,7 @@ def test_an_operator_that_no_table_knows_or_that_has_other_parameters_has_no_con
         with pytest.raises(UnknownContractError) as caught:
             contract_of("vllm", op, text, "silu_and_mul")
         assert str(caught.value) == said
-    assert contract_of("vllm", "_C::silu_and_mul", source.replace("limit", "limit=None"), "silu_and_mul").reference
+    source = source.replace("limit", "limit=None")
+    assert contract_of("vllm", "_C::silu_and_mul", source, "silu_and_mul", written=frozenset({"result"})).reference
+    with pytest.raises(UnknownContractError, match="result: an output by the table, and by its schema"):
+        contract_of("vllm", "_C::silu_and_mul", source, "silu_and_mul", written=frozenset({"input"}))
