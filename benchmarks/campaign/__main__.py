@@ -63,13 +63,14 @@ def _command(options: argparse.Namespace) -> int:
     """Imports as late as it does because a bare interpreter has to come as far as here."""
     if options.command == "prepare":
         from benchmarks.campaign.kernels import read_entries
-        from benchmarks.campaign.preparing import PREPARED, cut, pack, write_prepared, write_suites
+        from benchmarks.campaign.preparing import PREPARED, cut, pack, read_prepared, write_prepared, write_suites
         from kmaint.config import load_config
 
         entries, config = [entry for entry in read_entries() if options.only in entry.id], load_config()
         trees = {"sglang": options.sglang, "vllm": options.vllm}
         # Kept in the repository too: the table says what cannot be judged, and why.
-        write_prepared(PREPARED, cut(entries, trees, options.folder, config))
+        found = [*read_prepared(), *cut(entries, trees, options.folder, config)]
+        write_prepared(PREPARED, list({(one.id, one.release): one for one in found}.values()))
         write_suites(options.folder, config)
         pack(options.folder, options.python_version)
         return 0

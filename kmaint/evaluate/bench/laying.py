@@ -70,6 +70,8 @@ def sources_digest(harness: Harness) -> str:
 
 def _is_compiled(path: Path, folder: Path) -> bool:
     top = path.relative_to(folder).parts[0]
+    if path.suffix == ".pyc":
+        return False
     return top in ("include", "runtime", KERNEL, "shims.py", LOADER) or path.suffix in (".cu", ".cuh")
 
 
