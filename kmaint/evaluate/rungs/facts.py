@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ def _build_all(
         limit_s=bench.limits_s["build"],
         harness=harness.folder.resolve(),
     )
-    return [_libraries(answer) for answer in ask(bench, request, scratch)]
+    # Not in a fork of a warm interpreter: one that was started in a thread of ours would end with that thread.
+    return [_libraries(answer) for answer in ask(replace(bench, warm=None), request, scratch)]
 
 
 def as_candidate(harness: Harness, bench: Bench, scratch: Path) -> Path:
