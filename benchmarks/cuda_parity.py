@@ -51,15 +51,15 @@ SHIPPED_FILES = (
 
 def prepare(options: argparse.Namespace) -> None:
     """Cut every harness of the cases, uncompiled, and copy what SGLang's own loader reads."""
+    import testgen
     from extract.cuda import extract_op, read_ops
     from extract.tree import locate, open_tree
 
     for framework, tree in (("sglang", options.sglang), ("vllm", options.vllm)):
         known = {op.name: op for op in read_ops(locate(tree))}
         for name in cases.CASES[framework]:
-            ended = extract_op(
-                locate(tree), open_tree(tree), known[name], options.output / "harnesses" / name / framework
-            )
+            into = options.output / "harnesses" / name / framework
+            ended = extract_op(locate(tree), open_tree(tree), known[name], into, testgen.write_suite)
             print(framework, name, ended.state, ended.reason)
     for pattern in SHIPPED_FILES:
         for path in filter(Path.is_file, options.sglang.glob(pattern)):
@@ -225,7 +225,8 @@ def build_one(folder: Path, framework: str, name: str, vllm: Path | None) -> Non
     if framework == "vllm":
         sys.path.insert(0, str(harness_of(folder, framework, name)))
         kernel = importlib.import_module("kernel")
-        importlib.import_module("runtime.torch_library").build(kernel.FLAGS, kernel.FOLDERS)
+        wanted = importlib.import_module("runtime.torch_library").wanted(kernel.FLAGS, kernel.FOLDERS)
+        importlib.import_module("runtime.nvcc").build(wanted)
         return
     functions = [entry(folder, framework, name)]
     if device == "cuda":

@@ -97,7 +97,7 @@ def write_manifest(harness: Harness) -> None:
 
 def harness_digest(folder: Path) -> str:
     """sha256 of what a harness computes and on which workloads: its code, its stand-ins and its contract."""
-    parts = [folder / name for name in (KERNEL, SHIMS, WORKLOADS)]
+    parts = [folder / name for name in (KERNEL, SHIMS, WORKLOADS)] + sorted(folder.glob("kernel.cu*"))
     return sha256("\0".join(part.read_text() if part.is_file() else "" for part in parts))
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from kmaint.folder import KERNEL, read_parity
+from kmaint.folder import read_parity
 from kmaint.records.change import Kind, Landing
 from kmaint.records.evaluation import Evaluation, Interval, Passed, RungName, Timing, Verdict, speedup
 from kmaint.records.harness import Harness
@@ -255,9 +255,9 @@ def diff_of(run: Run, harness: Harness, landing: Landing | None) -> str:
         return landing.diff[landing.diff.find("diff --git") :]
     if run.winner is None:
         return ""
-    before = (harness.folder / KERNEL).read_text().splitlines(keepends=True)
+    before, name = harness.replaced.read_text().splitlines(keepends=True), harness.replaced.name
     after = run.winner.candidate.source.splitlines(keepends=True)
-    return "".join(difflib.unified_diff(before, after, f"a/{KERNEL}", f"b/{KERNEL}"))
+    return "".join(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}"))
 
 
 def commands(harness: Harness) -> list[str]:

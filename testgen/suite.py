@@ -69,6 +69,7 @@ def render(harness: Harness) -> str:
     tried = read_tried(harness)
     found = axes.ordinary(contract) if tried.base is None else dict(tried.base)
     return environment.get_template("test_kernel.py.j2").render(
+        interpreted=harness.language == "triton",
         entry=harness.entry,
         kernel=harness.kernel,
         release=f"{origin.framework} {origin.version or origin.commit or ''}".strip(),

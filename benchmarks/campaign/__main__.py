@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import shutil
 import site
 import sys
 import venv
@@ -54,7 +55,7 @@ def main() -> int:
     checking.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     options = parser.parse_args()
     if options.command == "run" and importlib.util.find_spec("pydantic_settings") is None:
-        _start_again(options.folder)
+        start_again(options.folder)
     from kmaint.errors import KmaintError
 
     try:
@@ -68,13 +69,14 @@ def _command(options: argparse.Namespace) -> int:
     """Imports as late as it does because a bare interpreter has to come as far as here."""
     if options.command == "prepare":
         from benchmarks.campaign.kernels import read_entries
-        from benchmarks.campaign.preparing import PREPARED, cut, pack, write_prepared, write_suites
+        from benchmarks.campaign.preparing import PREPARED, cut, pack, read_prepared, write_prepared, write_suites
         from kmaint.config import load_config
 
         entries, config = [entry for entry in read_entries() if options.only in entry.id], load_config()
         trees = {"sglang": options.sglang, "vllm": options.vllm}
         # Kept in the repository too: the table says what cannot be judged, and why.
-        write_prepared(PREPARED, cut(entries, trees, options.folder, config))
+        found = [*read_prepared(), *cut(entries, trees, options.folder, config)]
+        write_prepared(PREPARED, list({(one.id, one.release): one for one in found}.values()))
         write_suites(options.folder, config)
         pack(options.folder, options.python_version)
         return 0
@@ -92,7 +94,7 @@ def _command(options: argparse.Namespace) -> int:
     return verify(options)
 
 
-def _start_again(folder: Path) -> None:
+def start_again(folder: Path, module: str = "benchmarks.campaign") -> None:
     """In an environment of this interpreter's own packages and, behind them, those that `prepare` packed.
 
     An environment rather than a search path: measured code runs in processes that inherit no variables.
@@ -104,8 +106,11 @@ def _start_again(folder: Path) -> None:
         # Of an interpreter that is itself an environment, system_site_packages would show what lies under that one.
         behind = [*site.getsitepackages(), str((folder / "site").resolve())]
         (library / "campaign.pth").write_text("".join(f"{path}\n" for path in behind))
+        # What candidates in CUDA C++ are loaded with has to lie where walls let their processes read.
+        for part in (folder / "site").glob("*tvm_ffi*"):
+            shutil.copytree(part, library / part.name)
     python = str(place / "bin" / "python")
-    os.execv(python, [python, "-m", "benchmarks.campaign", *sys.argv[1:]])
+    os.execv(python, [python, "-m", module, *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import extract
+import testgen
 from benchmarks.campaign.kernels import HOME, ROOT, Entry
 from extract.cuda import extract_op, read_ops
 from extract.tree import locate
@@ -28,8 +29,9 @@ PREPARED = HOME / "prepared.json"
 HARNESSES, SITE = "harnesses", "site"
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 """pip takes each for itself, and does not infer the older from the newer."""
-NO_CUDA = "a CUDA harness has no workloads and no suite, and the gate takes a candidate's kernel.py, not its .cu"
-"""What keeps an operator in CUDA C++ from being judged."""
+
+LOADER = "apache-tvm-ffi"
+"""What SGLang's operators in CUDA C++ are built and loaded with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,8 @@ def _cut(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Pr
     progress = Progress()
     try:
         if entry.language == "cuda":
-            return _said(entry, _cut_operator(entry, tree, scan, into), NO_CUDA)
+            ended = _cut_operator(entry, tree, scan, into)
+            return _said(entry, ended, ended.reason)
         wanted = extract.Wanted(kernel=extract.find_kernel(scan, entry.id), launcher=entry.launcher)
         sources = extract.Sources(tests=True)
         ended = workflow.extract_kernel(
@@ -91,7 +94,8 @@ def _cut_operator(entry: Entry, tree: Path, scan: Scan, into: Path) -> Extractio
     found = [op for op in read_ops(place) if (op.name, op.path) == (entry.launcher, path)]
     if not found:
         raise UsageError(f"{entry.id}: no operator {entry.launcher} in {path}", "name one as launcher")
-    return extract_op(place, scan.release, found[0], into / HARNESSES)
+    kernel = extract.find_kernel(scan, entry.id)
+    return extract_op(place, scan.release, found[0], into / HARNESSES, testgen.write_suite, kernel=kernel)
 
 
 def _said(entry: Entry, ended: Extraction, reason: str) -> Prepared:
@@ -122,6 +126,7 @@ def pack(into: Path, python_version: str) -> None:
     target = ["--python-version", python_version, "--only-binary", ":all:", *platforms]
     where = ["--target", str(site), "--quiet", "--no-compile"]
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = [*wanted, LOADER]
     subprocess.run([sys.executable, "-m", "pip", "install", *target, *where, *wanted], check=True)
 
 

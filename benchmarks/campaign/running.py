@@ -17,11 +17,12 @@ from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from benchmarks.campaign.shipping import Against, against_shipped
 from kmaint import wire, workflow
 from kmaint.agent.screening import TABLE, remembered
+from kmaint.agent.scripted import candidate_files
 from kmaint.config import Config, load_config
 from kmaint.console import Progress
 from kmaint.errors import KmaintError
 from kmaint.evaluate import Screened
-from kmaint.folder import KERNEL, read_harness
+from kmaint.folder import read_harness
 from kmaint.records.evaluation import Evaluation
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
@@ -80,8 +81,9 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     named = [one for one in found if one.harness == options.only]
     for one in named or [one for one in found if options.only in one.harness]:
         harness = read_harness((options.folder / HARNESSES / one.harness).resolve())
-        settings = {"builtin": {"provider": "builtin", "candidates": options.candidates}}
-        files = sorted((HANDOFF / one.harness).glob("*.py"))
+        builtin = {"builtin": {"provider": "builtin", "candidates": options.candidates}}
+        settings = builtin if harness.language == "triton" else {}
+        files = candidate_files(HANDOFF / one.harness)
         if files:
             weighed = {"strategy": "beam", "candidates": options.candidates}  # the quickest by a rough look go first
             settings["handoff"] = {"provider": "scripted", "scripted": files[0].parent, **weighed}
@@ -117,7 +119,7 @@ def _unseen(job: Job, run: Run, screened: Mapping[str, Screened]) -> list[Path]:
     if job.config.scripted is None:
         return []
     judged = {evaluation.candidate.id for evaluation in run.evaluations} | set(screened)
-    firsts = [path for path in sorted(job.config.scripted.glob("*.py")) if path.name.count(".") == 1]
+    firsts = [path for path in candidate_files(job.config.scripted) if path.name.count(".") == 1]
     return [path for path in firsts if wire.digest(path.read_text()) not in judged]
 
 
@@ -132,7 +134,7 @@ def take(job: Job) -> Recorded:
     ((_, spent),) = workflow.spent_by([found.id], job.config)
     again, shipped = None if job.once else passed_again(job, found), None
     if job.entry.shipped:
-        original = (job.harness.folder / KERNEL).read_text()
+        original = job.harness.replaced.read_text()
         source = found.winner.candidate.source if found.winner else original
         shipped = _against_shipped(job, source)
     screened = _screened(job, found)
@@ -159,7 +161,7 @@ def passed_again(job: Job, found: Run) -> Evaluation | None:
     """The winner judged anew from the first rung on: new processes and new seeds, nothing kept from the run."""
     if found.winner is None:
         return None
-    place = job.config.state / "again" / found.id / "kernel.py"
+    place = job.config.state / "again" / found.id / job.harness.replaced.name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(found.winner.candidate.source)
     (evaluation,) = workflow.check(job.harness, [place], job.config, Progress())

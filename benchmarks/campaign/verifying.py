@@ -18,7 +18,7 @@ from kmaint import wire, workflow
 from kmaint.config import Config, load_config
 from kmaint.console import Progress
 from kmaint.errors import HarnessError, KmaintError, UsageError
-from kmaint.folder import KERNEL, read_harness, split_regions, write_manifest, write_text
+from kmaint.folder import read_harness, split_regions, write_manifest, write_text
 from kmaint.records.evaluation import Evaluation, Interval, Passed
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Scan
@@ -79,8 +79,8 @@ def outcome_of(found: Recorded, trees: Trees, config: Config) -> Outcome:
         harness = rebuilt(found, trees, config)
         if moved := differing(found.harness, wire.dump(harness)):
             return Outcome(holds=False, said=f"the release is not what the record says: {moved}")
-        place = config.state / "winners" / found.run.id / KERNEL
-        write_text(place, carried_over(found, (harness.folder / KERNEL).read_text()))
+        place = config.state / "winners" / found.run.id / harness.replaced.name
+        write_text(place, carried_over(found, harness.replaced.read_text()))
         (evaluation,) = workflow.check(harness, [place], config, Progress())
     except KmaintError as error:
         return Outcome(holds=False, said=str(error))
@@ -123,9 +123,14 @@ def differing(then: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def carried_over(found: Recorded, original: str) -> str:
-    """The winner's changed regions in the harness as it is cut today: between regions kmaint writes what it likes."""
+    """The winner's changed regions in the harness as it is cut today: between regions kmaint writes what it likes.
+
+    Of CUDA C++ the winner itself: all of its file is the tree's.
+    """
     winner = found.run.winner
     assert winner is not None  # only wins are verified
+    if found.harness["language"] == "cuda":
+        return winner.candidate.source
     before, after = split_regions(original), split_regions(winner.candidate.source)
     return reintegrate.with_regions(original, {key: text for key, text in after.items() if before.get(key) != text})
 

@@ -58,6 +58,12 @@ def signature(schema: str) -> Signature:
     return Signature(", ".join(parameters), ", ".join(names), _returned(returned.strip(), schema))
 
 
+def written(schema: str) -> frozenset[str]:
+    """The arguments that an operator says it writes: `Tensor(a!) out`, `Tensor! out`, `Tensor!? key`."""
+    inside = schema[schema.index("(") + 1 : schema.rpartition("->")[0].rindex(")")]
+    return frozenset(part.partition("=")[0].split()[-1] for part in _split(inside) if "!" in part)
+
+
 def _split(text: str) -> list[str]:
     """At the commas outside brackets."""
     return re.split(r",(?![^(\[]*[)\]])", text)

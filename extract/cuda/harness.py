@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from extract.cuda import binding
+from extract.cuda.contracts import UnknownContractError, contract_of
 from extract.cuda.includes import Includes, include_closure
 from extract.cuda.jit_ops import JitOp, export_namespace, jit_folder
 from extract.cuda.ops import CudaOp, Sources, ops_of, read_ops
@@ -18,9 +19,10 @@ from extract.slicing.modules import Library
 from extract.slicing.placing import copy_runtime, replacing
 from extract.slicing.render import kernel_source, regions_of, shims_source, touched
 from extract.tree import SourceTree, locate
+from extract.trying.everything import Wanted, WriteSuite
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import UsageError
-from kmaint.folder import KERNEL, SHIMS, sha256, write_manifest
+from kmaint.folder import KERNEL, REFERENCE, SHIMS, read_harness, sha256, write_manifest
 from kmaint.formatting import format_python
 from kmaint.records.harness import Extraction, Harness, Provenance, Region, Stub
 from kmaint.records.kernel import Kernel, Release, Scan
@@ -43,7 +45,6 @@ TORCH_FLAGS = (
 """As vLLM's CMakeLists.txt and cmake/utils.cmake come out for CUDA 13 and a release build."""
 
 NOT_BUILT = "not built"
-NO_WORKLOADS = "built, but its workloads are unknown"
 OUTSIDE = {
     "cutlass/": "CUTLASS headers",
     "cute/": "CUTLASS headers",
@@ -76,9 +77,10 @@ class _Cut:
 
 
 def extract_cuda(
-    tree: Path, scan: Scan, kernel: Kernel, into: Path, *, launcher: str | None = None, python: str = sys.executable
+    tree: Path, scan: Scan, wanted: Wanted, into: Path, write_suite: WriteSuite, *, python: str = sys.executable
 ) -> Extraction:
-    """Write the harness of the operator that launches a CUDA kernel; `launcher` chooses among several."""
+    """Write the harness of the operator that launches a CUDA kernel; the launcher wanted chooses among several."""
+    kernel, launcher = wanted.kernel, wanted.launcher
     place = locate(tree)
     found = ops_of(kernel, read_ops(place), Sources(place))
     if not found:
@@ -87,7 +89,7 @@ def extract_cuda(
     if chosen is None:
         names = ", ".join(op.name for op in found)
         raise UsageError(f"{launcher!r} is no operator that launches {kernel.name}", f"these do: {names}")
-    return extract_op(place, scan.release, chosen, into, kernel=kernel, python=python)
+    return extract_op(place, scan.release, chosen, into, write_suite, kernel=kernel, python=python)
 
 
 def extract_op(
@@ -95,28 +97,35 @@ def extract_op(
     release: Release,
     op: CudaOp,
     into: Path,
+    write_suite: WriteSuite,
     *,
     kernel: Kernel | None = None,
     python: str | None = None,
 ) -> Extraction:
     """Write `into/FRAMEWORK-OPERATOR-cuda`; an old folder is replaced. Without a kernel the operator stands for it.
 
-    Built by `python`'s nvcc where there is one; None leaves it unbuilt. "stopped" where it cannot be cut or built, else
-    "imports": workloads, which "ready" asks for, come later.
+    Built by `python`'s nvcc where there is one; None leaves it unbuilt. "stopped" where it cannot be cut or built,
+    "ready" where it is known how it is called and so there are workloads and a suite, else "imports": neither says that
+    it was run, which takes a GPU.
     """
     kernel = kernel or _stand_in(tree, op)
     try:
         cut = _cut(tree, op, kernel)
         folder = into / f"{release.framework}-{op.name.strip('_').replace('_', '-').replace('.', '-')}-cuda"
         with replacing(folder) as scratch:
-            _write(scratch, tree, release, cut)
+            unknown = _write(scratch, tree, release, cut)
+            if not unknown:
+                write_suite(read_harness(scratch))
             reason, tried = _build(scratch, python) if python else (NOT_BUILT, False)
             if reason and tried:
                 raise StoppedError(f"{op.name}: {reason}")
             scratch.rename(scratch.with_suffix(".done"))
     except StoppedError as error:
         return _stopped(kernel, str(error))
-    return Extraction(id=kernel.id, folder=folder, state="imports", reason=reason or NO_WORKLOADS, level="launcher")
+    if unknown:
+        reason = "; ".join(filter(None, [unknown, reason]))
+        return Extraction(id=kernel.id, folder=folder, state="imports", reason=reason, level="launcher")
+    return Extraction(id=kernel.id, folder=folder, state="ready", level="launcher")
 
 
 def _stand_in(tree: SourceTree, op: CudaOp) -> Kernel:
@@ -141,8 +150,9 @@ def _cut(tree: SourceTree, op: CudaOp, kernel: Kernel) -> _Cut:
     return _Cut(op, kernel, includes, close(library, (library.at(op.module), op.name)), library)
 
 
-def _write(folder: Path, tree: SourceTree, release: Release, cut: _Cut) -> None:
-    """All files of the harness: the kernel's own verbatim at the top, what it includes under its path in the tree."""
+def _write(folder: Path, tree: SourceTree, release: Release, cut: _Cut) -> str:
+    """All files of the harness but its suite: the kernel's own verbatim at the top, what it includes under its path in
+    the tree. Why its workloads are unknown; empty where they are not."""
     (folder / cut.file).write_bytes((tree.root / cut.op.path).read_bytes())
     others = [*cut.includes.files]
     if isinstance(cut.op, JitOp):
@@ -161,9 +171,20 @@ def _write(folder: Path, tree: SourceTree, release: Release, cut: _Cut) -> None:
         loader = {"folder": f"{INCLUDE}/{jit_folder(tree)}", "namespace": export_namespace(tree)}
         (folder / "loader.json").write_text(json.dumps(loader, indent=1) + "\n")
         _write_jit(folder, cut, title, release.framework)
-    harness = _harness(folder, tree, release, cut, others)
+    harness, unknown = _harness(folder, tree, release, cut, others), ""
+    try:
+        stated = binding.written(cut.op.schema) if isinstance(cut.op, TorchOp) else None
+        source = (folder / KERNEL).read_text()
+        known = contract_of(release.framework, cut.op.id, source, harness.entry, written=stated)
+    except UnknownContractError as error:
+        unknown = str(error)
+    else:
+        assert known.reference is not None
+        (folder / REFERENCE).write_text(known.reference)
+        harness = replace(harness, contract=known.contract, compute=known.compute, oracle=True)
     write_manifest(harness)
     (folder / "README.md").write_text(_readme(harness, cut))
+    return unknown
 
 
 def _other_files(tree: SourceTree, op: JitOp, includes: Includes) -> list[str]:

@@ -5,9 +5,10 @@ Copied unchanged into every harness. Runs in a view of the harness that holds no
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -36,7 +37,9 @@ def serve(setup: dict[str, Any], answers: int, kept: int, pipe: int) -> None:
 
     if (Path(setup["view"]) / "shims.py").is_file():
         importlib.import_module("shims")  # ours: what it stands in for is no doing of the candidate's
-
+    if importlib.util.find_spec("runtime.jit") is not None:  # a CUDA harness: its modules are loaded by this package
+        with contextlib.suppress(ImportError):
+            importlib.import_module("tvm_ffi")
     if device == "cuda":
         torch.zeros(1, device=device)  # a context takes a second, in which others need not wait for the GPU
     gc.freeze()  # what is there now is not the candidate's: a look at all objects leaves it out

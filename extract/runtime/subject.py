@@ -277,8 +277,10 @@ def remote(
 ) -> Iterator[Remote]:
     """A candidate's process for as long as the block lasts; its files lie in a folder that goes with it."""
     shared = Path("/dev/shm")
+    # In many containers nothing there may be executed, a kernel's library neither.
+    fit = shared.is_dir() and not os.statvfs(shared).f_flag & os.ST_NOEXEC
     with tempfile.TemporaryDirectory(
-        prefix="kmaint-subject-", dir=shared if shared.is_dir() else None, ignore_cleanup_errors=True
+        prefix="kmaint-subject-", dir=shared if fit else None, ignore_cleanup_errors=True
     ) as scratch:
         subject = Remote(folder, candidate, entry, device, Path(scratch), limit_s=limit_s)
         try:

@@ -13,8 +13,11 @@ from pathlib import Path
 
 CANDIDATE = "candidate.py"
 
+BUILT = ".built"
+"""Suffix of the folder beside a candidate with the libraries that were built of its CUDA sources."""
 SECRET = ("kernel.py", "reference.py", "test_kernel.py", "harness.toml", "parity.json", "workloads.json", "README.md")
 """Files of a harness that compute the answer, hold it against one, or say on which cases."""
+SOURCES = (".cu", ".cuh")
 JUDGING = ("judge.py", "suite.py", "subject.py", "view.py")
 """Files of the runtime that only the judging side needs."""
 
@@ -28,7 +31,10 @@ def lay_view(folder: Path, candidate: Path, into: Path) -> Path:
     workloads.json keeps what builds the arguments of a case: neither the named workloads nor the ranges of the axes.
     """
     into.mkdir()
+    built = candidate.with_suffix(BUILT)
     for part in folder.iterdir():
+        if built.is_dir() and (part.name == "include" or part.suffix in SOURCES):
+            continue  # what is built needs no sources: those of the original least of all
         if part.name in SECRET or part.name.startswith(".") or part.name in ("__pycache__", "runtime"):
             continue
         if part.is_dir():
@@ -44,6 +50,8 @@ def lay_view(folder: Path, candidate: Path, into: Path) -> Path:
     (into / "workloads.json").write_text(json.dumps({**contract, **bare}))
     place = into / CANDIDATE
     place.write_bytes(candidate.read_bytes())
+    if built.is_dir():
+        shutil.copytree(built, place.with_suffix(BUILT))
     return place
 
 

@@ -16,10 +16,13 @@ NAMINGS: tuple[Callable[[Kernel], set[str]], ...] = (
 
 
 def find_kernel(scan: Scan, text: str) -> Kernel:
-    """The kernel of that id, bare name, or launcher's name. UsageError where there is none or more than one."""
+    """The kernel of that id, bare name, or launcher's name. UsageError where there is none or more than one.
+
+    Overloads in CUDA C++ share an id, as they share the operator that launches them: the first stands for them.
+    """
     for names in NAMINGS:
         found = [kernel for kernel in scan.kernels if text in names(kernel)]
-        if len(found) == 1:
+        if found and all(kernel.id == found[0].id for kernel in found):
             return found[0]
         if found:
             ids = ", ".join(kernel.id for kernel in found[:6])

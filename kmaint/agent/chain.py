@@ -22,7 +22,6 @@ from kmaint.agent.screening import Note, Screening
 from kmaint.agent.strategies import Strategy, Turn
 from kmaint.agent.winner import lead
 from kmaint.evaluate import Bench, Screened, check
-from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile
 from kmaint.records.harness import Harness
 from kmaint.records.lesson import Lesson
@@ -214,5 +213,5 @@ def _to_repair(done: Sequence[Evaluation]) -> Failure | None:
 
 
 def original(harness: Harness) -> str:
-    """The harness's own kernel.py, as each candidate replaces it."""
-    return (harness.folder / KERNEL).read_text()
+    """The harness's own text, as each candidate replaces it."""
+    return harness.replaced.read_text()

@@ -18,7 +18,6 @@ from kmaint.agent.task import TASK, accepted, as_prompt, files_of, plan_of_edit,
 from kmaint.child import Finished, clean_environment, run_child
 from kmaint.config import Config
 from kmaint.errors import MissingError, UsageError
-from kmaint.folder import KERNEL
 from kmaint.records.exchange import Exchange, Usage
 from kmaint.sandbox import workspace_walls
 
@@ -74,7 +73,7 @@ class Command:
                 cwd=folder,
                 stdin=files[TASK],
             )
-            source, fault = self._read(request, finished, folder / KERNEL)
+            source, fault = self._read(request, finished, folder / request.harness.replaced.name)
         exchange = Exchange(
             role=role_of(request),
             model=self.program,

@@ -9,7 +9,6 @@ from kmaint.agent.guards import Table, best_table
 from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable
 from kmaint.agent.transforms.branches import Branch, compose
-from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Evaluation, Passed, Plan, Timing
 
 DISPATCH = "dispatch"
@@ -72,7 +71,7 @@ def _composed(request: Request, table: Table, timed: list[Timed]) -> Edited | No
         Branch(guard=guard.text, name=guard.name, source=timed[place].evaluation.candidate.source)
         for guard, place in table.branches
     ]
-    original = (request.harness.folder / KERNEL).read_text()
+    original = request.harness.replaced.read_text()
     try:
         return compose(original, request.harness.entry, branches)
     except NotApplicable:

@@ -12,6 +12,8 @@ from kmaint.agent.proposal import Proposal, Request
 from kmaint.errors import UsageError
 from kmaint.records.evaluation import Plan
 
+SUFFIXES = (".py", ".cu", ".cuh")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
@@ -46,14 +48,22 @@ class Scripted:
 
 
 def read_folder(folder: Path) -> Scripted:
-    """`NAME.py` is a proposal, `NAME.md` beside it its plan in words, and `NAME.1.py`, `NAME.2.py` its repairs."""
-    files = sorted(folder.glob("*.py")) if folder.is_dir() else []
+    """`NAME.py` is a proposal, `NAME.md` beside it its plan in words, and `NAME.1.py`, `NAME.2.py` its repairs.
+
+    So are files of CUDA C++, by their own suffixes.
+    """
+    files = candidate_files(folder)
     if not files:
         raise UsageError(f"{folder}: no candidate files (*.py) in it", "name a folder that holds whole kernel.py files")
     groups = itertools.groupby(sorted(files, key=lambda file: (_group(file), file.name)), key=_group)
     proposals = [[_proposal(file) for file in sorted(group, key=lambda file: file.stem)] for _, group in groups]
     scripts = tuple(Script(first=first, repairs=tuple(rest)) for first, *rest in proposals)
     return Scripted(scripts=scripts)
+
+
+def candidate_files(folder: Path) -> list[Path]:
+    """Those of a folder, in name order; none where there is no such folder."""
+    return sorted(file for file in folder.glob("*") if file.suffix in SUFFIXES)
 
 
 def _group(file: Path) -> str:

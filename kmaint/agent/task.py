@@ -14,7 +14,6 @@ from kmaint.agent.roles.prompting import regions, render
 from kmaint.agent.roles.repair import verdict_on
 from kmaint.agent.roles.shown import attempts, log_tail, reason_of
 from kmaint.evaluate.rungs.lint import frame_changed
-from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Plan
 from kmaint.records.exchange import Role
 
@@ -34,7 +33,7 @@ def role_of(request: Request) -> Role:
 def files_of(request: Request) -> Mapping[str, str]:
     """The files of a turn by name: the same request gives the same bytes."""
     return {
-        KERNEL: base_of(request),
+        request.harness.replaced.name: base_of(request),
         TASK: task_text(request),
         PROFILE: wire.text(request.parent.profile, indent=1) + "\n",
         HISTORY: json.dumps([wire.dump(one) for one in attempts(request.history)], indent=1) + "\n",
@@ -49,6 +48,7 @@ def task_text(request: Request) -> str:
     return render(
         "task",
         request.harness,
+        file=request.harness.replaced.name,
         state=f"in a variant, {failed.candidate.id}, that was turned down" if failed else state,
         plan=failed.candidate.plan if failed else None,
         reason=reason_of(verdict) if verdict else "",
@@ -65,17 +65,17 @@ def as_prompt(files: Mapping[str, str]) -> str:
 
 def accepted(request: Request, source: str) -> str:
     """The source that came back. InvalidAnswer where it is no candidate: nothing changed, or what must not."""
-    base = base_of(request)
+    base, file, triton = base_of(request), request.harness.replaced, request.harness.language == "triton"
     if source == base:
-        raise InvalidAnswer(f"{KERNEL} is as it was: nothing changed")
-    if source == (request.harness.folder / KERNEL).read_text():
-        raise InvalidAnswer(f"{KERNEL} is the original")
-    if changed := frame_changed(base, source):
+        raise InvalidAnswer(f"{file.name} is as it was: nothing changed")
+    if source == file.read_text():
+        raise InvalidAnswer(f"{file.name} is the original")
+    if triton and (changed := frame_changed(base, source)):
         raise InvalidAnswer(f"{changed}; only what lies between region markers may differ")
     identity = wire.digest(source)
     for one in request.history:
         if one.candidate.id == identity:
-            raise InvalidAnswer(f"{KERNEL} is candidate {identity}, which was judged before: {one.verdict.kind}")
+            raise InvalidAnswer(f"{file.name} is candidate {identity}, which was judged before: {one.verdict.kind}")
     return source
 
 
@@ -84,7 +84,8 @@ def plan_of_edit(request: Request, source: str, why: str) -> Plan:
     base = base_of(request)
     first, last = _span(base, source)
     touched = [name for name, (start, end) in region_lines(base).items() if first <= end and last >= start]
-    edit = request.failed.candidate.plan.edit if request.failed else f"edit of {', '.join(touched) or KERNEL}"
+    what = ", ".join(touched) or request.harness.replaced.name
+    edit = request.failed.candidate.plan.edit if request.failed else f"edit of {what}"
     return Plan(
         bottleneck=request.parent.profile.bottleneck,
         edit=edit,

@@ -43,7 +43,7 @@ def next_request(
 
 def submit(
     run: RunArgument,
-    file: Annotated[Path, typer.Argument(help="The edited kernel.py.")],
+    file: Annotated[Path, typer.Argument(help="The edited kernel.py, or kernel.cu.")],
     plan: Annotated[
         Path | None,
         typer.Option(help='JSON: {"bottleneck": ..., "edit": ..., "why": ...}  [default: read off the edit]'),

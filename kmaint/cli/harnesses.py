@@ -95,7 +95,7 @@ def check(
     harness: HarnessArgument,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Candidates: the harness's kernel.py, changed inside regions."),
+        typer.Argument(metavar="FILE...", help="Candidates: its kernel.py, changed inside regions, or kernel.cu."),
     ],
     python: PythonOption = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda or none  [default: auto]")] = None,

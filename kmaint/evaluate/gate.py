@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import secrets
 import time
@@ -11,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from kmaint import wire
-from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, refer, scratch_with
+from kmaint.errors import HarnessError, MissingError
+from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, laid_out, refer
 from kmaint.evaluate.rungs import facts
+from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.integrity import probe
 from kmaint.evaluate.rungs.lint import lint
 from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
-from kmaint.evaluate.rungs.suite import run_suite, trust, verdict_of
+from kmaint.evaluate.rungs.suite import run_suite, verdict_of
 from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, confirmed, measure
 from kmaint.evaluate.timing.ratios import is_win
-from kmaint.folder import KERNEL
 from kmaint.records.evaluation import (
     Candidate,
     Evaluation,
@@ -62,16 +63,22 @@ class Climb:
         return self.measured.timing if self.measured else None
 
 
+MOST_NAMED = 12
+"""Of what a candidate asks of others and the original does not."""
+
 Step = Callable[[Climb], tuple[Rejection | None, str]]
 """Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
 
 
 def check(harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
-    """Climb the rungs in order. HarnessError or InternalError where the harness, not the candidate, is at fault."""
+    """Climb the rungs in order. HarnessError or InternalError where the harness, not the candidate, is at fault.
+
+    MissingError for CUDA C++ that builds, where there is no GPU to judge it on.
+    """
     bench.expect(harness)
-    with scratch_with(candidate.source) as (scratch, file):
+    with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file)
-        for name, step in rungs_for(bench):
+        for name, step in rungs_for(harness, bench):
             bench.progress(name)
             started = time.monotonic()
             rejection, detail = step(climb)
@@ -89,14 +96,15 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
     return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(climb.rungs), environment=environment)
 
 
-def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
+def rungs_for(harness: Harness, bench: Bench) -> list[tuple[RungName, Step]]:
     """What a candidate climbs on this machine; the controls stand before the rungs whose word they test."""
     on_gpu = bench.device == "cuda"
+    interpreted = harness.language == "triton"
     common: list[tuple[RungName, Step]] = [
         ("lint", _lint),
         ("compile", _compile),
-        ("integrity", _integrity),
-        ("interpreter", lambda climb: _suite(climb, on_gpu=False)),
+        ("integrity", _integrity if interpreted or on_gpu else _nowhere),
+        ("interpreter", (lambda climb: _suite(climb, on_gpu=False)) if interpreted else _not_interpreted),
     ]
     if on_gpu:
         common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
@@ -107,18 +115,48 @@ def rungs_for(bench: Bench) -> list[tuple[RungName, Step]]:
 
 
 def _lint(climb: Climb) -> tuple[Rejection | None, str]:
-    return lint(climb.harness, (climb.harness.folder / KERNEL).read_text(), climb.candidate.source)
+    return lint(climb.harness, climb.harness.replaced.read_text(), climb.candidate.source)
 
 
 def _compile(climb: Climb) -> tuple[Rejection | None, str]:
-    original = facts.original_built(climb.harness, climb.bench, climb.scratch)
+    original = _build_ours(climb)
     (built,) = facts.compile_all(climb.harness, [climb.file], climb.bench, climb.scratch)
     if not isinstance(built, Built):
         return built, ""
     climb.built = built
     added = sorted(set(built.operators) - set(original.operators))
-    hints = [*built.left_out, *([f"torch arithmetic the original does not use: {', '.join(added)}"] if added else [])]
+    what = "symbols the original does not ask for" if built.kernels else "torch arithmetic the original does not use"
+    found = [f"{what}: {', '.join(added[:MOST_NAMED])}"] if added else []
+    hints = [*filter(None, [facts.summary(built.kernels)]), *built.left_out, *found]
     return facts.without_kernel(climb.harness, original, built), "; ".join(hints)
+
+
+def _build_ours(climb: Climb) -> Built:
+    """The original's facts. In CUDA C++ all that later rungs hold a candidate against is built by then: it takes most
+    of a minute each, and none waits for another."""
+    harness, bench, scratch = climb.harness, climb.bench, climb.scratch
+    if harness.language == "triton" or bench.device == "none":
+        return facts.original_built(harness, bench, scratch)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        again = pool.submit(facts.as_candidate, harness, bench, scratch)
+        planted = pool.submit(laid_controls, harness, bench, scratch)
+        original = facts.original_built(harness, bench, scratch)
+        again.result()
+        planted.result()
+    return original
+
+
+def _nowhere(climb: Climb) -> tuple[Rejection | None, str]:
+    assert climb.built is not None
+    raise MissingError(
+        f"{climb.harness.folder}: candidate {climb.candidate.id} builds ({facts.summary(climb.built.kernels)}), and is"
+        " not judged: CUDA C++ has no interpreter",
+        "check it on a machine with a GPU",
+    )
+
+
+def _not_interpreted(_climb: Climb) -> tuple[Rejection | None, str]:
+    return None, "not judged: CUDA C++ has no interpreter"
 
 
 def _integrity(climb: Climb) -> tuple[Rejection | None, str]:
@@ -137,18 +175,18 @@ def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
             raise HarnessError(f"{climb.harness.folder}: the original fails its own suite: {fault}", "write it again")
         if fault:
             return None, f"not judged: the interpreter of this triton cannot run the original ({fault})"
-    if not on_gpu and climb.bench.device == "cuda" and _not_interpreted(outcome.rejection):
+    if not on_gpu and climb.bench.device == "cuda" and _cannot_interpret(outcome.rejection):
         return None, "not judged: the interpreter of this triton cannot run it, so the GPU has to tell"
     return outcome.rejection, f"{outcome.ran} tests"
 
 
-def _not_interpreted(rejection: Rejection | None) -> bool:
+def _cannot_interpret(rejection: Rejection | None) -> bool:
     return rejection is not None and rejection.reason.startswith(CANNOT_INTERPRET)
 
 
 def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
     """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once a harness."""
-    original = climb.harness.folder.resolve() / KERNEL
+    original = facts.as_candidate(climb.harness, climb.bench, climb.scratch)
     mark = f"fault of {wire.digest(original.read_text())} {on_gpu}"
     with climb.bench.once(mark):
         if mark not in climb.bench.known:
@@ -238,9 +276,10 @@ def _passed(climb: Climb) -> Passed:
 def baseline(harness: Harness, bench: Bench) -> Profile:
     """The original's own profile: compiler facts, and its times where there is a GPU."""
     bench.expect(harness)
-    source = (harness.folder / KERNEL).read_text()
-    with scratch_with(source) as (scratch, file):
+    with laid_out(harness, harness.replaced.read_text()) as (scratch, file):
         built = facts.original_built(harness, bench, scratch)
+        if harness.language == "cuda":
+            file = facts.as_candidate(harness, bench, scratch)
         effort = Effort(most_blocks=BATCH)  # no call is to be made, so that more would settle nothing
         found = measure(harness, file, bench, scratch, effort) if bench.device == "cuda" else None
         timing = found.timing if isinstance(found, Measured) else None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, refer
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.profile import estimate_total_us
@@ -34,7 +34,7 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
         scratch = Path(name)
         files = [scratch / f"variant_{n}.py" for n in range(len(sources))]
         for file, source in zip(files, sources, strict=True):
-            file.write_text(source)
+            lay(harness, source, file)
         bench.progress(f"screening {len(files)} variants")
         return (
             _on_gpu(harness, files, bench, scratch)

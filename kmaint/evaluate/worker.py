@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 COMMANDS = {
     "survey": "surveying",
     "compile": "compiling",
+    "build": "extensions",
     "numerics": "numerics",
     "probe": "probing",
     "time": "clocking",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from kmaint.records.workload import Contract
@@ -83,6 +83,12 @@ class Harness:
     @property
     def id(self) -> str:
         return f"{self.provenance.path}::{self.provenance.symbol}"
+
+    @property
+    def replaced(self) -> Path:
+        """The file whose whole text a candidate is: kernel.py, or in CUDA C++ the one that holds the kernel."""
+        suffix = PurePosixPath(self.regions[0].path).suffix if self.language == "cuda" else ".py"
+        return self.folder / f"kernel{suffix}"
 
 
 @dataclass(frozen=True, kw_only=True)

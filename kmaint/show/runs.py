@@ -58,9 +58,10 @@ def run(found: Run, output: Format, *, waits: Path | None = None) -> int:
 
 def waiting_lines(found: Run, request: Path) -> list[str]:
     """What a run asks for, and how to answer."""
+    file = min(request.glob("kernel.*"), default=request / KERNEL)
     return [
-        f"request {request}: read TASK.md there, edit kernel.py",
-        f"answer with: kmaint submit {found.id} {request / KERNEL}",
+        f"request {request}: read TASK.md there, edit {file.name}",
+        f"answer with: kmaint submit {found.id} {file}",
     ]
 
 

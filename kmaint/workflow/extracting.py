@@ -37,7 +37,7 @@ def extract_kernel(
     """One kernel's harness with its suite, tried out with the interpreter of the settings; of CUDA, built by nvcc."""
     python = str(config.python)
     if wanted.kernel.language == "cuda":
-        return extract.extract_cuda(tree, scan, wanted.kernel, into, launcher=wanted.launcher, python=python)
+        return extract.extract_cuda(tree, scan, wanted, into, testgen.write_suite, python=python)
     return extract.extract_kernel(
         tree, scan, wanted, into, testgen.write_suite, python=python, sources=sources, progress=progress
     )

@@ -9,7 +9,7 @@ from functools import partial
 
 from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
-from kmaint.errors import UsageError
+from kmaint.errors import MissingError, UsageError
 from kmaint.judging import judge_of_run
 from kmaint.records.evaluation import Evaluation, speedup
 from kmaint.records.exchange import EXCHANGE, Exchange
@@ -21,6 +21,9 @@ from kmaint.workflow.progress import Progress
 from kmaint.workflow.remembering import learned
 from kmaint.workflow.runs import place_of
 
+WHOLE_FILES = ("scripted", "handoff", "command")
+"""Providers whose answer is a whole file, whatever its language."""
+
 
 def optimize(
     harness: Harness, config: Config, progress: Progress, *, handed_in: Sequence[agent.Submission] = ()
@@ -29,9 +32,14 @@ def optimize(
 
     `handed_in` answers what the handoff provider asked for.
     """
-    _refuse_what_cannot_be_improved(harness)
+    _refuse_what_cannot_be_improved(harness, config)
     agent.check_settings(config)
     cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
+    if harness.language == "cuda" and cold.device == "none":
+        raise MissingError(
+            f"{harness.folder}: CUDA C++ has no interpreter, so no candidate of it can be judged here",
+            "optimise it on a machine with a GPU",
+        )
     with Store(config.state) as store, evaluate.warmed(cold) as bench:
         run = store.begin(_new_run(harness, config, bench))
         budget = agent.budget_of(config)
@@ -61,7 +69,12 @@ def optimize(
         return store.finish(run.id, state, winner.candidate.id if winner else None)
 
 
-def _refuse_what_cannot_be_improved(harness: Harness) -> None:
+def _refuse_what_cannot_be_improved(harness: Harness, config: Config) -> None:
+    if harness.language == "cuda" and config.provider not in WHOLE_FILES:
+        raise UsageError(
+            f"provider {config.provider!r} edits Python, and {harness.replaced.name} is CUDA C++",
+            f"take one of {', '.join(WHOLE_FILES)}",
+        )
     if not (harness.folder / folder.SUITE).is_file():
         raise UsageError(
             f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"
@@ -91,7 +104,8 @@ def _end_state(winner: Evaluation | None) -> RunState:
 
 def _new_run(harness: Harness, config: Config, bench: evaluate.Bench) -> Run:
     """Its id names the content: the same kernel, suite, settings and machine give the same run, so it is resumed."""
-    content = {name: (harness.folder / name).read_text() for name in (folder.KERNEL, folder.WORKLOADS, folder.SUITE)}
+    files = (folder.KERNEL, folder.WORKLOADS, folder.SUITE, harness.replaced.name)
+    content = {name: (harness.folder / name).read_text() for name in files}
     settings = [config.provider, config.strategy, bench.environment.device, bench.environment.triton]
     if model := agent.model_of(config):
         settings.append(model)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-from kmaint import folder, wire
+from kmaint import wire
 from kmaint.config import Config
 from kmaint.ledger import Ledger
 from kmaint.records.change import Landing, Patch
@@ -32,7 +32,7 @@ def accept(run: Run, harness: Harness, patch: Patch, landing: Landing, config: C
         launcher=harness.entry if harness.level == "launcher" else "",
         release=release,
         patch=patch,
-        original=(harness.folder / folder.KERNEL).read_text(),
+        original=harness.replaced.read_text(),
         source=winner.candidate.source,
         speedup=found,
         environment=winner.environment,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from kmaint.agent import memory
 from kmaint.config import Config
-from kmaint.folder import KERNEL
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Run
 from kmaint.store import Store
@@ -21,8 +20,8 @@ def learned(store: Store, config: Config) -> list[Lesson]:
 
 def _original(run: Run) -> str:
     """The source that the run began with; empty where its harness is gone."""
-    kernel = Path(run.harness) / KERNEL
-    return kernel.read_text() if kernel.is_file() else ""
+    found = sorted(Path(run.harness).glob("kernel.*"))  # in CUDA C++ kernel.cu stands before its kernel.py
+    return found[0].read_text() if found else ""
 
 
 def all_lessons(config: Config) -> list[Lesson]:

@@ -54,6 +54,8 @@ def mutate(
     harness: Harness, config: Config, status: Progress, *, most: int | None = None, jobs: int | None = None
 ) -> Mutation:
     """Plant small defects into the kernel and its launcher, and see which of them the suite notices. Resumable."""
+    if harness.language == "cuda":
+        raise UsageError(f"{harness.folder}: defects are planted into Python, and this is CUDA C++", "")
     if not (harness.folder / folder.SUITE).is_file():
         raise UsageError(
             f"{harness.folder}: no {folder.SUITE} in it", f"write one with 'kmaint testgen {harness.folder}'"

@@ -61,3 +61,12 @@ def test_a_folder_without_candidates_is_named(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"{tmp_path / 'nowhere'}: no candidate files (*.py) in it; name a folder that holds whole kernel.py files"
     )
+
+
+def test_files_of_cuda_are_candidates_too(harness: Harness, folder: Path) -> None:
+    (folder / "1-wide.cu").write_text("# 1-wide\n")
+    (folder / "1-wide.1.cuh").write_text("# 1-wide.1\n")
+    (folder / "notes.txt").write_text("")
+    scripted = read_folder(folder)
+    assert said(scripted.propose(request(harness, judged.wrong("# 10-last\n")))) == "1-wide"
+    assert len(scripted.scripts) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +62,28 @@ def test_what_is_no_candidate_is_said_so(request_: Request) -> None:
         with pytest.raises(InvalidAnswer) as error:
             accepted(request, text)
         assert reason in str(error.value)
+
+
+CUDA = """\
+__global__ void twice(float* x, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) x[i] *= 2.0f;
+}
+"""
+
+
+def test_of_cuda_the_whole_file_is_asked_for_and_any_line_may_differ(request_: Request, tmp_path: Path) -> None:
+    (tmp_path / "kernel.cu").write_text(CUDA)
+    region = replace(request_.harness.regions[0], path="csrc/twice.cu")
+    harness = replace(request_.harness, folder=tmp_path, language="cuda", regions=(region,))
+    request = replace(request_, harness=harness, parent=replace(request_.parent, source=CUDA))
+    files = files_of(request)
+    assert files["kernel.cu"] == CUDA
+    assert "kernel.py" not in files
+    assert "Edit `kernel.cu`: choose one thing" in files["TASK.md"]
+    assert "# region" not in files["TASK.md"]
+    changed = f"#include <cstdint>\n{CUDA.replace('2.0f', '2.f')}"
+    assert accepted(request, changed) == changed
+    assert plan_of_edit(request, changed, "").edit == "edit of kernel.cu"
+    with pytest.raises(InvalidAnswer, match=r"kernel\.cu is as it was: nothing changed"):
+        accepted(request, CUDA)

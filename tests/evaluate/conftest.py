@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kmaint import wire
 from kmaint.evaluate import Bench, open_bench, warmed
-from kmaint.folder import read_harness
+from kmaint.folder import read_harness, write_manifest
 from kmaint.records.evaluation import Candidate, Plan
 from kmaint.records.harness import Harness
+from kmaint.records.workload import Argument, Axis, Contract
 
 ROOT = Path(__file__).parents[2]
 LIMITS_S = {"compile": 60.0, "interpreter": 60.0, "numerics": 60.0, "call": 30.0}
@@ -31,6 +33,46 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
     folder = tmp_path_factory.mktemp("harness") / "merge_state"
     shutil.copytree(Path(__file__).parent / "cases" / "merge_state", folder)
     shutil.copytree(ROOT / "extract" / "runtime", folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    return read_harness(folder)
+
+
+CUDA_KERNEL = """\
+__global__ void twice(float* x, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) x[i] *= 2.0f;
+}
+"""
+CUDA_ENTRY = """\
+from runtime.torch_library import operators
+
+OPERATOR = "twice"
+FLAGS = ("-std=c++20",)
+FOLDERS = ("include",)
+
+
+def twice(x):
+    return operators(FLAGS, FOLDERS).twice(x)
+"""
+
+
+@pytest.fixture(scope="session")
+def cuda_harness(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    """A kernel of four lines laid out as the operators of vLLM are, without torch's headers: it builds in seconds."""
+    folder = tmp_path_factory.mktemp("harness") / "twice"
+    (folder / "include").mkdir(parents=True)
+    (folder / "include/twice.cu").symlink_to("../kernel.cu")
+    (folder / "kernel.cu").write_text(CUDA_KERNEL)
+    (folder / "binding.cu").write_text('#include "include/twice.cu"\n')
+    (folder / "kernel.py").write_text(CUDA_ENTRY)
+    (folder / "test_kernel.py").write_text("")
+    for name in ("extract/runtime", "extract/cuda/runtime"):
+        shutil.copytree(ROOT / name, folder / "runtime", dirs_exist_ok=True)
+    region = replace(harness.regions[0], path="csrc/twice.cu")
+    axis = Axis(name="n", low=1, high=64)
+    argument = Argument(name="x", kind="tensor", shape=("n",), dtype="float32")
+    contract = Contract(axes=(axis,), arguments=(argument,))
+    cut = replace(harness, folder=folder, language="cuda", entry="twice", kernel="twice", regions=(region,))
+    write_manifest(replace(cut, contract=contract, oracle=False))
     return read_harness(folder)
 
 

@@ -50,7 +50,7 @@ def _modules(kernel: Any) -> Iterator[tuple[str, Any]]:
     if hasattr(kernel, "OPERATOR"):
         from . import torch_library
 
-        yield kernel.OPERATOR, lambda: torch_library.build(kernel.FLAGS, kernel.FOLDERS)
+        yield kernel.OPERATOR, lambda: nvcc.build(torch_library.wanted(kernel.FLAGS, kernel.FOLDERS))
         return
     for node in ast.parse((nvcc.ROOT / "kernel.py").read_text()).body:
         if isinstance(node, ast.FunctionDef) and "load_jit(" in ast.unparse(node):

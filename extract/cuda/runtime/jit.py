@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from . import nvcc
+from .nvcc import Place
 
 FLAGS = ("-O2", "-std=c++20", "-O3", "--expt-relaxed-constexpr")
 """tvm-ffi's own, then those of SGLang's loader."""
@@ -37,6 +38,7 @@ def load(
     cuda_files: list[str],
     cuda_wrappers: list[tuple[str, str]] | None = None,
     extra_cuda_cflags: list[str] | None = None,
+    place: Place = nvcc.HARNESS,
     **other: Any,
 ) -> Any:
     """The module of these files with these exports; `other` is what only some kernels ask for, and not built here."""
@@ -44,23 +46,24 @@ def load(
     if asked:
         raise nvcc.BuildError(f"load_jit: {', '.join(asked)} is not built by a harness")
     stated = json.loads((nvcc.ROOT / "loader.json").read_text())
-    jit = nvcc.ROOT / stated["folder"]
     source = "".join(f"#include <tvm/ffi/{header}>\n" for header in HEADERS.split())
-    source += "".join(f'#include "{(jit / "csrc" / file).relative_to(nvcc.ROOT)}"\n' for file in cuda_files)
+    source += "".join(f'#include "{stated["folder"]}/csrc/{file}"\n' for file in cuda_files)
     exports = "".join(f"TVM_FFI_DLL_EXPORT_TYPED_FUNC({export}, ({cpp}));\n" for export, cpp in cuda_wrappers or ())
     source += f"namespace {stated['namespace']} {{\n{exports}}}\n" if stated["namespace"] else exports
-    major, minor = nvcc.capability()
-    suffix = "a" if major >= 9 else ""  # the architecture's own instructions, as SGLang's loader asks for
-    flags = [*FLAGS, f"-DSGL_CUDA_ARCH={major * 100 + minor * 10}"]
-    flags += [f"-gencode=arch=compute_{major}{minor}{suffix},code=sm_{major}{minor}{suffix}"]
-    library = nvcc.build(
-        source,
-        [*flags, *(extra_cuda_cflags or ())],
-        [jit / "include", *_headers()],
-        name="_".join(["jit", *_words(name)]),
-    )
+
+    def options() -> nvcc.Options:
+        major, minor = nvcc.capability()
+        suffix = "a" if major >= 9 else ""  # the architecture's own instructions, as SGLang's loader asks for
+        target = f"-gencode=arch=compute_{major}{minor}{suffix},code=sm_{major}{minor}{suffix}"
+        return [*FLAGS, f"-DSGL_CUDA_ARCH={major * 100 + minor * 10}", target], [
+            place.root / stated["folder"] / "include",
+            *_headers(),
+        ]
+
+    title = "_".join(["jit", *_words(name)])
+    library = nvcc.build(nvcc.Wanted(title, source, tuple(extra_cuda_cflags or ()), options, place))
     BUILT.append(library)
-    return _loaded(library)
+    return loaded(library)
 
 
 def _words(name: tuple[str, ...]) -> list[str]:
@@ -75,7 +78,8 @@ def _headers() -> list[Path]:
     return [Path(libinfo.find_include_path()), Path(libinfo.find_dlpack_include_path())]
 
 
-def _loaded(library: Path) -> Any:
+def loaded(library: Path) -> Any:
+    """The module in the library; where there is no device, what says so at the first call."""
     if not torch.cuda.is_available():
         return Unloaded(library, "no CUDA device")
     import tvm_ffi

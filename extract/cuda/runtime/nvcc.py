@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,6 +21,11 @@ HOPPER = (9, 0)
 """What is built for where there is no CUDA device."""
 
 LIMIT_S = 1800.0
+COMMON = ("-shared", "-Xcompiler", "-fPIC,-fno-gnu-unique")
+"""Without the last, a library that is loaded beside another of nearly the same text would take that one's variables."""
+
+Options = tuple[list[str], list[Path]]
+"""Flags of the compiler, and folders in which it looks for what is included."""
 
 
 class BuildError(RuntimeError):
@@ -58,6 +64,46 @@ def capability() -> tuple[int, int]:
     return torch.cuda.get_device_capability() if torch.cuda.is_available() else HOPPER
 
 
+@dataclass(frozen=True, eq=False)  # told apart by identity: one is hashed with every call of an operator
+class Place:
+    """Where sources lie, and where what is built of them is kept. A candidate's has a `key` of its own.
+
+    What a candidate asks for is built before it runs, in a place that is only its own: where it runs there are neither
+    its sources nor a compiler.
+    """
+
+    root: Path
+    libraries: Path
+    key: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of a library of torch's: two that are loaded into one process must not have the same."""
+        return f"kmaint_{(self.key or content_key())[:16]}"
+
+
+HARNESS = Place(ROOT, CACHE)
+
+
+def beside(file: str, key: str) -> Place:
+    """The place of a candidate: the folders beside its file."""
+    return Place(Path(file).with_suffix(".source"), Path(file).with_suffix(".built"), key)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A library: `source` is CUDA text that includes from the place's root on, `flags` what its kernel asks for.
+
+    `options` gives what follows from the machine, and is asked only where something has to be compiled.
+    """
+
+    name: str
+    source: str
+    flags: tuple[str, ...]
+    options: Callable[[], Options]
+    place: Place = HARNESS
+
+
 @functools.cache
 def content_key() -> str:
     """Digest of every source of this folder: a changed kernel is another library."""
@@ -67,22 +113,35 @@ def content_key() -> str:
     return digest.hexdigest()
 
 
-def build(source: str, flags: Sequence[str], folders: Sequence[Path], *, name: str) -> Path:
-    """A shared library of `source`, CUDA text that includes from this folder on; compiled now or from the cache."""
-    wanted = "\0".join([content_key(), source, *flags, compiler_version(), torch.__version__])
-    folder = CACHE / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:16]}"
-    library = folder / f"{name}.so"
-    if library.is_file():
-        return library
-    CACHE.mkdir(parents=True, exist_ok=True)
-    # Built aside and put in place whole: a killed build leaves nothing that looks finished.
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=CACHE) as scratch:
-        (Path(scratch) / "main.cu").write_text(source)
-        command = [str(find_nvcc()), "-shared", "-Xcompiler", "-fPIC", *flags]
-        for path in [ROOT, *folders, *(one / "include" for one in package_folders())]:
+def build(wanted: Wanted) -> Path:
+    """The library; compiled now, or as it was kept."""
+    place, asked = wanted.place, [wanted.source, *wanted.flags]
+    if place.key:
+        library = _library(wanted, asked)
+        if not library.is_file() and not place.root.is_dir():
+            raise BuildError(f"{wanted.name}: not among what was built before the candidate was run")
+        return library if library.is_file() else _compiled(wanted, library, wanted.options())
+    flags, folders = wanted.options()
+    library = _library(wanted, [content_key(), *asked, *flags, compiler_version(), torch.__version__])
+    return library if library.is_file() else _compiled(wanted, library, (flags, folders))
+
+
+def _library(wanted: Wanted, parts: Sequence[str]) -> Path:
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return wanted.place.libraries / f"{wanted.name}-{digest}" / f"{wanted.name}.so"
+
+
+def _compiled(wanted: Wanted, library: Path, options: Options) -> Path:
+    """Built aside and put in place whole: a killed build leaves nothing that looks finished."""
+    kept, (flags, folders) = wanted.place.libraries, options
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{wanted.name}-", dir=kept) as scratch:
+        (Path(scratch) / "main.cu").write_text(wanted.source)
+        command = [str(find_nvcc()), *COMMON, *flags, *wanted.flags]
+        for path in [wanted.place.root, *folders, *(one / "include" for one in package_folders())]:
             command += ["-I", str(path)]
         _run([*command, "main.cu", "-o", library.name], Path(scratch))
-        folder.mkdir(exist_ok=True)
+        library.parent.mkdir(exist_ok=True)
         (Path(scratch) / library.name).replace(library)
     return library
 

@@ -10,20 +10,7 @@ from typing import Any
 import torch
 
 from . import nvcc
-
-
-def arguments(flags: Sequence[str], folders: Sequence[str]) -> tuple[str, list[str], list[Path], str]:
-    """Source, flags, include folders and library name of binding.cu; the name follows from the content."""
-    name = f"kmaint_{nvcc.content_key()[:16]}"
-    major, minor = nvcc.capability()
-    torch_folder = Path(torch.__file__).parent / "include"
-    target = f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}"
-    return (
-        '#include "binding.cu"\n',
-        [*flags, f"-DKMAINT_LIBRARY={name}", target, *linked()],
-        [*(nvcc.ROOT / folder for folder in folders), torch_folder, torch_folder / "torch/csrc/api/include"],
-        name,
-    )
+from .nvcc import Place
 
 
 def linked() -> list[str]:
@@ -40,14 +27,23 @@ def linked() -> list[str]:
     return words
 
 
-def build(flags: Sequence[str], folders: Sequence[str]) -> Path:
-    """The compiled library; needs nvcc and torch's headers, no GPU."""
-    source, words, places, name = arguments(flags, folders)
-    return nvcc.build(source, words, places, name=name)
+def wanted(flags: Sequence[str], folders: Sequence[str], place: Place = nvcc.HARNESS) -> nvcc.Wanted:
+    """The library of binding.cu, whose name follows from the content."""
+
+    def options() -> nvcc.Options:
+        major, minor = nvcc.capability()
+        include = Path(torch.__file__).parent / "include"
+        return (
+            [f"-gencode=arch=compute_{major}{minor},code=sm_{major}{minor}", *linked()],
+            [*(place.root / folder for folder in folders), include, include / "torch/csrc/api/include"],
+        )
+
+    own = (*flags, f"-DKMAINT_LIBRARY={place.name}")
+    return nvcc.Wanted(place.name, '#include "binding.cu"\n', own, options, place)
 
 
 @functools.cache
-def operators(flags: tuple[str, ...], folders: tuple[str, ...]) -> Any:
-    """`torch.ops` of the library, compiled at the first call."""
-    torch.ops.load_library(build(flags, folders))
-    return getattr(torch.ops, arguments(flags, folders)[-1])
+def operators(flags: tuple[str, ...], folders: tuple[str, ...], place: Place = nvcc.HARNESS) -> Any:
+    """`torch.ops` of the library, compiled at the first call where it was not before."""
+    torch.ops.load_library(nvcc.build(wanted(flags, folders, place)))
+    return getattr(torch.ops, place.name)

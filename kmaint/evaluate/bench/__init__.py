@@ -2,6 +2,7 @@
 
 from kmaint.evaluate.bench.asking import WORKER, Answer, Done, Failed, Lost, Request, ask, candidates_start, refer
 from kmaint.evaluate.bench.bench import LIMITS_S, Bench
+from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
 
@@ -18,10 +19,13 @@ __all__ = [
     "ask",
     "candidates_start",
     "environment_of",
+    "laid_out",
+    "lay",
     "open_bench",
     "open_benches",
     "refer",
     "scratch_with",
     "survey",
     "visible_gpus",
+    "with_more",
 ]

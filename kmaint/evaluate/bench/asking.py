@@ -20,7 +20,7 @@ from kmaint.records.evaluation import Code
 
 WORKER = Path(__file__).parents[1] / "worker.py"
 
-Command = Literal["survey", "compile", "numerics", "probe", "time", "verify", "screen"]
+Command = Literal["survey", "compile", "build", "numerics", "probe", "time", "verify", "screen"]
 
 EVENTS = ("started", "asks", "done", "failed")
 """What a worker's line may be."""

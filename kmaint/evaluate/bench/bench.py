@@ -19,6 +19,7 @@ from kmaint.sandbox import NO_WALLS, Sandbox
 LIMITS_S: Mapping[str, float] = {
     "survey": 180.0,
     "compile": 120.0,
+    "build": 1800.0,
     "interpreter": 600.0,
     "device": 600.0,
     "numerics": 300.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from kmaint.child import clean_environment
 
 CACHE = "triton"
 """Triton's cache, in the scratch folder."""
+LIBRARIES = ("KMAINT_CUDA_CACHE", "CUDA_PATH")
+"""Where a CUDA harness keeps what is built of its own sources, and finds a compiler; no candidate is told of either."""
 """Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
 
 
@@ -18,7 +21,8 @@ def environment_of(
     harness: Path | None, scratch: Path, *, gpu: bool, interpret: bool = False, only: str | None = None
 ) -> dict[str, str]:
     """No GPU unless asked for, and `only` the one named then; triton's cache is the scratch folder's own."""
-    extra = {"TRITON_CACHE_DIR": str(scratch / CACHE), "PYTHONPATH": str(harness) if harness else ""}
+    extra = {name: os.environ[name] for name in LIBRARIES if name in os.environ}
+    extra |= {"TRITON_CACHE_DIR": str(scratch / CACHE), "PYTHONPATH": str(harness) if harness else ""}
     if only or not gpu:
         extra["CUDA_VISIBLE_DEVICES"] = only if only and gpu else ""
     if interpret:

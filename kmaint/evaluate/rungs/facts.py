@@ -11,7 +11,8 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, refer
+from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer
+from kmaint.evaluate.bench.laying import kept_libraries, sources_digest
 from kmaint.evaluate.rungs.profile import Launch
 from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.folder import KERNEL
@@ -25,12 +26,27 @@ MOST_REGISTERS = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """A kernel in a CUDA library, by its mangled name; `stack_bytes` is where what does not fit into registers goes."""
+
+    kernel: str
+    registers: int
+    shared_bytes: int
+    stack_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Built:
-    """Every launch of every workload, the torch operators that did arithmetic, and the workloads not compiled."""
+    """Every launch of every workload, the torch operators that did arithmetic, and the workloads not compiled.
+
+    Of CUDA C++ nobody knows before it runs what will be launched, so there are no launches but `kernels`, whatever was
+    compiled, and for operators the symbols that a library takes from others.
+    """
 
     launches: tuple[Launch, ...]
     operators: tuple[str, ...]
     left_out: tuple[str, ...]
+    kernels: tuple[Compiled, ...] = ()
 
     @property
     def resources(self) -> tuple[Resources, ...]:
@@ -44,6 +60,8 @@ def compile_all(
 
     Many files are shared out to as many processes as the bench has cores for one candidate.
     """
+    if harness.language == "cuda":
+        return _build_all(harness, sources, bench, scratch, walls=_walls(harness, sources, bench, scratch))
     parts = [sources[first :: bench.threads] for first in range(min(bench.threads, len(sources)))]
     share = replace(bench, threads=max(1, bench.threads // max(1, len(parts))))
     with ThreadPoolExecutor(max(1, len(parts))) as pool:
@@ -73,6 +91,59 @@ def _compile(
     return [_built(answer, bench.environment.arch) for answer in ask(bench, request, scratch)]
 
 
+def _build_all(
+    harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path, *, walls: dict[str, Any] | None
+) -> list[Built | Rejection]:
+    """As `compile_all`, of CUDA C++: every library that a call could ask for is there afterwards."""
+    request = Request(
+        command="build",
+        shared={
+            "folder": str(harness.folder.resolve()),
+            "entry": harness.entry,
+            "arch": bench.environment.arch,
+            "scratch": str(scratch),
+            "walls": walls,
+        },
+        items=refer(sources),
+        limit_s=bench.limits_s["build"],
+        harness=harness.folder.resolve(),
+    )
+    # Not in a fork of a warm interpreter: one that was started in a thread of ours would end with that thread.
+    return [_libraries(answer) for answer in ask(replace(bench, warm=None), request, scratch)]
+
+
+def as_candidate(harness: Harness, bench: Bench, scratch: Path) -> Path:
+    """The harness's own kernel as a candidate's file. HarnessError where it cannot be built.
+
+    In CUDA C++ it is built once more, under a candidate's name: no process can load two libraries of one name.
+    """
+    if harness.language == "triton":
+        return harness.folder.resolve() / KERNEL
+    return built_by_us(harness, harness.replaced.read_text(), bench, scratch)
+
+
+def built_by_us(harness: Harness, source: str, bench: Bench, scratch: Path) -> Path:
+    """A CUDA candidate that we made ourselves, built. HarnessError where it cannot be.
+
+    It needs no walls, and is kept for other runs beside what was built of harnesses: by its content, and where nothing
+    that a candidate starts may write.
+    """
+    environment = bench.environment
+    content = [sources_digest(harness), source, environment.torch, str(environment.cuda), environment.arch]
+    home = kept_libraries() / f"ours-{wire.digest(content, length=16)}"
+    file, mark = home / "candidate.py", f"built by us: {home}"
+    with bench.once(mark):
+        if mark not in bench.known:
+            home.mkdir(parents=True, exist_ok=True)
+            if not file.is_file():  # the last that is written of it
+                lay(harness, source, file)
+            (built,) = _build_all(harness, [file], bench, scratch, walls=None)
+            if not isinstance(built, Built):
+                raise HarnessError(f"{harness.folder}: does not build: {built.reason}", "extract it again")
+            bench.known[mark] = True
+    return file
+
+
 def _walls(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path) -> dict[str, Any] | None:
     """How the worker shuts itself in before it imports a candidate; None for the harness's own kernel."""
     folder = harness.folder.resolve()
@@ -90,7 +161,8 @@ def _walls(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Pat
 def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
     """The facts of the harness's own kernel, kept for the bench's life. HarnessError where it does not compile."""
     path = harness.folder.resolve() / KERNEL
-    mark = wire.digest(f"{path}\n{bench.environment.arch}\n{path.read_text()}")
+    text = f"{path.read_text()}\n{harness.replaced.read_text()}"
+    mark = wire.digest(f"{path}\n{bench.environment.arch}\n{text}")
     with bench.once(mark):
         if mark not in bench.known:
             (found,) = compile_all(harness, [path], bench, scratch)
@@ -119,6 +191,31 @@ def _built(answer: Answer, arch: str) -> Built | Rejection:
             return NotBuilt(reason=f"{kind}: {first_line(text)}", codes=("compile_error",), log=log)
         case Lost(code=code, text=text, log=log):
             return verdict_of(code, f"while compiling: {text}", log)
+
+
+def _libraries(answer: Answer) -> Built | Rejection:
+    match answer:
+        case Done(value={"unbuilt": text, "log": log}):
+            return NotBuilt(reason=text, codes=("compile_error",), log=log)
+        case Done(value=value):
+            kernels = tuple(Compiled(**found) for found in value["kernels"])
+            return Built(launches=(), operators=tuple(value["symbols"]), left_out=(), kernels=kernels)
+        case Failed(type=kind, text=text, log=log):
+            return NotBuilt(reason=f"{kind}: {first_line(text)}", codes=("compile_error",), log=log)
+        case Lost(code=code, text=text, log=log):
+            return verdict_of(code, f"while building: {text}", log)
+
+
+def summary(kernels: Sequence[Compiled]) -> str:
+    """What the compiler made of a library, in words; empty where that is no library."""
+    if not kernels:
+        return ""
+    registers, shared = [one.registers for one in kernels], max(one.shared_bytes for one in kernels)
+    stacked = sum(one.stack_bytes > 0 for one in kernels)
+    return (
+        f"{len(kernels)} kernels with {min(registers)} to {max(registers)} registers and up to {shared} bytes of static"
+        f" shared memory; {stacked} of them use a stack"
+    )
 
 
 def first_line(text: str) -> str:
@@ -156,6 +253,8 @@ def without_kernel(harness: Harness, original: Built, candidate: Built) -> Disho
     """The workload for which the candidate launches nothing where the original launches a kernel, if there is one."""
     if harness.compute == "any":
         return None
+    if original.kernels and not candidate.kernels:
+        return Dishonest(reason="there is no kernel in what it builds to", codes=("no_kernel_launched",))
     launched = {found.workload for found in candidate.resources}
     for found in original.resources:
         if found.workload not in launched:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from kmaint import wire
 from kmaint.errors import HarnessError, InternalError
-from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask
+from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, with_more
+from kmaint.evaluate.bench.laying import SOURCES
+from kmaint.evaluate.rungs.facts import as_candidate
 from kmaint.evaluate.rungs.suite import verdict_of
-from kmaint.folder import KERNEL
 from kmaint.records.evaluation import DISHONEST, Code, Rejection
 from kmaint.records.harness import Harness
 
 MOST_CONSTANT = 1 << 17
+NUMBER = re.compile(r"(?<![\w.])(?P<digits>0[xX][0-9a-fA-F]+|[1-9][0-9]*)[uUlL]*(?![\w.])")
 
 REPEATS = """
 
@@ -48,7 +52,7 @@ def probe(harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Re
 
 def _also_the_original(harness: Harness, rejection: Rejection, bench: Bench, scratch: Path) -> str:
     """The code of the rejection where the original earns the same; empty where it does not. Asked once for a state."""
-    kernel = harness.folder.resolve() / KERNEL
+    kernel = as_candidate(harness, bench, scratch)
     mark = f"probe of {kernel} {wire.digest(kernel.read_text())} {sorted(bench.exempt(harness))}"
     if mark not in bench.known:
         item = {"path": str(kernel), "constants": [], "control": False}
@@ -59,11 +63,10 @@ def _also_the_original(harness: Harness, rejection: Rejection, bench: Bench, scr
 
 
 def _probed(harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Rejection | None, str]:
-    original = (harness.folder / KERNEL).read_text()
     control = scratch / "control.py"
-    control.write_text(original + REPEATS.format(entry=harness.entry))
+    with_more(as_candidate(harness, bench, scratch), REPEATS.format(entry=harness.entry), control)
     items = (
-        {"path": str(file), "constants": constants(original, file.read_text()), "control": False},
+        {"path": str(file), "constants": _own_constants(harness, file), "control": False},
         {"path": str(control), "constants": [], "control": True},
     )
     answers = ask(bench, _request(harness, bench, items), scratch)
@@ -111,11 +114,25 @@ def _rejection(harness: Harness, answer: Done | Failed | Lost) -> Rejection | No
             return verdict_of(code, text, log)
 
 
-def constants(original: str, source: str) -> list[int]:
+def _own_constants(harness: Harness, file: Path) -> list[int]:
+    if harness.language == "triton":
+        return constants(harness.replaced.read_text(), file.read_text())
+    source = file.with_suffix(SOURCES) / harness.replaced.name
+    return constants(harness.replaced.read_text(), source.read_text(), numbers=numbers_of_c)
+
+
+def numbers_of_python(text: str) -> set[int]:
+    """Its whole numbers."""
+    found = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
+    return {value for value in found if type(value) is int}
+
+
+def numbers_of_c(text: str) -> set[int]:
+    """Its whole numbers, those in comments too: one too many costs a call."""
+    return {int(found["digits"], 0) for found in NUMBER.finditer(text)}
+
+
+def constants(original: str, source: str, *, numbers: Callable[[str], set[int]] = numbers_of_python) -> list[int]:
     """Whole numbers of the candidate's source that the original's has not: where it may turn to another path."""
-
-    def numbers(text: str) -> set[int]:
-        found = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
-        return {value for value in found if type(value) is int and 1 < value <= MOST_CONSTANT}
-
-    return sorted(numbers(source) - numbers(original), reverse=True)
+    own = numbers(source) - numbers(original)
+    return sorted((value for value in own if 1 < value <= MOST_CONSTANT), reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from kmaint.errors import HarnessError
@@ -41,8 +42,11 @@ SUSPICIOUS_NAMES = {
 def lint(harness: Harness, original: str, source: str) -> tuple[NotBuilt | Dishonest | None, str]:
     """The first reason to refuse the candidate's source, if any, and the hints in one line.
 
-    Where a candidate may use torch as it likes it need not keep the regions: only its launcher has to be the same.
+    Where a candidate may use torch as it likes it need not keep the regions: only its launcher has to be the same. Of
+    CUDA C++ the compiler says whether it parses, and whether what the binding calls is still there.
     """
+    if harness.language == "cuda":
+        return _lint_cuda(harness, source)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -56,6 +60,42 @@ def lint(harness: Harness, original: str, source: str) -> tuple[NotBuilt | Disho
         return NotBuilt(reason=reason, codes=("signature",)), ""
     notes = [f"cannot be put back by region: {changed}"] if changed else []
     return None, "; ".join([*notes, *hints(tree)])
+
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+ABSOLUTE = re.compile(r'^[ \t]*#[ \t]*(?:include|embed)\s*[<"](?P<path>/[^">]*)', re.MULTILINE)
+SUSPICIOUS_CALLS = {
+    "aoti_torch_call_dispatcher": "has torch compute",
+    "clock64": "reads clocks",
+    "cudaEventRecord": "touches timing events",
+    "cudaMallocAsync": "keeps memory of its own",
+    "cudaMalloc": "keeps memory of its own",
+    "cudaStreamCreate": "makes streams of its own",
+    "cudaStreamCreateWithFlags": "makes streams of its own",
+    "dlopen": "loads libraries",
+    "dlsym": "looks up functions by name",
+    "fopen": "opens files",
+    "fork": "starts processes",
+    "fstream": "opens files",
+    "getenv": "reads the environment",
+    "ifstream": "opens files",
+    "mmap": "reaches into memory",
+    "pthread_create": "starts threads",
+    "system": "starts processes",
+    "thread": "starts threads",
+}
+"""Words of C++: Python's hooks do not see what native code does."""
+
+
+def _lint_cuda(harness: Harness, source: str) -> tuple[NotBuilt | Dishonest | None, str]:
+    if not source.strip() or "\0" in source:
+        return NotBuilt(reason=f"{harness.replaced.name}: no text", codes=("syntax",)), ""
+    for found in ABSOLUTE.finditer(source):
+        return NotBuilt(reason=f"includes {found['path']}, by no path in the harness", codes=("forbidden_import",)), ""
+    strange = SUSPICIOUS_CALLS.keys() - set(WORD.findall(harness.replaced.read_text()))
+    lines = enumerate(source.splitlines(), start=1)
+    notes = [(n, word) for n, line in lines for word in WORD.findall(line) if word in strange]
+    return None, "; ".join(f"line {n}: {word} {SUSPICIOUS_CALLS[word]}" for n, word in notes)
 
 
 def _text(error: Exception) -> str:

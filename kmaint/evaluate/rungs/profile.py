@@ -38,6 +38,8 @@ NEXT_STEP: Mapping[Bottleneck, str] = {
     "library": "leave it to the library",
     "unknown": "time it on a GPU",
 }
+UNTIED = "look at it with a profiler: what the compiler says is tied to no launch"
+"""Of what was timed and is no Triton kernel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ def profile(launches: Sequence[Launch], timing: Timing | None, contract: Contrac
         estimated=timing is None,
         resources=resources,
         roofline_fraction=fraction,
-        next_step=NEXT_STEP[bottleneck],
+        next_step=UNTIED if bottleneck == "unknown" and timing is not None else NEXT_STEP[bottleneck],
         bytes_per_program=_bytes_per_program(launches, contract),
     )
 
@@ -161,7 +163,7 @@ def classify(
     launches: Sequence[Launch], times: Mapping[str, float], fraction: float | None, environment: Environment
 ) -> Bottleneck:
     """One class by a fixed order of questions, each of which names the evidence it rests on."""
-    if not launches:
+    if not launches and (fraction is None or fraction < AT_THE_ROOFLINE):
         return "unknown"
     if fraction is not None and fraction >= AT_THE_ROOFLINE:
         return "memory"

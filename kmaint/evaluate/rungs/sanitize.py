@@ -119,7 +119,8 @@ def _known(program: str, tool: Tool, harness: Harness, bench: Bench, scratch: Pa
     """Whether the tool reports the original too; asked once a harness."""
     mark = f"{tool} of {harness.folder.resolve()}"
     if mark not in bench.known:
-        bench.known[mark] = bool(_run(program, tool, harness, harness.folder / KERNEL, bench, scratch).findings)
+        original = harness.folder / KERNEL  # not one that was built as a candidate: it runs here alone
+        bench.known[mark] = bool(_run(program, tool, harness, original, bench, scratch).findings)
     return bool(bench.known[mark])
 
 

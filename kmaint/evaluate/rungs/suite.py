@@ -1,8 +1,7 @@
-"""Rungs 3 and 4: the harness's own suite, run by the target's pytest, and the controls that it must refuse."""
+"""Rungs 3 and 4: the harness's own suite, run by the target's pytest."""
 
 from __future__ import annotations
 
-import ast
 import re
 import secrets
 import tempfile
@@ -14,11 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
-from kmaint import wire
 from kmaint.child import Finished
-from kmaint.errors import HarnessError, InternalError
+from kmaint.errors import HarnessError
 from kmaint.evaluate.bench import Bench, candidates_start, environment_of
-from kmaint.folder import KERNEL, SUITE
+from kmaint.folder import SUITE
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
 from kmaint.records.harness import Harness
@@ -34,7 +32,7 @@ NO_TESTS = 5
 """Pytest's exit status where nothing was left to run."""
 MOST_SHARES = 4
 """Of a suite's tests under the interpreter: each share pays for a process of the suite and one of the candidate. On a
-GPU both would make a context of their own, which the driver does for one process at a time."""
+GPU both would make a context there besides, so that a suite is one process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,59 +201,3 @@ def verdict_of(code: Code, text: str, log: str) -> Rejection:
         case _:
             kind = Dishonest if code in DISHONEST else Wrong
             return kind(reason=reason, codes=(code,), log=log)
-
-
-def trust(harness: Harness, bench: Bench, *, on_gpu: bool) -> str:
-    """Run a kernel that does nothing and one that computes something else; InternalError where the suite accepts one.
-
-    Once for each suite in every run of kmaint: no file vouches for a suite. Gives a sentence for the report.
-    """
-    original = (harness.folder / KERNEL).read_text()
-    mark = wire.digest(f"{original}{(harness.folder / SUITE).read_text()}{'gpu' if on_gpu else 'cpu'}", length=32)
-    if mark in bench.trusted:
-        return "controls were refused when this run began"
-    for what, source in controls(original).items():
-        bench.progress(f"control: {what}")
-        with tempfile.TemporaryDirectory(prefix="kmaint-control-") as name:
-            candidate = Path(name) / "candidate.py"
-            candidate.write_text(source)
-            if run_suite(harness, candidate, bench, on_gpu=on_gpu, most=1).rejection is None:
-                raise InternalError(
-                    f"{harness.folder / SUITE}: [control_accepted] passes {what}, so its word is worth nothing",
-                    f"write it again with 'kmaint testgen {harness.folder}'",
-                )
-    bench.trusted.add(mark)
-    return "a kernel that does nothing and one that computes something else were refused"
-
-
-def controls(original: str) -> dict[str, str]:
-    """Candidates that are wrong on purpose, by what they are."""
-    return {
-        "a kernel that stores nothing": ast.unparse(_NoStore().visit(ast.parse(original))),
-        "a kernel that adds one to what it stores": ast.unparse(_StoreMore().visit(ast.parse(original))),
-    }
-
-
-def _stores(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Attribute) and (node.func.attr == "store" or node.func.attr.startswith("atomic_"))
-
-
-class _NoStore(ast.NodeTransformer):
-    """Takes out every store that stands as a statement of its own."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
-        return ast.Pass() if isinstance(node.value, ast.Call) and _stores(node.value) else node
-
-
-class _StoreMore(ast.NodeTransformer):
-    """`tl.store(p, v)` becomes `tl.store(p, v + 1)`."""
-
-    def visit_Call(self, node: ast.Call) -> ast.Call:
-        self.generic_visit(node)
-        if _stores(node):
-            named = next((k for k in node.keywords if k.arg in ("value", "val")), None)
-            if named is not None:
-                named.value = ast.BinOp(named.value, ast.Add(), ast.Constant(1))
-            elif len(node.args) > 1:
-                node.args[1] = ast.BinOp(node.args[1], ast.Add(), ast.Constant(1))
-        return node

@@ -92,16 +92,16 @@ def _call_all(state: dict[str, Any], path: str, recorder: Recorder, left_out: li
                 break
 
 
-def shut_in(walls: dict[str, Any], folder: Path) -> int | None:
+def shut_in(walls: dict[str, Any], folder: Path, *, watching: bool = True) -> int | None:
     """Give up what a compilation does not need, and note what a candidate does; the descriptor of the notes.
 
-    None where the harness's runtime is of before there were notes.
+    None where nothing is to be noted, or the harness's runtime is of before there were notes.
     """
     spec = importlib.util.spec_from_file_location("launcher", walls["launcher"])
     assert spec is not None and spec.loader is not None
     launcher = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(launcher)
-    watching = importlib.util.find_spec("runtime.guard") is not None
+    watching = watching and importlib.util.find_spec("runtime.guard") is not None
     modules = [importlib.import_module(f"runtime.{name}") for name in ("guard", "view")] if watching else []
     if walls["words"]:
         launcher.confine(walls["words"])

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.corpus import CORPUS, KERNELS, candidates, expected, harness_of, judged
 from kmaint.evaluate import Bench, open_bench
 from kmaint.evaluate.bench import Done, ask
-from kmaint.evaluate.rungs.integrity import _request, constants
+from kmaint.evaluate.rungs.integrity import _request, constants, numbers_of_c
 from kmaint.records.harness import Harness
 
 EVERY = [(op, path) for op in KERNELS for path in candidates(op)]
@@ -50,6 +50,12 @@ def test_a_few_of_the_corpus_in_one_worker(harness: Harness, bench: Bench, tmp_p
 
 def test_numbers_that_only_the_candidate_has_are_where_it_may_turn() -> None:
     assert constants("if n > 8: pass", "if n > 8 or n > 96 or n == 3.5 or n > 65535 or n == True: pass") == [65535, 96]
+
+
+def test_numbers_of_cuda_are_read_from_its_text() -> None:
+    before = "if (n > 8) x1 = 1.5f * 3e2;"
+    after = "if (n > 0x60u || n == 65535ul || n < 8) x77 = 2.25f;"
+    assert constants(before, after, numbers=numbers_of_c) == [65535, 96]
 
 
 @pytest.fixture(scope="session")

@@ -6,32 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kmaint.errors import HarnessError, InternalError
+from kmaint.errors import HarnessError
 from kmaint.evaluate import Bench
-from kmaint.evaluate.rungs.suite import controls, rejected, run_suite, trust
+from kmaint.evaluate.rungs.suite import rejected, run_suite
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Crashed, Dishonest, TimedOut, Wrong
 from kmaint.records.harness import Harness
-
-KERNEL = """\
-@triton.jit
-def kernel(p, n):
-    tl.store(p + n, n * 2, mask=n < 4)
-    if n > 1:
-        tl.store(p, value=n)
-    old = tl.atomic_add(p, n)
-"""
-
-
-def test_the_controls_store_nothing_or_too_much() -> None:
-    nothing, more = controls(KERNEL).values()
-    assert nothing.splitlines()[2:] == ["    pass", "    if n > 1:", "        pass", "    old = tl.atomic_add(p, n)"]
-    assert more.splitlines()[2:] == [
-        "    tl.store(p + n, n * 2 + 1, mask=n < 4)",
-        "    if n > 1:",
-        "        tl.store(p, value=n + 1)",
-        "    old = tl.atomic_add(p, n + 1)",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -49,18 +29,6 @@ def test_a_failing_test_s_message_names_the_verdict(message: str, kind: type, co
     found = rejected(message, "log")
     assert isinstance(found, kind)
     assert (found.codes, found.reason, found.log) == ((code,), reason, "log")
-
-
-def test_a_suite_that_accepts_anything_is_not_trusted(harness: Harness, bench: Bench, tmp_path: Path) -> None:
-    folder = tmp_path / "vacuous"
-    shutil.copytree(harness.folder, folder)
-    (folder / "test_kernel.py").write_text("def test_nothing():\n    pass\n")
-    with pytest.raises(InternalError) as caught:
-        trust(read_harness(folder), bench, on_gpu=False)
-    assert str(caught.value) == (
-        f"{folder / 'test_kernel.py'}: [control_accepted] passes a kernel that stores nothing, so its word is worth "
-        f"nothing; write it again with 'kmaint testgen {folder}'"
-    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from extract.cuda import binding, torch_ops
-from extract.cuda.binding import UnknownSchemaError, signature
+from extract.cuda.binding import UnknownSchemaError, signature, written
 from extract.tree import SourceTree
 from kmaint.formatting import format_python
 
@@ -84,3 +84,11 @@ def test_what_the_file_registers_itself_is_renamed_and_not_said_twice(vllm_cuda:
     assert "ops.def(" in source
     assert "STABLE_TORCH_LIBRARY_IMPL" not in source
     assert "ops.def(" not in binding.binding_source(dataclasses.replace(op, declared=True, registered=True), "k.cu")
+
+
+def test_what_a_schema_says_is_written() -> None:
+    schema = (
+        "f(Tensor! result, Tensor input, Tensor!? key, Tensor(a!) out, int!? n=None, float[] x=[0, 1]) -> (Tensor(a!))"
+    )
+    assert written(schema) == {"result", "key", "out", "n"}
+    assert written("f() -> ()") == frozenset()

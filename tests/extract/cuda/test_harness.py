@@ -5,22 +5,25 @@ from pathlib import Path
 
 import pytest
 
+import testgen
 from extract.cuda.harness import extract_cuda, extract_op
 from extract.cuda.ops import read_ops
 from extract.tree import SourceTree, open_tree
+from extract.trying.everything import Wanted
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import UsageError
 from kmaint.folder import read_harness, sha256
 from kmaint.records.kernel import Kernel, Scan
 
 CLAMP = "sglang/kernels/jit/csrc/elementwise/clamp_position.cuh"
+SCHEMAS = "csrc/libtorch_stable/torch_bindings.cpp"
 PERMUTE = "csrc/libtorch_stable/permute_cols.cu"
 
 
 def cut(tree: SourceTree, into: Path) -> Path:
     (op,) = read_ops(tree)
-    ended = extract_op(tree, open_tree(tree.root), op, into)
-    assert (ended.state, ended.reason) == ("imports", "not built")
+    ended = extract_op(tree, open_tree(tree.root), op, into, testgen.write_suite)
+    assert (ended.state, ended.reason) == ("ready", "")
     assert ended.folder is not None
     return ended.folder
 
@@ -66,7 +69,7 @@ def test_what_a_harness_cannot_bring_along_stops_it_and_leaves_nothing(sglang_cu
     kernel = sglang_cuda.root / CLAMP
     kernel.write_text(f"#include <cutlass/cutlass.h>\n{kernel.read_text()}")
     (op,) = read_ops(sglang_cuda)
-    ended = extract_op(sglang_cuda, open_tree(sglang_cuda.root), op, tmp_path / "out")
+    ended = extract_op(sglang_cuda, open_tree(sglang_cuda.root), op, tmp_path / "out", testgen.write_suite)
     assert (ended.state, ended.folder) == ("stopped", None)
     assert ended.reason == ("cutlass/cutlass.h: CUTLASS headers are neither in the tree nor in a harness's environment")
     assert not (tmp_path / "out").exists()
@@ -82,13 +85,14 @@ def kernel_named(name: str) -> Kernel:
 
 def test_a_kernel_leads_to_the_operator_that_launches_it(vllm_cuda: SourceTree, tmp_path: Path) -> None:
     scan, nowhere = scan_of(vllm_cuda), kernel_named("nowhere")
-    assert extract_cuda(vllm_cuda.root, scan, nowhere, tmp_path).reason == (
+    assert extract_cuda(vllm_cuda.root, scan, Wanted(kernel=nowhere), tmp_path, testgen.write_suite).reason == (
         "nowhere: no operator of the tree launches it"
     )
+    wanted = Wanted(kernel=kernel_named("permute_cols_kernel"), launcher="rms_norm")
     with pytest.raises(
         UsageError, match="'rms_norm' is no operator that launches permute_cols_kernel; these do: permute_cols"
     ):
-        extract_cuda(vllm_cuda.root, scan, kernel_named("permute_cols_kernel"), tmp_path, launcher="rms_norm")
+        extract_cuda(vllm_cuda.root, scan, wanted, tmp_path, testgen.write_suite)
 
 
 def test_an_environment_without_a_compiler_leaves_the_harness_unbuilt_and_says_so(
@@ -97,10 +101,31 @@ def test_an_environment_without_a_compiler_leaves_the_harness_unbuilt_and_says_s
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CUDA_HOME", raising=False)
     monkeypatch.delenv("CUDA_PATH", raising=False)
-    kernel = kernel_named("permute_cols_kernel")
-    ended = extract_cuda(vllm_cuda.root, scan_of(vllm_cuda), kernel, tmp_path, python=sys.executable)
+    wanted = Wanted(kernel=kernel_named("permute_cols_kernel"))
+    scan = scan_of(vllm_cuda)
+    ended = extract_cuda(vllm_cuda.root, scan, wanted, tmp_path, testgen.write_suite, python=sys.executable)
     assert ended.folder is not None
+    assert ended.state == "ready"
+    (vllm_cuda.root / SCHEMAS).write_text((vllm_cuda.root / SCHEMAS).read_text().replace("Tensor perm", "Tensor order"))
+    ended = extract_cuda(vllm_cuda.root, scan, wanted, tmp_path, testgen.write_suite, python=sys.executable)
     assert (ended.state, ended.reason) == (
         "imports",
+        "perm: no parameter of permute_cols, and the table of its arguments names it; "
         "no nvcc: set CUDA_HOME, put it on PATH, or install the package nvidia-cuda-nvcc beside torch",
     )
+
+
+def test_a_known_operator_has_workloads_at_models_sizes_an_oracle_and_a_suite_for_a_gpu(
+    vllm_cuda: SourceTree, tmp_path: Path
+) -> None:
+    folder = cut(vllm_cuda, tmp_path / "out")
+    harness = read_harness(folder)
+    assert harness.oracle
+    assert (folder / "reference.py").is_file()
+    assert {one.origin for one in harness.contract.workloads} == {"model config"}
+    assert sum(one.weight for one in harness.contract.timed) == pytest.approx(1)
+    assert harness.contract.workloads[0].axes == {"num_tokens": 1, "hidden_size": 4096, "DT": "float16"}
+    assert harness.replaced == folder / "kernel.cu"
+    done = run_child([sys.executable, "-m", "pytest", "-q", "-rs", "test_kernel.py"], timeout_s=120, cwd=folder)
+    assert done.code == 0
+    assert "not judged: CUDA C++ has no interpreter" in done.stdout
