@@ -34,7 +34,7 @@ COMMANDS = {
     "verify": "verifying",
     "screen": "screening",
 }
-TURNS = ("survey", "numerics", "time", "screen")
+TURNS = ("survey", "numerics", "probe", "time", "screen")
 """Commands that take their turns on the GPU themselves; of the others each item shares it."""
 APART = ("numerics", "verify")
 """Commands that run the original in their own process, and a candidate never."""

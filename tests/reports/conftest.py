@@ -237,7 +237,7 @@ def no_win(won: Run) -> Run:
 
 @pytest.fixture
 def untimed() -> Run:
-    without = ("device", "integrity", "time")
+    without = ("device", "integrity", "time", "sanitizer")
     one = judged(KEPT, passed(None, win=False), rungs("profile", skipped=without), NO_GPU)  # type: ignore[arg-type]
     return made("won", (one, *rejected(NO_GPU)[:2]), NO_GPU, best=KEPT.id)
 

@@ -24,7 +24,7 @@ LIMITS_S: Mapping[str, float] = {
     "device": 600.0,
     "numerics": 300.0,
     "time": 60.0,
-    "screen": 30.0,
+    "screen": 60.0,
     "call": 60.0,
 }
 """Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""

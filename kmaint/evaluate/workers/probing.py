@@ -42,22 +42,26 @@ class State:
     expected: list[list[Any]]
     call_limit_s: float
     kernels: bool
+    turns: Any
     passed: bool = True
 
 
 def prepare(shared: dict[str, Any]) -> State:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s; `kernels`: whether every call has
-    to launch one where the original's does; `exempt`: codes of what the original does as well."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle, seed, call_limit_s, turns; `kernels`: whether every
+    call has to launch one where the original's does; `exempt`: codes of what the original does as well."""
     os.environ["KMAINT_EXEMPT"] = ",".join(shared["exempt"])
     folder, device = Path(shared["folder"]), shared["device"]
     contract = cases.Contract.read(folder)
     original = subject.Local(entry_of(str(folder / "kernel.py"), "original", shared["entry"]), contract, device)
     reference = entry_of(str(folder / "reference.py"), "reference", "reference") if shared["oracle"] else None
     probes = list(plan(contract, shared["seed"], device))
-    expected = [original.steps(probe.steps) for probe in probes]
+    expected = []
+    for probe in probes:  # a turn each, here and below: whoever waits to have the GPU alone waits for one of them
+        with shared["turns"].shared():
+            expected.append(original.steps(probe.steps))
     return State(
         *(folder, shared["entry"], device, contract, original, reference, probes, expected),
-        *(shared["call_limit_s"], shared["kernels"]),
+        *(shared["call_limit_s"], shared["kernels"], shared["turns"]),
     )
 
 
@@ -82,20 +86,26 @@ def _first_fault(state: State, item: dict[str, Any]) -> tuple[str, str]:
     path = Path(item["path"])
     with _begun(state, path) as candidate:
         launches, slowest, before = 0, 0.0, list[Any]()
+        getattr(candidate, "wait_until_ready", list)()  # before a turn is taken; an older harness waits in it
         for probe, expected in zip(state.probes, state.expected, strict=True):
-            started = time.monotonic()
-            actual = candidate.steps(probe.steps)
-            slowest = max(slowest, (time.monotonic() - started) / sum(_rows(state, s.case) for s in probe.steps))
+            with state.turns.shared():
+                started = time.monotonic()
+                actual = candidate.steps(probe.steps)
+                took_s = time.monotonic() - started
+            slowest = max(slowest, took_s / sum(_rows(state, s.case) for s in probe.steps))
             launches += sum(outcome.launches for outcome in actual)
             if found := _compared(state, probe, expected, actual, before):
                 code, text, step = found
                 return (_alone(state, path, step, code) if code in CARRIED else code), text
             before += actual
         for case in _at_scale(state, item["constants"], launches, slowest):
-            if fault := _against_truth(state, case, candidate):
+            with state.turns.shared():
+                fault = _against_truth(state, case, candidate)
+            if fault:
                 return fault
         small = base(state.contract, state.probes[0].steps[0].case, rows=2)
-        candidate.growth([small.but(seed=small.seed + number) for number in range(30)])
+        with state.turns.shared():
+            candidate.growth([small.but(seed=small.seed + number) for number in range(30)])
     return "", ""
 
 
@@ -123,8 +133,9 @@ def _alone(state: State, path: Path, step: Any, code: str) -> str:
 
 def _first(state: State, path: Path, step: Any) -> tuple[Any, Any]:
     """What the original and the candidate do when the step is all that they are asked."""
-    (want,) = state.original.steps([step])
-    with _begun(state, path) as candidate:
+    with state.turns.shared():
+        (want,) = state.original.steps([step])
+    with _begun(state, path) as candidate, state.turns.shared():
         (got,) = candidate.steps([step])
     return want, got
 
