@@ -37,7 +37,7 @@ def test_headlines(won: Run, no_win: Run, untimed: Run, empty: Run, harness: Har
 def test_every_ending_is_counted(won: Run) -> None:
     assert tally(won) == "2 win, 1 no win, 1 wrong, 1 not built, 1 dishonest, 1 crashed, 1 timed out"
     assert climbed(won.evaluations[4]) == (
-        "passed: lint; failed: compile; not reached: interpreter, device, numerics, integrity, time, profile"
+        "passed: lint; failed: compile; not reached: interpreter, device, numerics, integrity, time, sanitizer, profile"
     )
 
 

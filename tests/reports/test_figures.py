@@ -69,6 +69,6 @@ def test_a_ladder_says_in_words_what_it_shows() -> None:
     root = ElementTree.fromstring(str(svg))
     assert root.get("aria-label") == (
         "lint: passed; compile: failed; interpreter: not reached; device: not reached; numerics: not reached; "
-        "integrity: not reached; time: not reached; profile: not reached"
+        "integrity: not reached; time: not reached; sanitizer: not reached; profile: not reached"
     )
     assert [box.get("class") for box in root.iter("rect")] == ["up", "down", *["missed"] * 6]
