@@ -1,8 +1,8 @@
-"""Take the measured wins of a results folder to newer releases, as `kmaint recheck` does, and keep what came of each.
+"""Take the campaign's measured wins to newer releases, as `kmaint recheck` does, and keep what came of each.
 
-    python benchmarks/recheck.py OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--runs FOLDER] [--python PYTHON]
+    python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--python PYTHON]
 
-OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each recorded winner is put into
+OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win is put into
 a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed there, and so
 accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 import extract
 import reintegrate
+from benchmarks.campaign.table import rows
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
 from kmaint.folder import KERNEL, read_harness, split_regions
@@ -33,7 +34,6 @@ HEAD = (
     "| win | landed on | rechecked on | speedup then | verdict | why |",
     "| --- | --- | --- | --- | --- | --- |",
 )
-RUNS = ROOT / "benchmarks" / "results" / "2026-11-21-h200"
 
 
 def main() -> None:
@@ -41,15 +41,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--pair", type=Path, nargs=2, action="append", required=True, metavar=("OLD", "NEW"))
-    parser.add_argument("--runs", type=Path, default=RUNS)
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     options = parser.parse_args()
     config = load_config(state=options.work.resolve() / "state", python=options.python)
     found: list[dict[str, Any]] = []
     for old, new in options.pair:
-        accept_all(cloned(old, options.work), options.runs, config)
+        accept_all(cloned(old, options.work), config)
         found += rechecked(cloned(new, options.work), config)
-    content = {"schema": "kmaint.recheck/1", "runs": options.runs.name, "wins": found}
+    content = {"schema": "kmaint.recheck/1", "wins": found}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
     table = [*HEAD, *map(row, found), "", f"`{options.out}`."]
     print("\n".join(table))
@@ -72,10 +71,10 @@ def cloned(tree: Path, work: Path) -> Path:
     return place
 
 
-def accept_all(tree: Path, runs: Path, config: Config) -> None:
+def accept_all(tree: Path, config: Config) -> None:
     """Land every recorded win of the tree's release, and so accept it."""
     scan, known = extract.scan_tree(tree), {win.run for win in workflow.all_wins(config)}
-    for run, harness in recorded_wins(runs, scan.release.framework):
+    for run, harness in recorded_wins(scan.release.framework):
         if run.id in known:
             continue
         kernel = next(one for one in scan.kernels if one.id == run.kernel)
@@ -96,11 +95,11 @@ def accept_all(tree: Path, runs: Path, config: Config) -> None:
         workflow.land(anew, tree, config, print)
 
 
-def recorded_wins(runs: Path, framework: str) -> Iterator[tuple[Run, dict[str, Any]]]:
-    for path in sorted(runs.glob("*.json")):
-        content = json.loads(path.read_text())
-        if content["run"]["state"] == "won" and content["harness"]["provenance"]["framework"] == framework:
-            yield wire.load(Run, content["run"]), content["harness"]
+def recorded_wins(framework: str) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """Of each kernel of the framework the run that its row in the campaign's table is about, if it won."""
+    for row in rows():
+        if row.entry.framework == framework and row.best is not None and row.best.won:
+            yield row.best.run, row.best.harness
 
 
 def carried_over(run: Run, recorded: dict[str, Any], harness: Harness) -> Run:

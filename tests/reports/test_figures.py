@@ -71,4 +71,4 @@ def test_a_ladder_says_in_words_what_it_shows() -> None:
         "lint: passed; compile: failed; interpreter: not reached; device: not reached; numerics: not reached; "
         "integrity: not reached; time: not reached; sanitizer: not reached; profile: not reached"
     )
-    assert [box.get("class") for box in root.iter("rect")] == ["up", "down", *["missed"] * 6]
+    assert [box.get("class") for box in root.iter("rect")] == ["up", "down", *["missed"] * 7]
