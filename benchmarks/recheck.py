@@ -2,9 +2,9 @@
 
     python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--python PYTHON]
 
-OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win is put into
-a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed there, and so
-accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was.
+OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win is put
+into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed there, and
+so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was.
 """
 
 from __future__ import annotations
