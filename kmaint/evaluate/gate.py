@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import secrets
 import time
@@ -13,7 +12,7 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, laid_out, refer
+from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, laid_out, refer, side_by_side
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
@@ -135,15 +134,10 @@ def _build_ours(climb: Climb) -> Built:
     """The original's facts. In CUDA C++ all that later rungs hold a candidate against is built by then: it takes most
     of a minute each, and none waits for another."""
     harness, bench, scratch = climb.harness, climb.bench, climb.scratch
-    if harness.language == "triton" or bench.device == "none":
-        return facts.original_built(harness, bench, scratch)
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        again = pool.submit(facts.as_candidate, harness, bench, scratch)
-        planted = pool.submit(laid_controls, harness, bench, scratch)
-        original = facts.original_built(harness, bench, scratch)
-        again.result()
-        planted.result()
-    return original
+    if harness.language == "cuda" and bench.device == "cuda":
+        builds = (facts.original_built, facts.as_candidate, laid_controls)
+        side_by_side(lambda build: build(harness, bench, scratch), builds)
+    return facts.original_built(harness, bench, scratch)
 
 
 def _nowhere(climb: Climb) -> tuple[Rejection | None, str]:

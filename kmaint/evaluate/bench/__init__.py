@@ -4,6 +4,7 @@ from kmaint.evaluate.bench.asking import WORKER, Answer, Done, Failed, Lost, Req
 from kmaint.evaluate.bench.bench import LIMITS_S, Bench
 from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
+from kmaint.evaluate.bench.side_by_side import side_by_side
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "open_benches",
     "refer",
     "scratch_with",
+    "side_by_side",
     "survey",
     "visible_gpus",
     "with_more",

@@ -89,7 +89,7 @@ class Bench:
     def expect(self, harness: Harness) -> None:
         """Candidates of the harness are about to come: where there is a GPU and are cores, nobody waits for a start."""
         if self.warm is not None and self.device == "cuda":
-            self.warm.expect(harness.folder.resolve())
+            self.warm.expect(harness.folder.resolve(), (False, True) if harness.language == "triton" else (False,))
 
     def exempt(self, harness: Harness) -> set[Code]:
         """Codes of what a harness's original does as well, and so no candidate of it is blamed for."""

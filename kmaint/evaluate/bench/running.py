@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -53,7 +53,7 @@ class Warm(Protocol):
 
     def bare(self, *, interpreted: bool) -> Mapping[str, str] | None: ...
 
-    def expect(self, harness: Path) -> None: ...
+    def expect(self, harness: Path, modes: Sequence[bool]) -> None: ...
 
 
 class Once:

@@ -11,11 +11,11 @@ import dataclasses
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kmaint.child import Finished
-from kmaint.errors import InternalError
+from kmaint.errors import InternalError, KmaintError
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.running import Alone, Runner, Use
 from kmaint.evaluate.bench.surroundings import environment_of
@@ -59,9 +59,9 @@ class Pool:
             slot.forget()
             return use(self._runner(slot, harness, interpreted=interpreted))
 
-    def expect(self, harness: Path) -> None:
-        """Start at once, side by side, all that a candidate of the harness will be judged in."""
-        for wanted in ((harness, False), (None, False), (harness, True), (None, True)):
+    def expect(self, harness: Path, modes: Sequence[bool]) -> None:
+        """Start at once, side by side, all that a candidate of the harness will be judged in: interpreted, or not."""
+        for wanted in [(folder, interpreted) for interpreted in modes for folder in (harness, None)]:
             with self._lock:
                 known = wanted in self._slots
                 slot = self._slots.setdefault(wanted, Slot())
@@ -69,7 +69,7 @@ class Pool:
                 threading.Thread(target=self._begin, args=(slot, *wanted), daemon=True).start()
 
     def _begin(self, slot: Slot, harness: Path | None, interpreted: bool) -> None:
-        with contextlib.suppress(InternalError):  # whoever needs it will be told
+        with contextlib.suppress(KmaintError):  # whoever needs it will be told
             self._runner(slot, harness, interpreted=interpreted)
 
     def bare(self, *, interpreted: bool) -> Mapping[str, str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import concurrent.futures
 import re
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from kmaint import wire
 from kmaint.errors import HarnessError, InternalError
-from kmaint.evaluate.bench import Bench
+from kmaint.evaluate.bench import Bench, side_by_side
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.folder import SUITE
@@ -44,9 +43,8 @@ def laid_controls(harness: Harness, bench: Bench, scratch: Path) -> dict[str, Pa
     """The files of the controls, by what they are; in CUDA C++ built, since one that does not build is no control."""
     sources = controls(harness)
     if harness.language == "cuda":
-        with concurrent.futures.ThreadPoolExecutor(len(sources)) as pool:
-            built = pool.map(lambda source: facts.built_by_us(harness, source, bench, scratch), sources.values())
-            return dict(zip(sources, built, strict=True))
+        built = side_by_side(lambda text: facts.built_by_us(harness, text, bench, scratch), list(sources.values()))
+        return dict(zip(sources, built, strict=True))
     files = {what: scratch / f"candidate_{n}.py" for n, what in enumerate(sources)}
     for what, file in files.items():
         file.write_text(sources[what])

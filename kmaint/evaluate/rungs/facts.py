@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer
+from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer, side_by_side
 from kmaint.evaluate.bench.laying import kept_libraries, sources_digest
 from kmaint.evaluate.rungs.profile import Launch
 from kmaint.evaluate.rungs.suite import verdict_of
@@ -64,8 +63,7 @@ def compile_all(
         return _build_all(harness, sources, bench, scratch, walls=_walls(harness, sources, bench, scratch))
     parts = [sources[first :: bench.threads] for first in range(min(bench.threads, len(sources)))]
     share = replace(bench, threads=max(1, bench.threads // max(1, len(parts))))
-    with ThreadPoolExecutor(max(1, len(parts))) as pool:
-        found = list(pool.map(lambda part: _compile(harness, part, share, scratch, only), parts))
+    found = side_by_side(lambda part: _compile(harness, part, share, scratch, only), parts)
     return [found[n % len(parts)][n // len(parts)] for n in range(len(sources))]
 
 

@@ -11,13 +11,12 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from kmaint.child import run_child
-from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.evaluate.bench import Bench, environment_of, side_by_side
 from kmaint.evaluate.workers.turns import Turns
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Code, Rejection, Wrong
@@ -61,8 +60,8 @@ def sanitize(harness: Harness, candidate: Path, bench: Bench, scratch: Path) -> 
     if program is None:
         return None, f"no {PROGRAM} on PATH, so memory and races were not checked"
     tools: tuple[Tool, ...] = get_args(Tool)
-    with ThreadPoolExecutor(len(tools)) as pool:  # each takes a core, and most of its time to start
-        ran = list(pool.map(lambda tool: _run(program, tool, harness, candidate, bench, scratch), tools))
+    # Each takes a core, and most of its time to start.
+    ran = side_by_side(lambda tool: _run(program, tool, harness, candidate, bench, scratch), tools)
     for tool, found in zip(tools, ran, strict=True):
         if found.findings and not _known(program, tool, harness, bench, scratch):
             first = found.findings[0]

@@ -7,7 +7,6 @@ import secrets
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import cast, get_args
 
 from kmaint.child import Finished
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import Bench, candidates_start, environment_of
+from kmaint.evaluate.bench import Bench, candidates_start, environment_of, side_by_side
 from kmaint.folder import SUITE
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
@@ -62,8 +61,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool, 
     of = 1 if on_gpu else max(1, min(most, bench.threads // 2))
     shares = [Share(part, of, seed) for part in range(of)]
     run = partial(_run_share, harness, candidate, bench, on_gpu=on_gpu)
-    with ThreadPoolExecutor(len(shares)) as pool:
-        return said_something(_first(list(pool.map(run, shares))), suite)
+    return said_something(_first(side_by_side(run, shares)), suite)
 
 
 def said_something(outcome: Outcome, suite: Path) -> Outcome:

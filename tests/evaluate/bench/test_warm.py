@@ -57,8 +57,8 @@ def test_what_is_expected_starts_side_by_side_and_ends_with_the_block(
     program.write_text(MARKS)
     with warmed(bench) as own:
         assert own.warm is not None
-        own.warm.expect(harness.folder)
-        own.warm.expect(harness.folder)
+        own.warm.expect(harness.folder, (True, False))
+        own.warm.expect(harness.folder, (True, False))
         servers = [int(run(own, harness, program, interpret=mode).split()[-1]) for mode in (True, False)]
         assert own.warm.bare(interpreted=True) != own.warm.bare(interpreted=False)
         assert all(alive(server) for server in servers)
