@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +52,22 @@ def main() -> None:
     parser.add_argument("--tree", type=Path)
     parser.add_argument("--only", default="", help="candidates whose path has this in it")
     options = parser.parse_args()
-    bench = evaluate.open_bench(device="none", limits_s=LIMITS_S)
-    found = []
-    with tempfile.TemporaryDirectory() as folder:
+    cold = dataclasses.replace(evaluate.open_bench(device="none", limits_s=LIMITS_S), threads=1)
+    found: list[dict[str, Any]] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        evaluate.warmed(cold) as bench,
+        ThreadPoolExecutor(evaluate.cores()) as pool,
+    ):
         for op in KERNELS:
             chosen = [path for path in candidates(op) if options.only in str(path)]
-            harness = harness_of(op, Path(folder), options.tree) if chosen else None
-            for path in chosen:
-                assert harness is not None
-                found.append(judged(harness, bench, path))
+            if not chosen:
+                continue
+            judge = partial(judged, harness_of(op, Path(folder), options.tree), bench)
+            for path, one in zip(chosen, pool.map(judge, chosen), strict=True):
+                found.append(one)
                 write(options.out, found, bench)
-                print(f"{found[-1]['as_expected']!s:5} {path.relative_to(CORPUS)}: {found[-1]['said']}", flush=True)
+                print(f"{one['as_expected']!s:5} {path.relative_to(CORPUS)}: {one['said']}", flush=True)
     print(json.dumps(counts(found), indent=1))
 
 
