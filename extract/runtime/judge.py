@@ -201,10 +201,12 @@ WIDE_EXPONENT = 1e30
 
 def _as_near_as_can_be(want: torch.Tensor, got: torch.Tensor) -> torch.Tensor:
     """Whether two roundings, or a flush to nought, may lie between them: below the smallest normal number of a type
-    its numbers are evenly spaced."""
+    its numbers are evenly spaced, and what follows its largest is infinity."""
     kind = torch.finfo(want.dtype)
     step = kind.smallest_normal * (1.0 if kind.max > WIDE_EXPONENT else kind.eps)
-    return (got.double() - want.double()).abs() <= 2 * step
+    one, other = want.double(), got.double()
+    last = (one.sign() == other.sign()) & (torch.minimum(one.abs(), other.abs()) == kind.max)
+    return ((other - one).abs() <= 2 * step) | (last & (one.isinf() | other.isinf()))
 
 
 def _within(want: torch.Tensor, got: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:

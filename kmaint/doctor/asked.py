@@ -72,6 +72,7 @@ def _nvcc(finder: str) -> str:
     spec = importlib.util.spec_from_file_location("nvcc", finder)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look for it there
     spec.loader.exec_module(module)
     with contextlib.suppress(module.BuildError):
         return str(module.find_nvcc())

@@ -54,6 +54,6 @@ def test_a_run_of_another_harness_is_done_again(job: Job) -> None:
 
 
 def test_a_folder_that_holds_nothing_ready_has_no_jobs(tmp_path: Path) -> None:
-    options = argparse.Namespace(folder=tmp_path, out=tmp_path, only="", provider=None)
+    options = argparse.Namespace(folder=tmp_path, out=tmp_path, only="", provider=None, cores=None)
     assert list(running.jobs(options)) == []
     assert running.run(options) == 0

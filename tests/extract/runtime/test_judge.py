@@ -56,6 +56,20 @@ def test_values_differ_by_more_than_their_tolerance_or_not(got: torch.Tensor, co
     assert [one.code for one in found] == code
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_infinity_is_the_code_after_the_largest_number(dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    want = torch.tensor([largest, math.inf, -largest, 1.0], dtype=dtype)
+    for given, code in (
+        ([math.inf, largest, -math.inf, 1.0], []),
+        ([-math.inf, math.inf, -largest, 1.0], ["mismatch"]),
+        ([largest, largest / 2, -largest, 1.0], ["mismatch"]),
+        ([largest, math.inf, -largest, math.inf], ["mismatch"]),
+    ):
+        found = differences(Outcome([returned(want)]), Outcome([returned(torch.tensor(given, dtype=dtype))]))
+        assert [one.code for one in found] == code
+
+
 def test_where_the_original_s_arithmetic_overflows_nothing_is_asked() -> None:
     over, back = ONE.where(ONE < 3, math.inf), ONE.where(ONE < 2, 5.0)
     assert differences(Outcome([returned(over)]), Outcome([returned(ONE)]))
