@@ -60,13 +60,13 @@ def test_values_differ_by_more_than_their_tolerance_or_not(got: torch.Tensor, co
 def test_infinity_is_the_code_after_the_largest_number(dtype: torch.dtype) -> None:
     largest = torch.finfo(dtype).max
     want = torch.tensor([largest, math.inf, -largest, 1.0], dtype=dtype)
-    for given, code in (
+    for values, code in (
         ([math.inf, largest, -math.inf, 1.0], []),
         ([-math.inf, math.inf, -largest, 1.0], ["mismatch"]),
         ([largest, largest / 2, -largest, 1.0], ["mismatch"]),
         ([largest, math.inf, -largest, math.inf], ["mismatch"]),
     ):
-        found = differences(Outcome([returned(want)]), Outcome([returned(torch.tensor(given, dtype=dtype))]))
+        found = differences(Outcome([returned(want)]), Outcome([returned(torch.tensor(values, dtype=dtype))]))
         assert [one.code for one in found] == code
 
 
