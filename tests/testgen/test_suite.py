@@ -260,6 +260,7 @@ ROUGH = ("p_scale", "s_scale")
 TRUE = ", truth=lambda: truth(case)"
 
 
+@pytest.mark.slow
 def test_an_exact_candidate_passes_beside_an_imprecise_original(merge_state: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(merge_state, tmp_path / "merge_state")
     source, suite = (folder / "kernel.py").read_text(), (folder / "test_kernel.py").read_text()

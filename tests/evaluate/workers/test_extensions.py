@@ -25,6 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.slow
 def test_the_original_is_built_into_the_cache_and_once_more_as_a_candidate(
     cuda_harness: Harness, bench: Bench, tmp_path: Path, cache: Path
 ) -> None:

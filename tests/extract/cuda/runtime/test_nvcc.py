@@ -55,6 +55,7 @@ def test_what_the_compiler_refuses_is_said_in_its_words_and_leaves_nothing(folde
     assert list((folder.parent / "cache").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_candidate_is_built_beside_itself_and_is_found_there_without_its_sources(
     folder: Path, tmp_path: Path
 ) -> None:
