@@ -98,6 +98,7 @@ def kill_after_the_first_verdict(process: subprocess.Popen[str], state: Path) ->
     pytest.fail(f"no verdict before the end: {out}{err}")
 
 
+@pytest.mark.slow  # where a trial's time runs out now and then, the second suite is another, and so is the run
 @pytest.mark.timeout(1200)
 def test_killed_in_the_middle_it_goes_on_and_lands(tree: Path, scripts: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
