@@ -1,6 +1,6 @@
 """Take every candidate of the project's corpus through the gate, and keep what became of each.
 
-    python benchmarks/corpus.py OUT.json [--tree DIR] [--only TEXT]
+    python -m benchmarks.corpus OUT.json [--tree DIR] [--only TEXT]
 
 The harnesses are cut from the released tree, or else from the files of it that the tests keep. A bad candidate names in
 its source, in a line `# expect: CODE, CODE`, the codes that say what is wrong with it; any other rejection is one for

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Tried:
     sizes: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
     """Values of an axis beyond those of the contract, on which the original gives one answer."""
     cut_short: bool = False
+    seconds: float = 0.0
+    """Of the processor's time that there were: where they did not do, as many would find something else again."""
     reason: str = ""
     """Why nothing was tried; empty where something was."""
 
@@ -56,10 +59,11 @@ NOTHING = Tried()
 def try_original(harness: Harness, python: str = sys.executable, *, seconds: float = TRY_S) -> Tried:
     """Run the original under Triton's interpreter on what its contract leaves open, and keep the answers in tried.json.
 
-    What is known of the same harness is not asked again. Where the original cannot be run that is the answer.
+    What is known of the same harness is not asked again, unless time ran out and there is more of it now: whoever goes
+    on where he was killed meets the same suite. Where the original cannot be run that is the answer.
     """
     known = read_tried(harness)
-    if known.of and not known.cut_short:
+    if known.of and (not known.cut_short or known.seconds >= seconds):
         return known
     asked = {"entry": harness.entry, **_questions(harness), "seconds": seconds}
     finished = run_child(
@@ -76,11 +80,24 @@ def try_original(harness: Harness, python: str = sys.executable, *, seconds: flo
         last = (finished.stderr.strip().splitlines() or ["no output"])[-1]
         tried = Tried(of=of, reason=f"the original cannot be tried here: {last}")
     else:
-        tried = wire.load(Tried, {**json.loads(finished.stdout), "of": of})
+        tried = wire.load(Tried, {**json.loads(finished.stdout), "of": of, "seconds": seconds})
         if tried.base is None:
             tried = Tried(of=of, reason="the original runs on no small case under the interpreter")
     write_text(harness.folder / TRIED, wire.text(tried, indent=1) + "\n")
     return tried
+
+
+@contextlib.contextmanager
+def answers_kept(into: Path) -> Iterator[None]:
+    """Harnesses of the folder that are cut anew in the block keep what was found out about them.
+
+    It is believed where they are still what they were.
+    """
+    known = {path.parent: path.read_text() for path in into.glob(f"*/{TRIED}")}
+    yield
+    for folder, text in known.items():
+        if folder.is_dir() and not (folder / TRIED).exists():
+            write_text(folder / TRIED, text)
 
 
 def read_tried(harness: Harness) -> Tried:

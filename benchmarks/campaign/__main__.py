@@ -37,7 +37,7 @@ def main() -> int:
     running.add_argument("--only", default="", help="the harness of this name, or those whose names hold it")
     running.add_argument("--provider", choices=("builtin", "scripted"), help="one of the two  [default: both]")
     running.add_argument("--minutes", type=float, default=6.0, help="for one search of one harness")
-    running.add_argument("--candidates", type=int, default=12, help="that builtin may take through the gate")
+    running.add_argument("--candidates", type=int, default=12, help="that each way may take through the gate")
     running.add_argument(
         "--parallel", type=int, default=1, help="harnesses at a time, each with its share of the cores"
     )

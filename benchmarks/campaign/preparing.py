@@ -125,8 +125,7 @@ def pack(into: Path, python_version: str) -> None:
     platforms = [word for tag in PLATFORMS for word in ("--platform", tag)]
     target = ["--python-version", python_version, "--only-binary", ":all:", *platforms]
     where = ["--target", str(site), "--quiet", "--no-compile"]
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    wanted = [*wanted, LOADER]
+    wanted = [*tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"], LOADER]
     subprocess.run([sys.executable, "-m", "pip", "install", *target, *where, *wanted], check=True)
 
 

@@ -38,9 +38,10 @@ def extract_kernel(
     python = str(config.python)
     if wanted.kernel.language == "cuda":
         return extract.extract_cuda(tree, scan, wanted, into, testgen.write_suite, python=python)
-    return extract.extract_kernel(
-        tree, scan, wanted, into, testgen.write_suite, python=python, sources=sources, progress=progress
-    )
+    with testgen.answers_kept(into):
+        return extract.extract_kernel(
+            tree, scan, wanted, into, testgen.write_suite, python=python, sources=sources, progress=progress
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import pytest
 from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
 from testgen.axes import PROFILES
-from testgen.tried import NOTHING, TRIED, Tried, read_tried, try_original
+from testgen.tried import NOTHING, TRIED, Tried, answers_kept, read_tried, try_original
 
 HERE = Path(__file__).parent
 RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
@@ -70,6 +70,27 @@ def test_answers_are_kept_for_the_harness_as_it_is(harness: Harness, tried: Trie
     kernel.write_text(text + "\n")
     assert read_tried(harness) == NOTHING
     kernel.write_text(text)
+
+
+def test_a_trial_that_ran_out_of_time_is_repeated_for_more_time_only(tmp_path: Path) -> None:
+    harness = placed(tmp_path / "hasty")
+    first = try_original(harness, seconds=4.0)
+    assert first.cut_short and first.seconds == 4.0
+    before = (harness.folder / TRIED).stat().st_mtime_ns
+    assert try_original(harness, seconds=4.0) == try_original(harness, seconds=2.0) == first
+    assert (harness.folder / TRIED).stat().st_mtime_ns == before
+    longer = try_original(harness)
+    assert (longer.seconds, longer.cut_short) == (20.0, False)
+
+
+def test_a_harness_that_is_cut_anew_keeps_its_answers_where_it_is_what_it_was(tmp_path: Path) -> None:
+    first = try_original(placed(tmp_path / "scale"), seconds=2.0)
+    for more, known in (("", first), ("\n", NOTHING)):
+        with answers_kept(tmp_path):
+            shutil.rmtree(tmp_path / "scale")
+            harness = placed(tmp_path / "scale")
+            (harness.folder / "kernel.py").write_text((harness.folder / "kernel.py").read_text() + more)
+        assert read_tried(harness) == known
 
 
 def test_a_kernel_that_does_not_run_is_an_answer(tmp_path: Path) -> None:

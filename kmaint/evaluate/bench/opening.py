@@ -79,8 +79,8 @@ def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gp
     """What the interpreter and its GPU are. MissingError, with the command that helps, where a package is missing."""
     with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
         request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
-        # No candidate is imported, so what is may be kept as bytecode: without it compiling torch's own sources takes
-        # every interpreter to come 8 s, where an installer leaves that to the first import, as uv does.
+        # No candidate is imported, so what is may be kept as bytecode: else every interpreter to come compiles torch's
+        # own sources anew, where an installer leaves that to the first import, as uv does.
         kept = {"PYTHONDONTWRITEBYTECODE": ""}
         environment = {**environment_of(None, Path(scratch), gpu=device != "none", only=gpu), **kept}
         answers, finished = ask_alone(python, request, environment, Path(scratch))
