@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +85,14 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
         settings = builtin if harness.language == "triton" else {}
         files = candidate_files(HANDOFF / one.harness)
         if files:
-            weighed = {"strategy": "beam", "candidates": options.candidates}  # the quickest by a rough look go first
-            settings["handoff"] = {"provider": "scripted", "scripted": files[0].parent, **weighed}
+            # The quickest by a rough look go first, where not all can be taken.
+            strategy = "beam" if len(_firsts(files)) > options.candidates else "greedy"
+            settings["handoff"] = {
+                "provider": "scripted",
+                "scripted": files[0].parent,
+                "strategy": strategy,
+                "candidates": options.candidates,
+            }
         for way in WAYS:
             if way not in settings or options.provider not in (None, settings[way]["provider"]):
                 continue
@@ -119,8 +125,13 @@ def _unseen(job: Job, run: Run, screened: Mapping[str, Screened]) -> list[Path]:
     if job.config.scripted is None:
         return []
     judged = {evaluation.candidate.id for evaluation in run.evaluations} | set(screened)
-    firsts = [path for path in candidate_files(job.config.scripted) if path.name.count(".") == 1]
+    firsts = _firsts(candidate_files(job.config.scripted))
     return [path for path in firsts if wire.digest(path.read_text()) not in judged]
+
+
+def _firsts(files: Iterable[Path]) -> list[Path]:
+    """Without the repairs."""
+    return [path for path in files if path.name.count(".") == 1]
 
 
 def take(job: Job) -> Recorded:

@@ -1,6 +1,7 @@
-"""Several runs of a campaign beside one another, each on cores of its own; they take turns on the GPU as any others.
+"""Several runs of a campaign beside one another, each on cores of its own; those on one GPU take turns as any others.
 
-Left to themselves, eight runs on sixteen cores would each start as many threads as there are cores.
+Left to themselves, eight runs on sixteen cores would each start as many threads as there are cores. Where there are
+several GPUs, each run has one of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.campaign.running import Job, is_done, jobs
+from kmaint.evaluate.bench import visible_gpus
 
 PASSED_ON = ("minutes", "candidates", "device")
 
@@ -21,17 +23,22 @@ PASSED_ON = ("minutes", "candidates", "device")
 def run_all(options: argparse.Namespace) -> int:
     """As `run`, every job in a process of its own; exit status 1 where one failed. What each said is in OUT/logs."""
     left = [job for job in jobs(options) if not is_done(job)]
-    shares: queue.SimpleQueue[str] = queue.SimpleQueue()
-    for share in split(sorted(os.sched_getaffinity(0)), options.parallel):
-        shares.put(share)
+    gpus = [] if options.device == "none" else visible_gpus()
+    shares: queue.SimpleQueue[tuple[str, dict[str, str]]] = queue.SimpleQueue()
+    for n, cores in enumerate(split(sorted(os.sched_getaffinity(0)), options.parallel)):
+        shares.put((cores, {"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {}))
     (options.out / "logs").mkdir(parents=True, exist_ok=True)
 
     def take(job: Job) -> int:
         share, started = shares.get(), time.monotonic()
+        cores, gpu = share
         log = options.out / "logs" / f"{job.name.replace(' ', '-')}.log"
         try:
             with log.open("w") as said:
-                code = subprocess.run(command(job, options, share), stdout=said, stderr=said, check=False).returncode
+                words = command(job, options, cores)
+                code = subprocess.run(
+                    words, stdout=said, stderr=said, check=False, env={**os.environ, **gpu}
+                ).returncode
         finally:
             shares.put(share)
         last = (log.read_text().strip().splitlines() or ["no word"])[-1]

@@ -93,7 +93,8 @@ TORCH_SHIMS: dict[str, Shim] = {
         _torch(
             "torch.cuda.get_device_properties",
             "lambda _device=None: types.SimpleNamespace("
-            'name="NVIDIA H200", major=9, minor=0, multi_processor_count=132)',
+            'name="NVIDIA H200", major=9, minor=0, multi_processor_count=132,\n'
+            "    max_threads_per_multi_processor=2048)",
             "answers for an H200 where there is no CUDA device; torch's own otherwise",
         ),
         _torch(
@@ -107,7 +108,8 @@ TORCH_SHIMS: dict[str, Shim] = {
             "        current_device=lambda: 0,\n"
             "        device=lambda _device: contextlib.nullcontext(),\n"
             "        get_device_properties=lambda _device=None: types.SimpleNamespace(\n"
-            '            name="NVIDIA H200", major=9, minor=0, multi_processor_count=132\n'
+            '            name="NVIDIA H200", major=9, minor=0, multi_processor_count=132,\n'
+            "            max_threads_per_multi_processor=2048\n"
             "        ),\n"
             "    )",
             "answers as torch.cuda would for an H200 where there is no CUDA device; torch's own otherwise",

@@ -10,10 +10,16 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Waiting = Callable[[], contextlib.AbstractContextManager[None]]
+
+PATIENCE_S = 2.0
+"""For how long a GPU that others share is not asked for alone: each time, all who share it have to end and none may
+begin, so that those who wait to be alone had better do so together."""
+POLL_S = 0.02
 
 
 class Turns:
@@ -22,12 +28,18 @@ class Turns:
     The system lets go of a turn when its process ends, however it ends. `waiting` is around every wait for one.
     """
 
-    def __init__(self, place: str | Path | None, waiting: Waiting = contextlib.nullcontext) -> None:
-        self._place, self._waiting = place, waiting
+    def __init__(
+        self,
+        place: str | Path | None,
+        waiting: Waiting = contextlib.nullcontext,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._place, self._waiting, self._patience_s = place, waiting, patience_s
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
-        """Hold the GPU beside others that only check; whoever waits to be alone goes first."""
+        """Hold the GPU beside others that only check; whoever has lost patience to be alone goes first."""
         with contextlib.ExitStack() as held:
             if self._place is not None:
                 with self._waiting(), _locked(self._door, fcntl.LOCK_EX):
@@ -40,9 +52,16 @@ class Turns:
         with contextlib.ExitStack() as held:
             if self._place is not None:
                 with self._waiting():
+                    self._let_others_go_on(self._place)
                     held.enter_context(_locked(self._door, fcntl.LOCK_SH))
                     held.enter_context(_locked(self._place, fcntl.LOCK_EX))
             yield
+
+    def _let_others_go_on(self, place: str | Path) -> None:
+        """Until nobody has the GPU, or somebody else shuts the door, or patience is at an end."""
+        until = time.monotonic() + self._patience_s
+        while time.monotonic() < until and _is_free(self._door) and not _is_free(place):
+            time.sleep(POLL_S)
 
     @property
     def _door(self) -> str:
@@ -60,3 +79,12 @@ def _locked(path: str | Path, how: int) -> Iterator[None]:
     with open(path, "w") as file:  # noqa: PTH123 - taken thousands of times
         fcntl.flock(file, how)
         yield
+
+
+def _is_free(path: str | Path) -> bool:
+    """Whether nobody has a lock of any kind on it at this moment."""
+    try:
+        with _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return True
+    except BlockingIOError:
+        return False

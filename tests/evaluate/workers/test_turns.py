@@ -11,7 +11,7 @@ import pytest
 HOLD = """
 import sys
 from kmaint.evaluate.workers.turns import Turns, place_of
-turns = Turns(place_of("test"))
+turns = Turns(place_of("test"), patience_s=float(sys.argv[2]))
 with turns.alone() if sys.argv[1] == "alone" else turns.shared():
     print("has it", flush=True)
     sys.stdin.readline()
@@ -23,9 +23,9 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
-def hold(how: str) -> subprocess.Popen[str]:
+def hold(how: str, *, patience_s: float = 0.1) -> subprocess.Popen[str]:
     """A process that takes the lock, says so, and holds it until it is told to let go."""
-    argv = [sys.executable, "-c", HOLD, how]
+    argv = [sys.executable, "-c", HOLD, how, str(patience_s)]
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -63,6 +63,30 @@ def test_who_waits_to_measure_goes_before_later_checks() -> None:
     other.communicate("go\n")
     assert has_it(later, within_s=60)
     later.communicate("go\n")
+
+
+def test_as_long_as_it_is_patient_others_go_on_sharing() -> None:
+    check = hold("shared")
+    assert has_it(check, within_s=60)
+    measurement = hold("alone", patience_s=600)
+    assert not has_it(measurement, within_s=2)
+    later = hold("shared")
+    assert has_it(later, within_s=60)
+    hurried = hold("alone")
+    assert not has_it(hurried, within_s=2)
+    check.communicate("go\n")
+    later.communicate("go\n")
+    (holder,) = (one for one in (measurement, hurried) if has_it(one, within_s=5))
+    holder.communicate("go\n")
+    other = hurried if holder is measurement else measurement
+    assert has_it(other, within_s=60), "it waits for who was there before, and not for its patience to end"
+    other.communicate("go\n")
+
+
+def test_a_gpu_that_nobody_has_is_taken_at_once() -> None:
+    alone = hold("alone", patience_s=600)
+    assert has_it(alone, within_s=60)
+    alone.communicate("go\n")
 
 
 def test_a_killed_holder_lets_go() -> None:

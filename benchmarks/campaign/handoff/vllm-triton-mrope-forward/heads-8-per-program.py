@@ -1,25 +1,13 @@
 """`_triton_mrope_forward` of vllm 0.26.0, standing alone."""
 
+import torch
 import triton
 import triton.language as tl
 
 
 # region vllm/model_executor/layers/rotary_embedding/mrope.py:14-130 _triton_mrope_forward
 # A program takes a few heads of one token, of the queries or of the keys, so few tokens occupy
-# the whole device and many end without a long last wave. The caller asks for a program a token.
-@triton.heuristics(
-    {
-        "HEADS": lambda args: min(8, max(args["pad_n_qh"], args["pad_n_kh"])),
-        "num_warps": lambda args: max(
-            1, min(4, args["HEADS"] * args["pad_hd"] // 512)
-        ),
-        "grid": lambda args: (
-            args["num_tokens"],
-            triton.cdiv(args["n_qh"], args["HEADS"])
-            + triton.cdiv(args["n_kh"], args["HEADS"]),
-        ),
-    }
-)
+# the whole device and many end without a long last wave.
 @triton.jit
 def _triton_mrope_forward(
     q_ptr,
@@ -91,47 +79,64 @@ def _triton_mrope_forward(
 # endregion
 
 
-# The harness's own: no guess fits: TypeError: 'NoneType' object is not subscriptable (kernel.py line 179)
-def launch_triton_mrope_forward(
-    q_ptr,
-    k_ptr,
-    cos,
-    sin,
-    num_tokens,
-    n_qh,
-    n_kh,
-    hd,
-    rd,
-    pad_n_qh,
-    pad_n_kh,
-    pad_hd,
-    mrope_section_t,
-    mrope_section_h,
-    mrope_section_w,
-    is_interleaved,
-    *,
-    grid,
-    num_warps=4,
-    num_stages=3,
-):
-    """Launch `_triton_mrope_forward` on a grid of one to three dimensions."""
-    _triton_mrope_forward[tuple(grid)](
-        q_ptr=q_ptr,
-        k_ptr=k_ptr,
-        cos=cos,
-        sin=sin,
-        num_tokens=num_tokens,
-        n_qh=n_qh,
-        n_kh=n_kh,
-        hd=hd,
-        rd=rd,
-        pad_n_qh=pad_n_qh,
-        pad_n_kh=pad_n_kh,
-        pad_hd=pad_hd,
-        mrope_section_t=mrope_section_t,
-        mrope_section_h=mrope_section_h,
-        mrope_section_w=mrope_section_w,
-        is_interleaved=is_interleaved,
-        num_warps=num_warps,
-        num_stages=num_stages,
+# region vllm/model_executor/layers/rotary_embedding/mrope.py:133-187 triton_mrope
+def triton_mrope(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    mrope_section: list[int],
+    head_size: int,
+    rotary_dim: int,
+    mrope_interleaved: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Qwen2VL mrope kernel.
+
+    Args:
+        q: [num_tokens, num_heads * head_size]
+        k: [num_tokens, num_kv_heads * head_size]
+        cos: [3, num_tokens, head_size //2 ]
+            (T/H/W positions with multimodal inputs)
+        sin: [3, num_tokens, head_size //2 ]
+            (T/H/W positions with multimodal inputs)
+        mrope_section: [t, h, w]
+        head_size: int
+    """
+    n_row, n_q_head_head_dim = q.shape
+    n_q_head = n_q_head_head_dim // head_size
+    n_kv_head = k.shape[1] // head_size
+    pad_hd = triton.next_power_of_2(head_size)
+    pad_n_q_head = triton.next_power_of_2(n_q_head)
+    pad_n_kv_head = triton.next_power_of_2(n_kv_head)
+
+    # ensure tensors passed into the kernel are contiguous.
+    # It will be no-op if they are already contiguous
+    q = q.contiguous()
+    k = k.contiguous()
+    cos = cos.contiguous()
+    sin = sin.contiguous()
+
+    heads = min(8, max(pad_n_q_head, pad_n_kv_head))
+    parts = triton.cdiv(n_q_head, heads) + triton.cdiv(n_kv_head, heads)
+    _triton_mrope_forward[(n_row, parts)](
+        q,
+        k,
+        cos,
+        sin,
+        n_row,
+        n_q_head,
+        n_kv_head,
+        head_size,
+        rotary_dim,
+        pad_n_q_head,
+        pad_n_kv_head,
+        pad_hd,
+        mrope_section[0],
+        mrope_section[1],
+        mrope_section[2],
+        mrope_interleaved,
+        HEADS=heads,
+        num_warps=max(1, min(4, heads * pad_hd // 512)),
     )
+    return q, k
+# endregion
