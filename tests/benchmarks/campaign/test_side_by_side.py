@@ -43,5 +43,7 @@ def test_one_job_is_asked_for_by_the_words_of_the_whole(mrope: Recorded, tmp_pat
 
 
 def test_nothing_to_do_is_done(tmp_path: Path) -> None:
-    options = argparse.Namespace(folder=tmp_path, out=tmp_path / "out", parallel=3, only="", provider=None, device="none")
+    options = argparse.Namespace(
+        folder=tmp_path, out=tmp_path / "out", parallel=3, only="", provider=None, device="none"
+    )
     assert run_all(options) == 0

@@ -32,6 +32,20 @@ def counted(x_ptr, out_ptr, rows, N: tl.constexpr):
         at = row.to(tl.int64) * N + offsets
         tl.store(out_ptr + at, 2 * tl.load(x_ptr + at))
 
+@triton.jit
+def short(x_ptr, y_ptr, out_ptr, less_ptr, N: tl.constexpr):
+    offsets = tl.arange(0, N)
+    x, y = tl.load(x_ptr + offsets), tl.load(y_ptr + offsets)
+    tl.store(out_ptr + offsets, tl.maximum(x * y - y, -x) / 3.0)
+    tl.store(less_ptr + offsets, x < y)
+
+x, y = torch.randn(2, 64).bfloat16()
+x[:3], y[0] = torch.tensor([float("inf"), 0.0, -0.0]), 2.0
+out, less = torch.empty_like(x), torch.empty(64, dtype=torch.bool)
+short[(1,)](x, y, out, less, N=64)
+torch.testing.assert_close(out, torch.maximum(x * y - y, -x) / 3.0, rtol=2**-7, atol=0.0, equal_nan=True)
+assert torch.equal(less, x < y)
+
 x = torch.randn(32)
 out = torch.full_like(x, float("nan"))
 aliased[(1,)](x, out, N=32)
