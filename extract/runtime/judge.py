@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 
@@ -43,8 +44,17 @@ one place where the original is wrong."""
 FEWEST = 4
 """Of fewer errors none is typical."""
 
-Truth = Callable[[], Mapping[str, torch.Tensor]]
-"""What float64 gives for a case, by the path of the output; asked for only where two calls differ."""
+
+class Truth(Protocol):
+    """What float64 gives for a case, by the path of the output; asked for only where two calls differ."""
+
+    def __call__(self, draw: int = 0, /) -> Mapping[str, torch.Tensor]:
+        """With a draw above 0, for the case as that one moves it (see `moved`)."""
+
+
+DRAWS = 3
+HALF_ULP = 2.0**-24
+"""Of float32, in which kernels compute whatever the types of their arguments: what any first rounding may come to."""
 
 INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
 """The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): judged on a GPU only."""
@@ -79,7 +89,8 @@ def differences(
 
     An argument that the expected call left alone must be left alone to the byte, and so must what lies around each.
     Where the case `overflows`, nothing is asked of elements on which the original's own arithmetic did. Where the
-    `truth` is known, an element that is not the original's may be as near to the truth instead.
+    `truth` is known, an element that is not the original's may be as near to the truth instead; and one that a rounding
+    of the arguments to float32 would make another is nobody's to tell.
     """
     if expected.error or actual.error:
         return _error_differences(expected.error, actual.error)
@@ -183,8 +194,9 @@ def _value_differences(
         wrong = ~(_within(want.double(), got.double(), tolerance) | _as_near_as_can_be(want, got))
         allowed = f"within {tolerance.relative:g} ({tolerance.reason})"
         if truth is not None and bool(wrong.any()) and (known := truth().get(path)) is not None:
-            known = known.double().cpu()
-            wrong &= ~_as_true(known, want.double(), got.double(), tolerance)
+            wrong &= ~_as_true(known.double().cpu(), want.double(), got.double(), tolerance)
+            if bool(wrong.any()) and known.shape == want.shape:
+                wrong &= determined(truth, path, tolerance)
     if not bool(wrong.any()):
         return []
     if bool((_nan(got) & wrong).sum() == wrong.sum()) and not bool(_nan(want).any()):
@@ -231,6 +243,31 @@ def _as_true(truth: torch.Tensor, want: torch.Tensor, got: torch.Tensor, toleran
     allowed = tolerance.relative * truth.abs() + tolerance.absolute * scale
     allowed = torch.maximum(allowed, WORSE * own_error(truth, want, tolerance) * scale)
     return ((got - truth).abs() <= allowed) & truth.isfinite() & _sound(truth, want, tolerance)
+
+
+def determined(truth: Truth, path: str, tolerance: Tolerance) -> torch.Tensor:
+    """Elementwise, whether the case says what comes out: moving its numbers by a rounding of float32 changes it by no
+    more than the tolerance. Where a softmax is over scores of a billion, say, another order of summation decides."""
+    known = truth()[path].double().cpu()
+    allowed = tolerance.relative * known.abs() + tolerance.absolute * row_scale(known)
+    told = torch.ones(known.shape, dtype=torch.bool)
+    for draw in range(1, DRAWS + 1):
+        other = truth(draw)[path].double().cpu()
+        same = (other == known) | (other.isnan() & known.isnan())
+        told &= same | ((other - known).abs() <= allowed)
+    return told
+
+
+def moved(arguments: Mapping[str, Any], draw: int) -> dict[str, Any]:
+    """The arguments with every element of float64 up or down by half a unit of float32, at random; as they are for
+    the draw 0."""
+    found = dict(arguments)
+    for number, (name, value) in enumerate(arguments.items() if draw else ()):
+        if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
+            noise = torch.Generator(value.device).manual_seed(draw * 1000 + number)
+            up = torch.randint(0, 2, value.shape, generator=noise, device=value.device, dtype=torch.int8)
+            found[name] = value * (1.0 + HALF_ULP * (2.0 * up - 1.0))
+    return found
 
 
 def own_error(truth: torch.Tensor, want: torch.Tensor, tolerance: Tolerance) -> float:

@@ -13,7 +13,18 @@ import torch
 
 from .building import Call, build
 from .cases import Case
-from .judge import INTERPRETER_CANNOT_JUDGE, TOLERANCES, WORSE, Difference, damaged, differences, error_against
+from .judge import (
+    INTERPRETER_CANNOT_JUDGE,
+    TOLERANCES,
+    WORSE,
+    Difference,
+    Truth,
+    damaged,
+    determined,
+    differences,
+    error_against,
+    moved,
+)
 from .outcomes import Leaf, Outcome, tensor_of
 from .suite import Pair
 
@@ -88,12 +99,13 @@ def _holding(leaf: Leaf, part: torch.Tensor) -> Leaf:
     return dataclasses.replace(leaf, shape=tuple(part.shape), strides=part.stride(), raw=raw, start=0)
 
 
-def upcast(call: Call) -> dict[str, Any]:
-    """The arguments with every floating-point tensor in float64, as reference() takes them."""
-    return {
+def upcast(call: Call, draw: int = 0) -> dict[str, Any]:
+    """The arguments with every floating-point tensor in float64, as reference() takes them, moved by the draw."""
+    wide = {
         name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
         for name, value in call.arguments.items()
     }
+    return moved(wide, draw)
 
 
 def wide(outcome: Outcome) -> dict[str, torch.Tensor]:
@@ -104,25 +116,27 @@ def wide(outcome: Outcome) -> dict[str, torch.Tensor]:
     return {leaf.path: tensor_of(leaf).double() for leaf in leaves if "float" in leaf.dtype}
 
 
-def less_accurate(
-    truth: dict[str, torch.Tensor], expected: Outcome, actual: Outcome, *, interpreted: bool
-) -> list[Difference]:
+def less_accurate(truth: Truth, expected: Outcome, actual: Outcome, *, interpreted: bool) -> list[Difference]:
     """Outputs further from the float64 truth than WORSE times the original's error plus the tolerance of the type.
 
-    None for outputs on which the original itself does not reach the truth: they say nothing about the tested code.
+    None for outputs on which the original itself does not reach the truth: they say nothing about the tested code. Nor
+    do elements that are nobody's to tell.
     """
-    found = []
+    found, known_by_path = [], truth()
     right = {leaf.path: leaf for leaf in actual.leaves}
     for leaf in expected.leaves:
-        if leaf.path not in truth or leaf.path not in right or right[leaf.path].shape != leaf.shape:
+        if leaf.path not in known_by_path or leaf.path not in right or right[leaf.path].shape != leaf.shape:
             continue
         want, got = tensor_of(leaf), tensor_of(right[leaf.path])
         if want.dtype not in TOLERANCES or (interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE):
             continue
-        known = truth[leaf.path].cpu()
+        known, tolerance = known_by_path[leaf.path].double().cpu(), TOLERANCES[want.dtype]
         own, other = error_against(known, want), error_against(known, got)
-        allowed = WORSE * own + TOLERANCES[want.dtype].absolute
-        if own <= TOLERANCES[want.dtype].relative and not other <= allowed:
+        allowed = WORSE * own + tolerance.absolute
+        if own <= tolerance.relative and not other <= allowed:
+            told = determined(truth, leaf.path, tolerance)
+            other = error_against(known, torch.where(told, got.double(), known).to(got.dtype))
+        if own <= tolerance.relative and not other <= allowed:
             text = f"{leaf.path} is off by {other:.3g} of its row's scale; the original by {own:.3g}"
             found.append(Difference("less_accurate", text))
     return found

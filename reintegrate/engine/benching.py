@@ -9,6 +9,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ TELLING_TOKENS = 16
 VOCABULARY = 10_000
 """Prompts are random tokens below this: every served model has as many."""
 ACCURACY_S = 7200.0
+AT_ONCE = frozenset({"kv_cache_memory_bytes"})
+"""Arguments with which an engine is told how much memory to take, and measures none: several may start side by side."""
 
 Progress = Callable[[str], None]
 
@@ -67,14 +70,18 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
         digests: dict[Leg, str] = {"base": digest(base), "patched": digest(patched)}
         if not files:
             raise UsageError("the patches change nothing of the installation", "it may hold them already")
-        came = _engagement(serving, root, base, patch_files, files)
-        if not any(one.count for one in came):
-            places = ", ".join(one.place for one in came)
-            raise UsageError(
-                f"the engine never comes by {places}",
-                "choose a model, points or arguments that do, or leave the patch: it would change nothing here",
-            )
-        with _engines(serving, root, {"base": base, "patched": patched, "again": base}) as sessions:
+        with _engines(serving, root) as engines:
+            counting = _count(serving, engines, root, base, patch_files, files)
+            legs: dict[Leg, Overlay] = {"base": base, "patched": patched, "again": base}
+            starting = {leg: engines.start(leg, side) for leg, side in legs.items()}
+            came = counting()
+            if not any(one.count for one in came):
+                places = ", ".join(one.place for one in came)
+                raise UsageError(
+                    f"the engine never comes by {places}",
+                    "choose a model, points or arguments that do, or leave the patch: it would change nothing here",
+                )
+            sessions = {leg: one() for leg, one in starting.items()}
             likeness = _likeness(serving, sessions)
             points = tuple(_point(serving, sessions, point) for point in serving.points)
             version, device = sessions["base"].version, sessions["base"].device
@@ -103,31 +110,73 @@ def _sides(installed: Installed, root: Path, patch_files: Sequence[Path]) -> tup
     return base, patched
 
 
-def _engagement(
-    serving: Serving, root: Path, base: Overlay, patch_files: Sequence[Path], files: list[str]
-) -> tuple[Engaged, ...]:
-    """One visit to each point by a copy that counts."""
-    serving.progress("counting how often the engine comes by the patch")
+def _count(
+    serving: Serving,
+    engines: Engines,
+    root: Path,
+    base: Overlay,
+    patch_files: Sequence[Path],
+    files: list[str],
+) -> Callable[[], tuple[Engaged, ...]]:
+    """One visit to each point by a copy that counts, which then ends: called, it says how often it came by."""
     counting = lay(Installed(package=base.package, folder=base.folder, version=""), root / "counting")
     apply(counting, patch_files)
     places = count_in(counting, base, files)
     counts = root / "counts"
     counts.mkdir()
-    with _engine(serving, root, "counting", counting, variables(counting, places, counts)) as session:
-        for point in serving.points:
-            session.measure(_prompts(point, 0), point.tokens)
-    return engaged(counting, places, counts)
+    own = contextlib.ExitStack()
+    start = engines.start("counting", counting, variables(counting, places, counts), closing=own)
+
+    def visited() -> tuple[Engaged, ...]:
+        with own:
+            session = start()
+            serving.progress("counting how often the engine comes by the patch")
+            for point in serving.points:
+                session.measure(_prompts(point, 0), point.tokens)
+        return engaged(counting, places, counts)
+
+    return visited
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Starts engines that end with the block: each when it is asked for, or at once where they cannot disturb another.
+
+    An engine that measures how much memory is left while another starts or ends measures wrong.
+    """
+
+    serving: Serving
+    root: Path
+    open_ones: contextlib.ExitStack
+    pool: ThreadPoolExecutor
+
+    @property
+    def at_once(self) -> bool:
+        return bool(AT_ONCE & set(self.serving.setup.arguments))
+
+    def start(
+        self,
+        name: str,
+        overlay: Overlay,
+        more: Mapping[str, str] | None = None,
+        *,
+        closing: contextlib.ExitStack | None = None,
+    ) -> Callable[[], Session]:
+        """What gives the running engine; it ends with `closing`, or with the block."""
+
+        def started() -> Session:
+            self.serving.progress(f"starting the engine: {name}")
+            engine = _engine(self.serving, self.root, name, overlay, more)
+            return (closing or self.open_ones).enter_context(engine)
+
+        return self.pool.submit(started).result if self.at_once else started
 
 
 @contextlib.contextmanager
-def _engines(serving: Serving, root: Path, sides: dict[Leg, Overlay]) -> Iterator[dict[Leg, Session]]:
-    """All three at once, so that visits can take turns; each must be told to leave the others memory."""
-    with contextlib.ExitStack() as open_ones:
-        sessions: dict[Leg, Session] = {}
-        for leg, side in sides.items():
-            serving.progress(f"starting the engine: {leg}")
-            sessions[leg] = open_ones.enter_context(_engine(serving, root, leg, side))
-        yield sessions
+def _engines(serving: Serving, root: Path) -> Iterator[Engines]:
+    """Those of the three legs are there all at once, so that visits can take turns."""
+    with contextlib.ExitStack() as open_ones, ThreadPoolExecutor(len(LEGS) + 1) as pool:
+        yield Engines(serving, root, open_ones, pool)
 
 
 @contextlib.contextmanager

@@ -38,13 +38,14 @@ def entry_of(path: str, name: str, entry: str) -> Callable[..., Any]:
     return found
 
 
-def truth_of(reference: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """What the harness's reference() gives for a call's arguments in float64, by output, on the CPU."""
+def truth_of(reference: Callable[..., Any], arguments: dict[str, Any], draw: int = 0) -> dict[str, torch.Tensor]:
+    """What the harness's reference() gives for a call's arguments in float64, by output, on the CPU; with a draw, once
+    they are moved by it."""
     wide = {
         name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
         for name, value in arguments.items()
     }
-    return {path: value.double().cpu() for path, value in reference(**wide).items()}
+    return {path: value.double().cpu() for path, value in reference(**judge.moved(wide, draw)).items()}
 
 
 def elements(contract: Any, case: Any) -> int:

@@ -141,18 +141,18 @@ class _Calls:
         unjudged = told and not judge.differences(expected, actual, interpreted=True, truth=truth)
         if not told and not expected.error and truth is not None:
             less_accurate = importlib.import_module("runtime.properties").less_accurate
-            told = less_accurate(truth(), expected, actual, interpreted=True)
+            told = less_accurate(truth, expected, actual, interpreted=True)
         exact = told or judge.differences(expected, actual, exact=True)
         text = exact[0].text if exact else "the sign of a zero, or bytes between the elements, differ"
         text = f"judged on a GPU only: {text}" if unjudged else text
         return {"case": repr(self._case(number, case)), "text": text, "rounding": not told}
 
-    def _truth(self, number: int, case: dict[str, Any]) -> dict[str, Any]:
-        """What the float64 recomputation gives."""
+    def _truth(self, number: int, case: dict[str, Any], draw: int = 0) -> dict[str, Any]:
+        """What the float64 recomputation gives, of the case as the draw moves it."""
         upcast = importlib.import_module("runtime.properties").upcast
         build = importlib.import_module("runtime.building").build
         found: dict[str, Any] = importlib.import_module("reference").reference(
-            **upcast(build(self._contract, self._case(number, case), "cpu"))
+            **upcast(build(self._contract, self._case(number, case), "cpu"), draw)
         )
         return found
 

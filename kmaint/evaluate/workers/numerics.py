@@ -5,7 +5,9 @@ The original runs here; the candidate runs in a process of its own that is never
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from .calls import building, cases, entry_of, interpreter_sized, judge, outcomes
 
 CONTENTS = ("normal", "outlier")
 """Profiles of values at which errors are compared: the usual, and rows whose scale one element sets."""
+
+
+Truth = Callable[..., dict[str, torch.Tensor]]
+"""As the judge asks for it: without an argument, or by the number of a draw."""
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
@@ -39,15 +45,21 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
             for workload, case in _cases(state):
                 with state["turns"].shared():
                     expected, actual = original(case), candidate(case)
-                    judged = reference is not None and not expected.error
-                    arguments = building.build(state["contract"], case, device).arguments if judged else {}
-                    truth = truth_of(reference, arguments) if reference is not None and judged else {}
+                    truth = _truth(state, reference, case) if reference and not expected.error else None
                 ledger.compare(f"{workload['name']}, {case}", truth, expected, actual)
-                if judged:
+                if truth is not None:
                     ledger.measure(workload["name"], truth, expected, actual)
     except subject.SubjectLost as lost:
         return {"lost": lost.code, "text": str(lost)}
     return ledger.result()
+
+
+def _truth(state: dict[str, Any], reference: Callable[..., Any], case: Any) -> Truth:
+    """What the reference gives for the case, which is worked out at once, and for each draw, worked out when asked."""
+    arguments = building.build(state["contract"], case, state["device"]).arguments
+    found: Truth = functools.cache(functools.partial(truth_of, reference, arguments))
+    found()
+    return found
 
 
 def _cases(state: dict[str, Any]) -> list[tuple[dict[str, Any], Any]]:
@@ -73,8 +85,8 @@ class Ledger:
         self._not_judged: set[str] = set()
         self._differences: list[dict[str, str]] = []
 
-    def compare(self, where: str, truth: dict[str, torch.Tensor], expected: Any, actual: Any) -> None:
-        for found in judge.differences(expected, actual, interpreted=self._interpreted, truth=lambda: truth):
+    def compare(self, where: str, truth: Truth | None, expected: Any, actual: Any) -> None:
+        for found in judge.differences(expected, actual, interpreted=self._interpreted, truth=truth):
             self._differences.append({"code": found.code, "text": f"{where}: {found.text}"})
         if expected.error or actual.error or len(expected.leaves) != len(actual.leaves):
             return
@@ -94,24 +106,27 @@ class Ledger:
         if left.is_floating_point():
             self._largest = max(self._largest, judge.error_against(left.double(), right))
 
-    def measure(self, workload: str, truth: dict[str, torch.Tensor], expected: Any, actual: Any) -> None:
+    def measure(self, workload: str, truth: Truth, expected: Any, actual: Any) -> None:
         """Errors of both against the truth, over the leaves that the reference knows."""
+        known = truth()
         for want, got in zip(expected.leaves, actual.leaves, strict=False):
-            if want.path not in truth or want.kind != "tensor" or got.shape != want.shape:
+            if want.path not in known or want.kind != "tensor" or got.shape != want.shape:
                 continue
             left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
             if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
                 continue
-            exact = truth[want.path]
+            exact, tolerance = known[want.path], judge.TOLERANCES.get(left.dtype)
             own, other = judge.error_against(exact, left), judge.error_against(exact, right)
+            if _farther(tolerance, own, other):
+                told = judge.determined(truth, want.path, tolerance)
+                left, right = (torch.where(told, one.double(), exact).to(one.dtype) for one in (left, right))
+                own, other = judge.error_against(exact, left), judge.error_against(exact, right)
             before = self._errors or (own, other)
             self._errors = (max(before[0], own), max(before[1], other))
-            self._judge(workload, want.path, judge.TOLERANCES.get(left.dtype), own, other)
+            if _farther(tolerance, own, other):
+                self._note_farther(workload, want.path, own, other)
 
-    def _judge(self, workload: str, path: str, tolerance: Any, own: float, other: float) -> None:
-        """Where the original itself misses the truth by more than its type's rounding, its error is no yardstick."""
-        if tolerance is None or own > tolerance.relative or other <= judge.WORSE * own + tolerance.absolute:
-            return
+    def _note_farther(self, workload: str, path: str, own: float, other: float) -> None:
         text = f"{workload}: {path} is off from float64 by {other:.3g} of its row's scale, the original by {own:.3g}"
         self._differences.append({"code": "less_accurate", "text": text})
 
@@ -126,3 +141,9 @@ class Ledger:
             "not_judged": sorted(self._not_judged),
             "differences": self._differences,
         }
+
+
+def _farther(tolerance: Any, own: float, other: float) -> bool:
+    """Whether the candidate is too far from the truth; where the original itself misses it by more than its type's
+    rounding, its error is no yardstick."""
+    return tolerance is not None and own <= tolerance.relative and not other <= judge.WORSE * own + tolerance.absolute

@@ -45,8 +45,8 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
 def _differences(state: dict[str, Any], case: Any, actual: Any) -> list[Any]:
     """How a call on the case differs from the original's, where the truth does not stand in for that."""
 
-    def truth() -> dict[str, torch.Tensor]:
-        return truth_of(state["reference"], building.build(state["contract"], case, state["device"]).arguments)
+    def truth(draw: int = 0) -> dict[str, torch.Tensor]:
+        return truth_of(state["reference"], building.build(state["contract"], case, state["device"]).arguments, draw)
 
     expected, on_cpu = _shown(state["original"](case), actual), state["device"] == "cpu"
     told: list[Any] = judge.differences(

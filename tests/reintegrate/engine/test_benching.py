@@ -26,7 +26,12 @@ def serving(python: Path) -> Serving:
     return Serving(python=python, setup=setup, points=(DECODE, PREFILL), rounds=3)
 
 
-def test_a_faster_op_is_seen_in_the_engine_and_nothing_else_differs(serving: Serving, patch_of: PatchOf) -> None:
+@pytest.mark.parametrize("told", ["gpu_memory_utilization", "kv_cache_memory_bytes"], ids=["in turn", "at once"])
+def test_a_faster_op_is_seen_in_the_engine_and_nothing_else_differs(
+    serving: Serving, patch_of: PatchOf, told: str
+) -> None:
+    """However the engines are started: with the memory that each may take told, they are side by side."""
+    serving = replace(serving, setup=replace(serving.setup, arguments={told: 1}))
     faster = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
     found = bench_engine(["a run"], [faster], replace(serving, exact=True, accuracy="echo 0.93"))
     assert found.files == ("vllm/ops/add.py",)
