@@ -60,7 +60,7 @@ class Engine:
 
 
 class LLM:
-    def __init__(self, *, model, skip_tokenizer_init, enable_prefix_caching, gpu_memory_utilization=0.9, load_format=""):
+    def __init__(self, *, model, skip_tokenizer_init, enable_prefix_caching, gpu_memory_utilization=0.9, kv_cache_memory_bytes=0, load_format=""):
         assert skip_tokenizer_init
         assert enable_prefix_caching
         if load_format == "broken":
