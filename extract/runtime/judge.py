@@ -52,9 +52,9 @@ class Truth(Protocol):
         """With a draw above 0, for the case as that one moves it (see `moved`)."""
 
 
-DRAWS = 3
-HALF_ULP = 2.0**-24
-"""Of float32, in which kernels compute whatever the types of their arguments: what any first rounding may come to."""
+DRAWS = 12
+A_FEW_ROUNDINGS = 2.0**-22
+"""Of float32, in which kernels sum whatever the types of their arguments: what some hundred terms may come to."""
 
 INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
 """The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): judged on a GPU only."""
@@ -246,8 +246,8 @@ def _as_true(truth: torch.Tensor, want: torch.Tensor, got: torch.Tensor, toleran
 
 
 def determined(truth: Truth, path: str, tolerance: Tolerance) -> torch.Tensor:
-    """Elementwise, whether the case says what comes out: moving its numbers by a rounding of float32 changes it by no
-    more than the tolerance. Where a softmax is over scores of a billion, say, another order of summation decides."""
+    """Elementwise, whether the case says what comes out: moving its numbers by a few roundings of float32 changes it by
+    no more than the tolerance. Where a softmax is over scores of a billion, say, another order of summation decides."""
     known = truth()[path].double().cpu()
     allowed = tolerance.relative * known.abs() + tolerance.absolute * row_scale(known)
     told = torch.ones(known.shape, dtype=torch.bool)
@@ -259,14 +259,14 @@ def determined(truth: Truth, path: str, tolerance: Tolerance) -> torch.Tensor:
 
 
 def moved(arguments: Mapping[str, Any], draw: int) -> dict[str, Any]:
-    """The arguments with every element of float64 up or down by half a unit of float32, at random; as they are for
-    the draw 0."""
+    """The arguments with every element of float64 moved by up to a few roundings of float32, each way and at random; as
+    they are for the draw 0."""
     found = dict(arguments)
     for number, (name, value) in enumerate(arguments.items() if draw else ()):
         if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
             noise = torch.Generator(value.device).manual_seed(draw * 1000 + number)
-            up = torch.randint(0, 2, value.shape, generator=noise, device=value.device, dtype=torch.int8)
-            found[name] = value * (1.0 + HALF_ULP * (2.0 * up - 1.0))
+            share = torch.rand(value.shape, generator=noise, device=value.device, dtype=torch.float64)
+            found[name] = value * (1.0 + A_FEW_ROUNDINGS * (2.0 * share - 1.0))
     return found
 
 

@@ -228,8 +228,8 @@ def attended(scores: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return torch.softmax(scores, dim=-1) @ values
 
 
-def test_what_a_rounding_of_the_case_decides_is_nobodys_to_tell() -> None:
-    """Two scores of a billion lie a rounding of float32 apart: which of them wins says nothing of a kernel."""
+def test_what_a_few_roundings_of_the_case_decide_is_nobodys_to_tell() -> None:
+    """Two scores of a billion lie a few roundings of float32 apart: which of them wins says nothing of a kernel."""
     scores = torch.tensor([[1.0e9, 1.0e9 + 8.0], [1.0, 2.0]], dtype=torch.float64)
     values = torch.tensor([[1.0], [100.0]], dtype=torch.float64)
 

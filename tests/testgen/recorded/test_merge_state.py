@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,18 +137,19 @@ SMALL = Case(T=3, H=5, D=80, DT="float32")  # small and quick, and no stride or 
 # --- What must hold
 
 
-def truth(case: Case) -> dict[str, torch.Tensor]:
-    """What the case comes to in float64, by output."""
-    return reference(**upcast(build(CONTRACT, case, DEVICE)))
+def truth(case: Case, draw: int = 0) -> dict[str, torch.Tensor]:
+    """What the case comes to in float64, by output; with a draw, once its numbers are moved by it."""
+    return reference(**upcast(build(CONTRACT, case, DEVICE), draw))
 
 
 def apart(case: Case, expected: Outcome, actual: Outcome) -> list[Difference]:
     """How what was done differs from what the original did, by more than the tolerance of its type.
 
     An element that does may be as near to the float64 truth instead: within that tolerance, or WORSE times the
-    original's own error. Where the original is not near the truth itself, only what it gives is right.
+    original's own error. Where the original is not near the truth itself, only what it gives is right. Where a rounding
+    of the case's numbers to float32 decides, nothing is.
     """
-    return differences(expected, actual, interpreted=INTERPRETED, overflows=case.overflows, truth=lambda: truth(case))
+    return differences(expected, actual, interpreted=INTERPRETED, overflows=case.overflows, truth=partial(truth, case))
 
 
 def test_smoke(pair: Pair) -> None:
@@ -218,7 +220,7 @@ def test_is_as_close_to_float64_as_the_original(pair: Pair, case: Case) -> None:
     expected = pair.original(case)
     if expected.error:
         return
-    check(less_accurate(truth(case), expected, pair.tested(case), interpreted=INTERPRETED))
+    check(less_accurate(partial(truth, case), expected, pair.tested(case), interpreted=INTERPRETED))
 
 
 @few()
@@ -272,7 +274,8 @@ def test_a_row_does_not_depend_on_its_batch(pair: Pair, case: Case, more: int) -
     larger = case.but(T=batch)
     assume(rows and CONTRACT.admits(larger))
     alone = case.but(within={"T": batch})
-    if differences(leading(pair.original(alone), rows, rows), leading(pair.original(larger), batch, rows), exact=True):
+    small, large = pair.original(alone), pair.original(larger)
+    if small.error or differences(leading(small, rows, rows), leading(large, batch, rows), exact=True):
         return  # not a promise of the original here, so not one of a candidate
     check(differences(leading(pair.tested(alone), rows, rows), leading(pair.tested(larger), batch, rows), exact=True))
 
@@ -285,7 +288,8 @@ def test_a_row_does_not_depend_on_its_place(pair: Pair, case: Case, by: int) -> 
     """The same rows in another order come out to the bit as they do in this one, where the original's do."""
     rows = case.axes["T"]
     rolled = case.but(rolled={"T": by})
-    if rolled_back(pair.original(case), pair.original(rolled), rows, by):
+    before = pair.original(case)
+    if before.error or rolled_back(before, pair.original(rolled), rows, by):
         return  # not a promise of the original here, so not one of a candidate
     check(rolled_back(pair.tested(case), pair.tested(rolled), rows, by))
 
