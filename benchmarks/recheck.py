@@ -20,11 +20,15 @@ from typing import Any
 
 import extract
 import reintegrate
+from benchmarks.campaign.kernels import read_entries
+from benchmarks.campaign.preparing import cut_operator
 from benchmarks.campaign.table import rows
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
+from kmaint.errors import HarnessError, KmaintError
 from kmaint.folder import KERNEL, read_harness, split_regions
 from kmaint.records.harness import Harness
+from kmaint.records.kernel import Scan
 from kmaint.records.run import Run
 from kmaint.store import Store
 
@@ -45,12 +49,14 @@ def main() -> None:
     options = parser.parse_args()
     config = load_config(state=options.work.resolve() / "state", python=options.python)
     found: list[dict[str, Any]] = []
+    refused: list[dict[str, str]] = []
     for old, new in options.pair:
-        accept_all(cloned(old, options.work), config)
+        refused += accept_all(cloned(old, options.work), config)
         found += rechecked(cloned(new, options.work), config)
-    content = {"schema": "kmaint.recheck/1", "wins": found}
+    content = {"schema": "kmaint.recheck/1", "wins": found, "not_landed": refused}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
-    table = [*HEAD, *map(row, found), "", f"`{options.out}`."]
+    left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
+    table = [*HEAD, *map(row, found), *(line for said in left for line in ("", said)), "", f"`{options.out}`."]
     print("\n".join(table))
     readme = ROOT / "README.md"
     before, after = readme.read_text().split(BEGIN)[0], readme.read_text().split(END)[1]
@@ -71,28 +77,39 @@ def cloned(tree: Path, work: Path) -> Path:
     return place
 
 
-def accept_all(tree: Path, config: Config) -> None:
-    """Land every recorded win of the tree's release, and so accept it."""
+def accept_all(tree: Path, config: Config) -> list[dict[str, str]]:
+    """Land every recorded win of the tree's release, and so accept it; those that were refused, and why."""
     scan, known = extract.scan_tree(tree), {win.run for win in workflow.all_wins(config)}
+    refused = []
     for run, harness in recorded_wins(scan.release.framework):
         if run.id in known:
             continue
+        print(f"{run.kernel}: landing on {tree.name}", flush=True)
+        try:
+            anew = carried_over(run, harness, cut_anew(run, harness, tree, scan, config))
+            with Store(config.state) as store:
+                store.begin(anew)
+            workflow.land(anew, tree, config, print)
+        except KmaintError as error:
+            print(f"{run.kernel}: {error.message}", flush=True)
+            refused.append({"kernel": run.kernel, "on": tree.name, "reason": " ".join(error.message.split())})
+    return refused
+
+
+def cut_anew(run: Run, harness: dict[str, Any], tree: Path, scan: Scan, config: Config) -> Harness:
+    """The harness of a run's kernel, cut from the tree as it stands."""
+    into = config.state / "harnesses"
+    if harness["language"] == "cuda":
+        entry = next(one for one in read_entries() if one.id == run.kernel)
+        extraction = cut_operator(entry, tree, scan, into)
+    else:
         kernel = next(one for one in scan.kernels if one.id == run.kernel)
         wanted = extract.Wanted(kernel=kernel, launcher=harness["entry"])
-        extraction = workflow.extract_kernel(
-            tree,
-            scan,
-            wanted,
-            config.state / "harnesses",
-            config,
-            sources=extract.Sources(),
-            progress=print,
-        )
-        assert extraction.folder is not None, extraction.reason
-        anew = carried_over(run, harness, read_harness(extraction.folder))
-        with Store(config.state) as store:
-            store.begin(anew)
-        workflow.land(anew, tree, config, print)
+        sources = extract.Sources()
+        extraction = workflow.extract_kernel(tree, scan, wanted, into, config, sources=sources, progress=print)
+    if extraction.folder is None:
+        raise HarnessError(f"{run.kernel}: {extraction.reason}", "look at what the release changed")
+    return read_harness(extraction.folder)
 
 
 def recorded_wins(framework: str) -> Iterator[tuple[Run, dict[str, Any]]]:
@@ -108,10 +125,14 @@ def carried_over(run: Run, recorded: dict[str, Any], harness: Harness) -> Run:
     assert winner is not None
     then = {(one["path"], one["symbol"]): one["sha256"] for one in recorded["regions"]}
     now = {(one.path, one.symbol): one.sha256 for one in harness.regions}
-    before, texts = split_regions((harness.folder / KERNEL).read_text()), split_regions(winner.candidate.source)
-    changed = {key: text for key, text in texts.items() if before.get(key) != text}
-    assert all(then[key] == now[key] for key in changed), f"{run.kernel}: not the code that it was measured on"
-    source = reintegrate.with_regions((harness.folder / KERNEL).read_text(), changed)
+    source, changed = winner.candidate.source, set(now)
+    if harness.language == "triton":  # the rest of kernel.py may be cut otherwise today
+        text = (harness.folder / KERNEL).read_text()
+        before, after = split_regions(text), split_regions(source)
+        changed = {key for key, region in after.items() if before.get(key) != region}
+        source = reintegrate.with_regions(text, {key: after[key] for key in changed})
+    if strange := [symbol for path, symbol in changed if then.get((path, symbol)) != now.get((path, symbol))]:
+        raise HarnessError(f"{run.kernel}: {strange[0]} is not the code that it was measured on", "measure it again")
     candidate = replace(winner.candidate, id=wire.digest(source), source=source, parent=None)
     evaluations = (replace(winner, candidate=candidate),)
     return replace(run, harness=str(harness.folder), evaluations=evaluations, best=candidate.id)

@@ -31,8 +31,10 @@ def patch_of(harness: Harness, source: str) -> Patch:
         raise UsageError(f"the candidate does not parse: {error}", "take one that passed 'kmaint check'") from error
     _refuse_changes_outside(original, source)
     before, after = split_regions(original), split_regions(source)
+    # What one region defines, another of its file may use; of the rest it is kernel.py that says what there is.
+    known = {path: bound_names(original) | _bound_in(path, after) for path, _ in after}
     edits = [
-        _edit(region, before[region.path, region.symbol], after[region.path, region.symbol], original)
+        _edit(region, before[region.path, region.symbol], after[region.path, region.symbol], known[region.path])
         for region in harness.regions
         if _as_cut(harness, region, before) != after[region.path, region.symbol]
     ]
@@ -55,9 +57,14 @@ def _as_cut(harness: Harness, region: Region, texts: dict[tuple[str, str], str])
     return text
 
 
-def _edit(region: Region, before: str, after: str, kernel_source: str) -> Edit:
+def _bound_in(path: str, texts: dict[tuple[str, str], str]) -> set[str]:
+    """What the regions of one file define together."""
+    return {name for (own, _), text in texts.items() if own == path for name in bound_names(textwrap.dedent(text))}
+
+
+def _edit(region: Region, before: str, after: str, known: set[str]) -> Edit:
     """The edit, once its names are certain: the tree has what kernel.py has, but for what kmaint itself wrote there."""
-    known = bound_names(kernel_source) | needed_names(before)
+    known = known | needed_names(before)
     if lacking := sorted(needed_names(after) - known):
         raise _lacks(region.path, region.symbol, lacking[0])
     if gone := sorted(set(region.symbol.split(",")) & bound_names(before) - bound_names(after)):

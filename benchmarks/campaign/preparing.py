@@ -76,7 +76,7 @@ def _cut(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Pr
     progress = Progress()
     try:
         if entry.language == "cuda":
-            ended = _cut_operator(entry, tree, scan, into)
+            ended = cut_operator(entry, tree, scan, into)
             return _said(entry, ended, ended.reason)
         wanted = extract.Wanted(kernel=extract.find_kernel(scan, entry.id), launcher=entry.launcher)
         sources = extract.Sources(tests=True)
@@ -88,8 +88,8 @@ def _cut(entry: Entry, tree: Path, scan: Scan, into: Path, config: Config) -> Pr
     return _said(entry, ended, ended.reason)
 
 
-def _cut_operator(entry: Entry, tree: Path, scan: Scan, into: Path) -> Extraction:
-    """Unbuilt: the compiler that counts is that of the machine with the GPU."""
+def cut_operator(entry: Entry, tree: Path, scan: Scan, into: Path) -> Extraction:
+    """An operator in CUDA C++, unbuilt: the compiler that counts is that of the machine with the GPU."""
     place, path = locate(tree), entry.id.partition("::")[0]
     found = [op for op in read_ops(place) if (op.name, op.path) == (entry.launcher, path)]
     if not found:

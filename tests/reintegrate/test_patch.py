@@ -92,6 +92,17 @@ def test_a_name_that_nothing_binds_is_refused(harness: Harness) -> None:
     )
 
 
+def test_a_name_that_another_region_of_the_file_binds_may_be_used(harness: Harness) -> None:
+    """A kernel of its own beside the one that it relieves, and the launcher that chooses."""
+    beside = "# endregion\n"
+    source = WINNER.replace(beside, "\n\ndef merge_state_warps(head_size):\n    return head_size // 32\n" + beside, 1)
+    source = source.replace("num_warps=1", "num_warps=merge_state_warps(32)")
+    assert "merge_state_warps" in source.partition(beside)[0]
+    spliced = splice(ORIGINAL, patch_of(harness, source).edits)
+    assert "num_warps=merge_state_warps(32)" in spliced
+    assert "def merge_state_warps(head_size):" in spliced
+
+
 def test_a_name_that_only_kernel_py_binds_is_refused_when_it_meets_the_file(harness: Harness) -> None:
     """shims.py and reduced imports bind names in kernel.py that the tree's file may lack."""
     kernel = harness.folder / "kernel.py"

@@ -1283,9 +1283,8 @@ def decode_segments(
     tiles_per_segment = tl.maximum(cdiv_fn(num_tiles, NUM_SEGMENTS), MIN_TILES)
     tile_start = segm_idx * tiles_per_segment
     tile_end = tl.minimum(tile_start + tiles_per_segment, num_tiles)
-    if NUM_SEGMENTS > 1:
-        if tile_start >= num_tiles:
-            return
+    if (tile_start >= num_tiles) & (NUM_SEGMENTS > 1):
+        return
 
     offs_m = tl.arange(0, BLOCK_M)
     offs_d = tl.arange(0, HEAD_SIZE)
