@@ -78,6 +78,7 @@ def _edit(region: Region, before: str, after: str, known: set[str]) -> Edit:
         end_line=region.end_line,
         before_sha256=region.sha256,
         after=indented(after, region.indent),
+        adds=tuple(sorted(bound_names(after) - bound_names(before))),
     )
 
 

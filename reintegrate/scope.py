@@ -26,7 +26,21 @@ Statement = libcst.SimpleStatementLine | libcst.BaseCompoundStatement
 
 
 def _others(source: str, symbols: Collection[str]) -> list[Statement]:
-    return [statement for statement in libcst.parse_module(source).body if not _defines(statement, symbols)]
+    found: list[Statement] = []
+    named = False
+    for statement in libcst.parse_module(source).body:
+        # A string by itself describes the assignment above it.
+        named = _defines(statement, symbols) or (named and _is_string(statement))
+        if not named:
+            found.append(statement)
+    return found
+
+
+def _is_string(statement: Statement) -> bool:
+    match statement:
+        case libcst.SimpleStatementLine(body=[libcst.Expr(value=libcst.SimpleString())]):
+            return True
+    return False
 
 
 def _defines(statement: Statement, symbols: Collection[str]) -> bool:

@@ -25,6 +25,15 @@ def test_a_change_of_the_named_symbol_passes() -> None:
     only_changes("a.py", BEFORE, BEFORE.replace("return x\n", "return x + 1\n"), {"kernel"})
 
 
+def test_what_is_said_below_a_named_constant_belongs_to_it() -> None:
+    after = BEFORE.replace("def kernel(x):", 'PARTS = 4\n"""Of a row."""\n\n\ndef kernel(x):')
+    only_changes("a.py", BEFORE, after, {"kernel", "PARTS"})
+    with pytest.raises(InternalError, match="PARTS = 4"):
+        only_changes("a.py", BEFORE, after, {"kernel"})
+    with pytest.raises(InternalError, match="a word"):
+        only_changes("a.py", BEFORE, BEFORE.replace("# about host", '"""a word"""\n# about host'), {"host"})
+
+
 def test_nothing_changed_passes() -> None:
     only_changes("a.py", BEFORE, BEFORE, {"kernel"})
 
