@@ -156,6 +156,10 @@ def _walls(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Pat
     return {"launcher": str(LAUNCHER), "words": [*more, *words] if words else []}
 
 
+NO_HEADER = "fatal error: "
+"""How nvcc begins to say that it finds no such file: of the framework's own, a harness has all."""
+
+
 def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
     """The facts of the harness's own kernel, kept for the bench's life. HarnessError where it does not compile."""
     path = harness.folder.resolve() / KERNEL
@@ -165,8 +169,9 @@ def original_built(harness: Harness, bench: Bench, scratch: Path) -> Built:
         if mark not in bench.known:
             (found,) = compile_all(harness, [path], bench, scratch)
             if not isinstance(found, Built):
+                whose = "install the CUDA toolkit whose header is missing, or " if NO_HEADER in found.reason else ""
                 raise HarnessError(
-                    f"{path}: does not compile for {bench.environment.arch}: {found.reason}", "extract it again"
+                    f"{path}: does not compile for {bench.environment.arch}: {found.reason}", f"{whose}extract it again"
                 )
             bench.known[mark] = found
     known = bench.known[mark]
