@@ -18,6 +18,7 @@ from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
 Leg = Literal["original", "candidate", "floor"]
 
 BEGIN, END = "<!-- campaign: written by benchmarks/campaign/table.py -->", "<!-- end of campaign -->"
+WON, WON_END = "<!-- won: written by benchmarks/campaign/table.py -->", "<!-- end of won -->"
 HEAD = (
     "| kernel (release) | family | hot path | shipped us | extracted us | builtin us | handoff us | roofline us "
     "| speedup (95 %) | least | gate |",
@@ -74,14 +75,19 @@ def figure(found: Recorded) -> Timing | None:
 
 
 def write(*, check: bool) -> int:
-    """Put the table between its markers; with `check` only say whether it stands there."""
-    readme = ROOT / "README.md"
+    """Put the table and its headline between their markers; with `check` only say whether they stand there."""
+    readme, found = ROOT / "README.md", rows()
     before = readme.read_text()
-    start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
-    after = f"{before[:start]}\n{render(rows())}\n{before[end:]}"
+    after = _between(before, (BEGIN, END), render(found))
+    after = _between(after, (WON, WON_END), headline(found))
     if not check:
         readme.write_text(after)
     return int(check and after != before)
+
+
+def _between(text: str, marks: tuple[str, str], new: str) -> str:
+    start, end = text.index(marks[0]) + len(marks[0]), text.index(marks[1])
+    return f"{text[:start]}\n{new}\n{text[end:]}"
 
 
 def rows() -> list[Row]:
@@ -124,6 +130,25 @@ def render(found: Sequence[Row]) -> str:
         lines += [f"Cannot be judged yet, {sum(map(len, stuck.values()))} of {len(found)}:", ""]
         lines += [f"- {', '.join(row.title for row in those)}: {reason}" for reason, those in stuck.items()]
     return "\n".join(lines).strip("\n")
+
+
+def headline(found: Sequence[Row]) -> str:
+    """What was won over operators as serving runs them, in a sentence or two."""
+    wins = [(row, best) for row in found if (best := row.best) and row.won(best)]
+    ratios = _ratios(wins)
+    if not ratios:
+        return "Nothing has been won yet over an operator that serving runs."
+    families = len({row.entry.family for row, _ in wins})
+    mean = statistics.geometric_mean(ratios)
+    return "\n".join(
+        (
+            f"Of {len(found)} operators in its campaign, kmaint has a faster variant for {len(wins)} that serving runs as"
+            f" they are, in {families} families:",
+            f"{min(ratios):.2f}x to {max(ratios):.2f}x on an H200, as a geometric mean {mean:.2f}x, no timed workload more"
+            " than 2 % slower.",
+            "[The table](#measured) has the others beside them, with how far they are from the roofline.",
+        )
+    )
 
 
 def summary(ran: Sequence[Row]) -> list[str]:

@@ -7,7 +7,7 @@ from benchmarks.campaign.kernels import Entry
 from benchmarks.campaign.preparing import Prepared
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.shipping import Against
-from benchmarks.campaign.table import Row, microseconds, render, write
+from benchmarks.campaign.table import Row, headline, microseconds, render, write
 from kmaint.records.evaluation import Interval, Passed
 
 
@@ -32,6 +32,14 @@ def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope:
     assert "runs instead was not timed or not beaten: 1 (geometric mean 2.03x)." in text
     assert "| another op: not timed | 16.5 |  | 8.1 |" in text
     assert "**2.03x (2.03 to 2.03) over extracted**" in text
+
+
+def test_the_headline_counts_wins_over_what_serving_runs_alone(mrope: Recorded, merge: Recorded) -> None:
+    extracted = Row(entry=entry_of(merge, "another op"), runs={"handoff": merge})
+    told = headline([Row(entry=entry_of(mrope), runs={"builtin": mrope}), extracted])
+    assert "Of 2 operators in its campaign, kmaint has a faster variant for 1 that" in told
+    assert "1.14x to 1.14x on an H200, as a geometric mean 1.14x" in told
+    assert headline([extracted]) == "Nothing has been won yet over an operator that serving runs."
 
 
 def test_a_win_over_the_op_that_serving_runs_is_told_by_that_ratio(merge: Recorded) -> None:
