@@ -142,10 +142,10 @@ def headline(found: Sequence[Row]) -> str:
     mean = statistics.geometric_mean(ratios)
     return "\n".join(
         (
-            f"Of {len(found)} operators in its campaign, kmaint has a faster variant for {len(wins)} that serving runs as"
-            f" they are, in {families} families:",
-            f"{min(ratios):.2f}x to {max(ratios):.2f}x on an H200, as a geometric mean {mean:.2f}x, no timed workload more"
-            " than 2 % slower.",
+            f"Of {len(found)} operators in its campaign, kmaint has a faster variant for {len(wins)} that serving runs"
+            f" as they are, in {families} families:",
+            f"{min(ratios):.2f}x to {max(ratios):.2f}x on an H200, as a geometric mean {mean:.2f}x, no timed workload"
+            " more than 2 % slower.",
             "[The table](#measured) has the others beside them, with how far they are from the roofline.",
         )
     )
