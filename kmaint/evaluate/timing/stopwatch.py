@@ -12,6 +12,8 @@ ORIGINAL, CANDIDATE, AGAIN, IDLE = range(4)
 """The legs a worker knows; the last does nothing, and costs what each run costs beside its leg."""
 INTERVAL_US = 20_000.0
 """Claimed work in one interval: a message through a pipe and a wake-up on a busy host take well under 1 % of it."""
+LONGEST_US = 100_000.0
+"""Of the slower leg, where the other would have to run for longer than this to fill an interval."""
 PASSES = 6
 """A pass has each leg twice, mirrored. One is enough where it agrees: what disturbs a clock only adds to it."""
 
@@ -35,8 +37,9 @@ class Stopwatch:
 
     @property
     def runs(self) -> int:
-        """Of a leg in one interval, the same for all."""
-        return max(1, math.ceil(INTERVAL_US / max(1e-3, self.claimed_us[0] * self.calls)))
+        """Of a leg in one interval, the same for all: enough that the faster one's is no short one."""
+        fast_us, slow_us = (max(1e-3, us * self.calls) for us in sorted(self.claimed_us))
+        return max(1, math.ceil(min(INTERVAL_US / fast_us, LONGEST_US / slow_us)))
 
     def next(self) -> dict[str, Any]:
         """Called the moment the worker asks: what it is to run now, or that all is done."""

@@ -58,6 +58,21 @@ def test_a_claim_of_twenty_percent_that_is_not_there_is_found(
     assert worker.orders == 8 * PASSES
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.floats(20.0, 500.0), st.floats(1.0, 40.0), st.lists(st.floats(0.0, 100.0), min_size=1, max_size=9))
+def test_a_leg_that_is_many_times_faster_is_timed_for_long_enough(
+    original_us: float, ratio: float, noise_us: list[float]
+) -> None:
+    true_us = {ORIGINAL: original_us, CANDIDATE: original_us / ratio, AGAIN: original_us}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        watch, _ = watched((original_us, original_us / ratio), true_us, monkeypatch, noise_us)
+    faster_us, slower_us = (watch.runs * watch.calls * us for us in (original_us / ratio, original_us))
+    assert faster_us >= min(stopwatch.INTERVAL_US, stopwatch.LONGEST_US / ratio) * 0.999
+    assert slower_us <= stopwatch.LONGEST_US + watch.calls * original_us
+    assert watch.disagreement() == ""
+    assert watch.ratio == pytest.approx(ratio, rel=0.1)
+
+
 def test_each_leg_and_the_idle_one_run_equally_often_in_mirrored_order(monkeypatch: pytest.MonkeyPatch) -> None:
     watch, _ = watched((10.0, 10.0), {ORIGINAL: 10.0, CANDIDATE: 10.0, AGAIN: 10.0}, monkeypatch, [0.0])
     assert {leg: len(found) for leg, found in watch.found_us.items()} == dict.fromkeys(range(4), 2)
