@@ -100,10 +100,10 @@ def cut_anew(run: Run, harness: dict[str, Any], tree: Path, scan: Scan, config: 
     """The harness of a run's kernel, cut from the tree as it stands."""
     into = config.state / "harnesses"
     if harness["language"] == "cuda":
-        entry = next(one for one in read_entries() if one.id == run.kernel)
+        entry = next(one for one in read_entries() if (one.id, one.launcher) == (run.kernel, harness["entry"]))
         extraction = cut_operator(entry, tree, scan, into)
     else:
-        kernel = next(one for one in scan.kernels if one.id == run.kernel)
+        kernel = extract.find_kernel(scan, run.kernel)
         wanted = extract.Wanted(kernel=kernel, launcher=harness["entry"])
         sources = extract.Sources()
         extraction = workflow.extract_kernel(tree, scan, wanted, into, config, sources=sources, progress=print)

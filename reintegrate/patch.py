@@ -59,7 +59,7 @@ def _as_cut(harness: Harness, region: Region, texts: dict[tuple[str, str], str])
 
 def _bound_in(path: str, texts: dict[tuple[str, str], str]) -> set[str]:
     """What the regions of one file define together."""
-    return {name for (own, _), text in texts.items() if own == path for name in bound_names(textwrap.dedent(text))}
+    return {name for (own, _), text in texts.items() if own == path for name in bound_names(text)}
 
 
 def _edit(region: Region, before: str, after: str, known: set[str]) -> Edit:

@@ -27,12 +27,12 @@ Statement = libcst.SimpleStatementLine | libcst.BaseCompoundStatement
 
 def _others(source: str, symbols: Collection[str]) -> list[Statement]:
     found: list[Statement] = []
-    named = False
+    described = False  # whether a string by itself would be about an assignment of a symbol, right above it
     for statement in libcst.parse_module(source).body:
-        # A string by itself describes the assignment above it.
-        named = _defines(statement, symbols) or (named and _is_string(statement))
-        if not named:
+        named = _defines(statement, symbols)
+        if not named and not (described and _is_string(statement)):
             found.append(statement)
+        described = named and isinstance(statement, libcst.SimpleStatementLine)
     return found
 
 
@@ -40,7 +40,8 @@ def _is_string(statement: Statement) -> bool:
     match statement:
         case libcst.SimpleStatementLine(body=[libcst.Expr(value=libcst.SimpleString())]):
             return True
-    return False
+        case _:
+            return False
 
 
 def _defines(statement: Statement, symbols: Collection[str]) -> bool:

@@ -174,6 +174,20 @@ def _lengths(shape: tuple[int, ...], bound: int, profile: str, generator: torch.
     return lengths
 
 
+def _temperature(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
+    """Of requests: 0.5 to 1.5, and under every profile but normal a quarter each is 0 (greedy) and 1 (as it is)."""
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    pick = torch.rand(shape, generator=generator, device=generator.device)
+    special = torch.where(pick < 0.25, 0.0, torch.where(pick < 0.5, 1.0, drawn + 0.5))
+    return drawn + 0.5 if profile == "normal" else special
+
+
+def _probability(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
+    """From 0 to 1; where ragged a quarter is 0."""
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    return torch.where(drawn < 0.25, 0.0, drawn) if profile == "ragged" else drawn
+
+
 def _cumulative(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
     """Where each sequence begins and the last one ends, from 0 to the bound; evenly under the normal profile."""
     inner = max(0, math.prod(shape) - 2)
@@ -203,7 +217,8 @@ CONTENTS: dict[str, Contents] = {
     "cumulative": _cumulative,
     "cos_sin": _cos_sin,
     "scale": lambda shape, _b, _p, g: torch.rand(shape, generator=g, device=g.device) + 0.5,
-    "probability": lambda shape, _b, _p, g: torch.rand(shape, generator=g, device=g.device),
+    "probability": _probability,
+    "temperature": _temperature,
     "arange": lambda shape, bound, _p, g: torch.arange(math.prod(shape), device=g.device).view(shape) * max(1, bound),
     "zeros": lambda shape, _b, _p, g: torch.zeros(shape, device=g.device),
     "output": lambda shape, _b, _p, g: torch.full(shape, math.nan, device=g.device),

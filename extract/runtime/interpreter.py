@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from .bfloat16 import bits_of_bfloat16, mend_bfloat16, widened
+
 
 @functools.cache
 def mend() -> None:
@@ -20,7 +22,7 @@ def mend() -> None:
     if os.environ.get("TRITON_INTERPRET") == "1":
         _mend_aliases()
         _mend_dot()
-        _mend_bfloat16()
+        mend_bfloat16()
         _mend_constants()
         _mend_autotuning()
         _mend_libdevice()
@@ -57,67 +59,9 @@ def _mend_dot() -> None:
     original = builder.create_dot
 
     def create_dot(self, a, b, d, *rest):  # type: ignore[no-untyped-def]
-        return original(self, _widened(a), _widened(b), d, *rest)
+        return original(self, widened(a), widened(b), d, *rest)
 
     builder.create_dot = create_dot
-
-
-def _mend_bfloat16() -> None:
-    """Add, multiply and compare bfloat16 as numbers, rounded after each: the interpreter takes their bit patterns."""
-    import numpy as np
-    from triton.runtime import interpreter
-
-    builder = interpreter.InterpreterBuilder
-    of_bits = {np.where, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift}
-    comparing = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
-
-    def on_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
-        def mended(self, *given):  # type: ignore[no-untyped-def]
-            what = set(filter(callable, given))
-            if what & of_bits or not any(map(_is_bfloat16, given)):
-                return original(self, *given)
-            found = original(self, *map(_widened, given))
-            return found if what & comparing else _narrowed(found)
-
-        return mended
-
-    for name in ("binary_op", "ternary_op", "unary_op", "create_fma", "create_rsqrt"):
-        setattr(builder, name, on_numbers(getattr(builder, name)))
-
-
-def _is_bfloat16(given: Any) -> bool:
-    import triton.language as tl
-
-    return hasattr(given, "data") and given.dtype.scalar == tl.bfloat16
-
-
-def _widened(given: Any) -> Any:
-    """A handle of bfloat16 as one of float32; anything else as it is."""
-    import triton.language as tl
-    from triton.runtime import interpreter
-
-    if not _is_bfloat16(given):
-        return given
-    data = interpreter._convert_float(given.data, tl.bfloat16, tl.float32, None)  # noqa: SLF001 - no public hook
-    return interpreter.TensorHandle(data.view("float32").reshape(given.data.shape), tl.float32)
-
-
-def _narrowed(given: Any) -> Any:
-    """A handle of float32 as one of bfloat16."""
-    import numpy as np
-    import triton.language as tl
-    from triton.runtime import interpreter
-
-    return interpreter.TensorHandle(_bits_of_bfloat16(np.asarray(given.data, dtype=np.float32)), tl.bfloat16)
-
-
-def _bits_of_bfloat16(values: Any) -> Any:
-    """float32 rounded to nearest, ties to even, as the interpreter stores bfloat16; NaN stays NaN."""
-    import numpy as np
-
-    bits = values.view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    return np.where(np.isnan(values), 0x7FC0 | (bits >> 16), rounded).astype(np.uint16)
 
 
 def _mend_constants() -> None:
@@ -127,7 +71,7 @@ def _mend_constants() -> None:
     from triton.runtime import interpreter
 
     def get_bf16(_self: object, value: float) -> interpreter.TensorHandle:
-        return interpreter.TensorHandle(_bits_of_bfloat16(np.array([value], dtype=np.float32)), tl.bfloat16)
+        return interpreter.TensorHandle(bits_of_bfloat16(np.array([value], dtype=np.float32)), tl.bfloat16)
 
     if not hasattr(interpreter.InterpreterBuilder, "get_bf16"):
         interpreter.InterpreterBuilder.get_bf16 = get_bf16

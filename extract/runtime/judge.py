@@ -5,35 +5,15 @@ Copied unchanged into every harness. The reasons behind each tolerance stand bes
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
 
 from .contents import once
 from .outcomes import Leaf, Outcome, tensor_of
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """|candidate - original| <= relative * |original| + absolute * (largest finite magnitude of the row)."""
-
-    relative: float
-    absolute: float
-    reason: str
-
-
-TOLERANCES = {
-    torch.float64: Tolerance(1e-12, 1e-13, "another order of summation in float64"),
-    torch.float32: Tolerance(1e-5, 2e-6, "another order of summation, or exp2 for exp: a few ulp of float32"),
-    torch.float16: Tolerance(2e-3, 2e-4, "one rounding to float16 more or less: 2^-10 relative"),
-    torch.bfloat16: Tolerance(1.6e-2, 1e-3, "one rounding to bfloat16 more or less: 2^-7 relative"),
-    torch.float8_e4m3fn: Tolerance(0.126, 1e-3, "one code of e4m3 up or down: 2^-3 relative"),
-    torch.float8_e5m2: Tolerance(0.26, 1e-3, "one code of e5m2 up or down: 2^-2 relative"),
-}
+from .tolerances import TOLERANCES, Tolerance, row_scale
+from .truth import Truth, kept, undecided
 
 WORSE = 2.0
 """How many times the original's own error against float64 a candidate's error may be."""
@@ -43,18 +23,6 @@ LARGEST_BY_TYPICAL = 4 * 1.4826
 one place where the original is wrong."""
 FEWEST = 4
 """Of fewer errors none is typical."""
-
-
-class Truth(Protocol):
-    """What float64 gives for a case, by the path of the output; asked for only where two calls differ."""
-
-    def __call__(self, draw: int = 0, /) -> Mapping[str, torch.Tensor]:
-        """With a draw above 0, for the case as that one moves it (see `moved`)."""
-
-
-DRAWS = 12
-A_FEW_ROUNDINGS = 2.0**-22
-"""Of float32, in which kernels sum whatever the types of their arguments: what some hundred terms may come to."""
 
 INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
 """The Triton interpreter's cast to fp8 loses mantissa carries (3.6.0 to 3.9.0): judged on a GPU only."""
@@ -89,19 +57,17 @@ def differences(
 
     An argument that the expected call left alone must be left alone to the byte, and so must what lies around each.
     Where the case `overflows`, nothing is asked of elements on which the original's own arithmetic did. Where the
-    `truth` is known, an element that is not the original's may be as near to the truth instead; and one that a rounding
-    of the arguments to float32 would make another is nobody's to tell.
+    `truth` is known, an element that is not the original's may be as near to the truth instead, or what a few roundings
+    of the arguments may make of it where they make much.
     """
     if expected.error or actual.error:
-        return _error_differences(expected.error, actual.error)
+        return [*_overrun(expected, actual), *_error_differences(expected.error, actual.error)]
     left = {leaf.path: leaf for leaf in expected.leaves}
     right = {leaf.path: leaf for leaf in actual.leaves}
     if left.keys() != right.keys():
         return [Difference("mismatch", f"gives back {sorted(right)} where the original gives back {sorted(left)}")]
-    found: list[Difference] = []
-    if actual.overrun and not expected.overrun:
-        found.append(Difference("wrote_outside", actual.overrun))
-    terms = _Terms(exact, interpreted, overflows, functools.cache(truth) if truth and not exact else None)
+    found = _overrun(expected, actual)
+    terms = _Terms(exact, interpreted, overflows, kept(truth) if truth and not exact else None)
     for path, leaf in left.items():
         found.extend(_leaf_differences(leaf, right[path], terms))
     return found
@@ -125,6 +91,10 @@ def other_values(expected: Outcome, actual: Outcome, *, exact: bool = False) -> 
         elif leaf.kind != "scratch":
             found.extend(_value_differences(path, tensor_of(leaf), tensor_of(other), exact))
     return found
+
+
+def _overrun(expected: Outcome, actual: Outcome) -> list[Difference]:
+    return [Difference("wrote_outside", actual.overrun)] if actual.overrun and not expected.overrun else []
 
 
 NOT_COMPILED = "CompilationError"
@@ -195,8 +165,8 @@ def _value_differences(
         allowed = f"within {tolerance.relative:g} ({tolerance.reason})"
         if truth is not None and bool(wrong.any()) and (known := truth().get(path)) is not None:
             wrong &= ~_as_true(known.double().cpu(), want.double(), got.double(), tolerance)
-            if bool(wrong.any()) and known.shape == want.shape:
-                wrong &= determined(truth, path, tolerance)
+            if bool(wrong.any()):
+                wrong &= ~undecided(truth, path, got, tolerance, wrong)
     if not bool(wrong.any()):
         return []
     if bool((_nan(got) & wrong).sum() == wrong.sum()) and not bool(_nan(want).any()):
@@ -245,31 +215,6 @@ def _as_true(truth: torch.Tensor, want: torch.Tensor, got: torch.Tensor, toleran
     return ((got - truth).abs() <= allowed) & truth.isfinite() & _sound(truth, want, tolerance)
 
 
-def determined(truth: Truth, path: str, tolerance: Tolerance) -> torch.Tensor:
-    """Elementwise, whether the case says what comes out: moving its numbers by a few roundings of float32 changes it by
-    no more than the tolerance. Where a softmax is over scores of a billion, say, another order of summation decides."""
-    known = truth()[path].double().cpu()
-    allowed = tolerance.relative * known.abs() + tolerance.absolute * row_scale(known)
-    told = torch.ones(known.shape, dtype=torch.bool)
-    for draw in range(1, DRAWS + 1):
-        other = truth(draw)[path].double().cpu()
-        same = (other == known) | (other.isnan() & known.isnan())
-        told &= same | ((other - known).abs() <= allowed)
-    return told
-
-
-def moved(arguments: Mapping[str, Any], draw: int) -> dict[str, Any]:
-    """The arguments with every element of float64 moved by up to a few roundings of float32, each way and at random; as
-    they are for the draw 0."""
-    found = dict(arguments)
-    for number, (name, value) in enumerate(arguments.items() if draw else ()):
-        if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
-            noise = torch.Generator(value.device).manual_seed(draw * 1000 + number)
-            share = torch.rand(value.shape, generator=noise, device=value.device, dtype=torch.float64)
-            found[name] = value * (1.0 + A_FEW_ROUNDINGS * (2.0 * share - 1.0))
-    return found
-
-
 def own_error(truth: torch.Tensor, want: torch.Tensor, tolerance: Tolerance) -> float:
     """How far the original's elements lie from the float64 truth at most, as a share of their row's scale, by what they
     typically do: one that is bad here and there makes no difference.
@@ -291,13 +236,6 @@ def _sound(truth: torch.Tensor, want: torch.Tensor, tolerance: Tolerance) -> tor
     off = (want - truth).abs() <= tolerance.relative * row_scale(truth)
     sound = torch.where(truth.isfinite(), off, ~want.isfinite())
     return sound.all(dim=-1, keepdim=True) if sound.dim() else sound
-
-
-def row_scale(x: torch.Tensor) -> torch.Tensor:
-    """Largest finite magnitude along the last axis, for broadcasting; a tiny number where all is zero."""
-    magnitude = torch.where(x.isfinite(), x.abs(), 0.0)
-    scale = magnitude.amax(dim=-1, keepdim=True) if x.dim() and x.shape[-1] else magnitude
-    return scale.clamp_min(torch.finfo(torch.float32).tiny)
 
 
 def error_against(truth: torch.Tensor, got: torch.Tensor) -> float:

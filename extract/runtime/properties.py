@@ -15,18 +15,16 @@ from .building import Call, build
 from .cases import Case
 from .judge import (
     INTERPRETER_CANNOT_JUDGE,
-    TOLERANCES,
     WORSE,
     Difference,
-    Truth,
     damaged,
-    determined,
     differences,
     error_against,
-    moved,
 )
 from .outcomes import Leaf, Outcome, tensor_of
 from .suite import Pair
+from .tolerances import TOLERANCES
+from .truth import Truth, kept, moved, undecided
 
 
 def recoded(code: str, found: Iterable[Difference]) -> list[Difference]:
@@ -122,7 +120,8 @@ def less_accurate(truth: Truth, expected: Outcome, actual: Outcome, *, interpret
     None for outputs on which the original itself does not reach the truth: they say nothing about the tested code. Nor
     do elements that are nobody's to tell.
     """
-    found, known_by_path = [], truth()
+    found, truth = [], kept(truth)
+    known_by_path = truth()
     right = {leaf.path: leaf for leaf in actual.leaves}
     for leaf in expected.leaves:
         if leaf.path not in known_by_path or leaf.path not in right or right[leaf.path].shape != leaf.shape:
@@ -134,8 +133,8 @@ def less_accurate(truth: Truth, expected: Outcome, actual: Outcome, *, interpret
         own, other = error_against(known, want), error_against(known, got)
         allowed = WORSE * own + tolerance.absolute
         if own <= tolerance.relative and not other <= allowed:
-            told = determined(truth, leaf.path, tolerance)
-            other = error_against(known, torch.where(told, got.double(), known).to(got.dtype))
+            left_open = undecided(truth, leaf.path, got, tolerance)
+            other = error_against(known, torch.where(left_open, known, got.double()).to(got.dtype))
         if own <= tolerance.relative and not other <= allowed:
             text = f"{leaf.path} is off by {other:.3g} of its row's scale; the original by {own:.3g}"
             found.append(Difference("less_accurate", text))

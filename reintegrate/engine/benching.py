@@ -8,9 +8,7 @@ import shlex
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kmaint.child import run_child
@@ -26,34 +24,17 @@ from reintegrate.engine.overlay import (
     apply,
     differing,
     digest,
-    environment_for,
     find_installed,
     lay,
 )
-from reintegrate.engine.session import Session, Setup, open_session
+from reintegrate.engine.session import Session
+from reintegrate.engine.starting import Engines, Serving, environment_of, starting
 
 TELLING_TOKENS = 16
 """Tokens of each sequence whose log-probabilities are compared."""
 VOCABULARY = 10_000
 """Prompts are random tokens below this: every served model has as many."""
 ACCURACY_S = 7200.0
-AT_ONCE = frozenset({"kv_cache_memory_bytes"})
-"""Arguments with which an engine is told how much memory to take, and measures none: several may start side by side."""
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Serving:
-    """How to serve, and what to ask. `exact`: every patch is bit-exact, so the engines must say the very same."""
-
-    python: Path
-    setup: Setup
-    points: tuple[Point, ...]
-    rounds: int = 6
-    exact: bool = False
-    accuracy: str = ""
-    progress: Progress = field(default=lambda _text: None)
 
 
 def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serving) -> EngineBench:
@@ -70,10 +51,10 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
         digests: dict[Leg, str] = {"base": digest(base), "patched": digest(patched)}
         if not files:
             raise UsageError("the patches change nothing of the installation", "it may hold them already")
-        with _engines(serving, root) as engines:
+        with starting(serving, root) as engines:
             counting = _count(serving, engines, root, base, patch_files, files)
             legs: dict[Leg, Overlay] = {"base": base, "patched": patched, "again": base}
-            starting = {leg: engines.start(leg, side) for leg, side in legs.items()}
+            begun = {leg: engines.start(leg, side) for leg, side in legs.items()}
             came = counting()
             if not any(one.count for one in came):
                 places = ", ".join(one.place for one in came)
@@ -81,7 +62,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
                     f"the engine never comes by {places}",
                     "choose a model, points or arguments that do, or leave the patch: it would change nothing here",
                 )
-            sessions = {leg: one() for leg, one in starting.items()}
+            sessions = {leg: one() for leg, one in begun.items()}
             likeness = _likeness(serving, sessions)
             points = tuple(_point(serving, sessions, point) for point in serving.points)
             version, device = sessions["base"].version, sessions["base"].device
@@ -136,68 +117,6 @@ def _count(
         return engaged(counting, places, counts)
 
     return visited
-
-
-@dataclass(frozen=True)
-class Engines:
-    """Starts engines that end with the block: each when it is asked for, or at once where they cannot disturb another.
-
-    An engine that measures how much memory is left while another starts or ends measures wrong.
-    """
-
-    serving: Serving
-    root: Path
-    open_ones: contextlib.ExitStack
-    pool: ThreadPoolExecutor
-
-    @property
-    def at_once(self) -> bool:
-        return bool(AT_ONCE & set(self.serving.setup.arguments))
-
-    def start(
-        self,
-        name: str,
-        overlay: Overlay,
-        more: Mapping[str, str] | None = None,
-        *,
-        closing: contextlib.ExitStack | None = None,
-    ) -> Callable[[], Session]:
-        """What gives the running engine; it ends with `closing`, or with the block."""
-
-        def started() -> Session:
-            self.serving.progress(f"starting the engine: {name}")
-            engine = _engine(self.serving, self.root, name, overlay, more)
-            return (closing or self.open_ones).enter_context(engine)
-
-        return self.pool.submit(started).result if self.at_once else started
-
-
-@contextlib.contextmanager
-def _engines(serving: Serving, root: Path) -> Iterator[Engines]:
-    """Those of the three legs are there all at once, so that visits can take turns."""
-    with contextlib.ExitStack() as open_ones, ThreadPoolExecutor(len(LEGS) + 1) as pool:
-        yield Engines(serving, root, open_ones, pool)
-
-
-@contextlib.contextmanager
-def _engine(
-    serving: Serving, root: Path, name: str, overlay: Overlay, more: Mapping[str, str] | None = None
-) -> Iterator[Session]:
-    """A running engine that is known to be the overlay. UsageError where its interpreter imports another copy."""
-    environment = {**_environment(root, name, overlay), **(more or {})}
-    with open_session(serving.python, serving.setup, environment, name) as session:
-        if session.folder != overlay.folder:
-            raise UsageError(
-                f"the {name} engine is {session.folder}, not the copy of it on PYTHONPATH",
-                f"an editable installation may put itself first: install {overlay.package} as a wheel",
-            )
-        yield session
-
-
-def _environment(root: Path, name: str, overlay: Overlay) -> dict[str, str]:
-    scratch = root / f"{name}-caches"
-    scratch.mkdir(exist_ok=True)
-    return environment_for(overlay, scratch)
 
 
 def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> PointResult:
@@ -275,7 +194,7 @@ def _accuracy(serving: Serving, root: Path, leg: Leg, side: Overlay) -> Accuracy
         return None
     serving.progress(f"{leg}: {serving.accuracy}")
     words = _accuracy_command(serving)
-    ended = run_child(words, timeout_s=ACCURACY_S, env=_environment(root, leg, side))
+    ended = run_child(words, timeout_s=ACCURACY_S, env=environment_of(root, leg, side))
     lines = ended.stdout.strip().splitlines()
     return Accuracy(leg=leg, code=ended.code, said=lines[-1] if lines else "")
 

@@ -7,7 +7,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child starts and ends it
@@ -99,9 +99,19 @@ class Session:
 
 
 @contextlib.contextmanager
-def open_session(python: Path, setup: Setup, environment: Mapping[str, str], name: str) -> Iterator[Session]:
-    """The engine, once it is ready; it is killed with its whole group when the block ends."""
+def open_session(
+    python: Path,
+    setup: Setup,
+    environment: Mapping[str, str],
+    name: str,
+    begun: Callable[[Popen[bytes]], None] = lambda _process: None,
+) -> Iterator[Session]:
+    """The engine, once it is ready; it is killed with its whole group when the block ends.
+
+    `begun` is told of its process at once: who kills that need not wait for it to be ready.
+    """
     with tempfile.TemporaryFile() as log, conversing([python, PROGRAM], env=environment, log=log) as process:
+        begun(process)
         talk = Talk(process, name, log)
         ready = talk.ask(
             {"engine": setup.engine, "model": setup.model, "arguments": dict(setup.arguments)}, limit_s=START_S

@@ -5,7 +5,6 @@ The original runs here; the candidate runs in a process of its own that is never
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,17 @@ from typing import Any
 
 import torch
 
-from .calls import building, cases, entry_of, interpreter_sized, judge, outcomes, subject, truth_of
+from .calls import (
+    building,
+    cases,
+    conditioning,
+    entry_of,
+    interpreter_sized,
+    judge,
+    outcomes,
+    subject,
+    truth_of,
+)
 
 CONTENTS = ("normal", "outlier")
 """Profiles of values at which errors are compared: the usual, and rows whose scale one element sets."""
@@ -55,10 +64,16 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _truth(state: dict[str, Any], reference: Callable[..., Any], case: Any) -> Truth:
-    """What the reference gives for the case, which is worked out at once, and for each draw, worked out when asked."""
+    """What the reference gives for the case, worked out at once; its draws, when they are asked for, in a turn each."""
     arguments = building.build(state["contract"], case, state["device"]).arguments
-    found: Truth = functools.cache(functools.partial(truth_of, reference, arguments))
-    found()
+    known = truth_of(reference, arguments)
+
+    def found(draw: int = 0) -> dict[str, torch.Tensor]:
+        if not draw:
+            return known
+        with state["turns"].shared():
+            return truth_of(reference, arguments, draw)
+
     return found
 
 
@@ -117,10 +132,10 @@ class Ledger:
                 continue
             exact, tolerance = known[want.path], judge.TOLERANCES.get(left.dtype)
             own, other = judge.error_against(exact, left), judge.error_against(exact, right)
-            if _farther(tolerance, own, other):
-                told = judge.determined(truth, want.path, tolerance)
-                left, right = (torch.where(told, one.double(), exact).to(one.dtype) for one in (left, right))
-                own, other = judge.error_against(exact, left), judge.error_against(exact, right)
+            if conditioning and _farther(tolerance, own, other):
+                left_open = conditioning.undecided(truth, want.path, right, tolerance)
+                right = torch.where(left_open, exact, right.double()).to(right.dtype)
+                other = judge.error_against(exact, right)
             before = self._errors or (own, other)
             self._errors = (max(before[0], own), max(before[1], other))
             if _farther(tolerance, own, other):

@@ -144,7 +144,8 @@ def _differences(state: State, step: Any, want: Any, got: Any) -> list[Any]:
     """How the candidate's call differs from the original's; with an oracle, the truth may stand in for the latter."""
 
     def truth(draw: int = 0) -> dict[str, torch.Tensor]:
-        return truth_of(state.reference, called_with(state.contract, step, None, state.device).arguments, draw)
+        with state.turns.shared():
+            return truth_of(state.reference, called_with(state.contract, step, None, state.device).arguments, draw)
 
     told: list[Any] = judge.differences(
         want, got, interpreted=state.device == "cpu", truth=truth if state.reference else None

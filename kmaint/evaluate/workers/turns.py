@@ -20,6 +20,8 @@ PATIENCE_S = 2.0
 """For how long a GPU that others share is not asked for alone: each time, all who share it have to end and none may
 begin, so that those who wait to be alone had better do so together."""
 POLL_S = 0.02
+SHUT = 3
+"""Looks in a row at which the door is not free, before it is taken to be shut."""
 
 
 class Turns:
@@ -59,8 +61,10 @@ class Turns:
 
     def _let_others_go_on(self, place: str | Path) -> None:
         """Until nobody has the GPU, or somebody else shuts the door, or patience is at an end."""
-        until = time.monotonic() + self._patience_s
-        while time.monotonic() < until and _is_free(self._door) and not _is_free(place):
+        until, shut = time.monotonic() + self._patience_s, 0
+        # Who passes the door, or tries it as we do, holds it for a moment: one look says nothing.
+        while time.monotonic() < until and shut < SHUT and not _is_free(place):
+            shut = 0 if _is_free(self._door) else shut + 1
             time.sleep(POLL_S)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from kmaint.errors import UsageError
 from kmaint.records.engine import LEGS, Engaged, Point, Sample
-from reintegrate.engine.benching import Serving, bench_engine, orders, result
+from reintegrate.engine.benching import bench_engine, orders, result
 from reintegrate.engine.session import Setup
+from reintegrate.engine.starting import Serving
 from tests.reintegrate.engine.conftest import PatchOf
 
 DECODE = Point(phase="decode", batch=2, context=8, tokens=5)
@@ -56,6 +58,18 @@ def test_a_patch_that_the_engine_never_comes_by_is_not_measured(serving: Serving
     unused = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a")
     with pytest.raises(UsageError, match=r"the engine never comes by vllm/ops/add\.py::unused"):
         bench_engine(["a run"], [unused], serving)
+
+
+def test_where_one_engine_is_of_no_use_those_that_still_load_are_not_waited_for(
+    serving: Serving, patch_of: PatchOf
+) -> None:
+    """Started side by side, of which the others would take half an hour."""
+    slow = Setup(engine="vllm", model="a model", arguments={"kv_cache_memory_bytes": 1, "load_format": "slow"})
+    unused = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a")
+    started = time.monotonic()
+    with pytest.raises(UsageError, match=r"the engine never comes by vllm/ops/add\.py::unused"):
+        bench_engine(["a run"], [unused], replace(serving, setup=slow))
+    assert time.monotonic() - started < 120
 
 
 def test_an_engine_that_does_not_start_says_why(serving: Serving, patch_of: PatchOf) -> None:

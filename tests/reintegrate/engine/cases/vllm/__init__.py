@@ -1,5 +1,8 @@
 """What kmaint asks of vLLM, played: greedy tokens that depend on an op which a patch may change."""
 
+import os
+import time
+
 from vllm.ops.add import add
 
 __version__ = "0.0.1"
@@ -65,4 +68,6 @@ class LLM:
         assert enable_prefix_caching
         if load_format == "broken":
             raise ValueError(f"no weights in {model}")
+        if load_format == "slow" and not os.environ.get("KMAINT_ENGAGED"):
+            time.sleep(1800)
         self.llm_engine = Engine()

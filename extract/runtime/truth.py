@@ -1,0 +1,128 @@
+"""The float64 truth of a case, and what the case itself does not decide.
+
+Copied unchanged into every harness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from .tolerances import Tolerance, row_scale
+
+
+class Truth(Protocol):
+    """What float64 gives for a case, by the path of the output; asked for only where two calls differ."""
+
+    def __call__(self, draw: int = 0, /) -> Mapping[str, torch.Tensor]:
+        """With a draw above 0, for the case as that one moves it (see `moved`)."""
+
+
+def kept(truth: Truth) -> Truth:
+    """The same, worked out once for the case as it stands: a draw is asked for once, and may be large."""
+    known: dict[int, Mapping[str, torch.Tensor]] = {}
+
+    def found(draw: int = 0, /) -> Mapping[str, torch.Tensor]:
+        if draw:
+            return truth(draw)
+        if not known:
+            known[0] = truth()
+        return known[0]
+
+    return found
+
+
+DRAWS = 12
+"""How often a case is moved at most: which way each number goes is chance."""
+TELLING_DRAWS = 3
+"""Where these move nothing, no other will."""
+A_FEW_ROUNDINGS = 2.0**-22
+"""Of float32, in which kernels sum whatever the types of their arguments: what some hundred terms may come to."""
+
+
+def moved(arguments: Mapping[str, Any], draw: int) -> dict[str, Any]:
+    """The arguments with every element of float64 moved by up to a few roundings of float32, each way and at random; as
+    they are for the draw 0."""
+    found = dict(arguments)
+    for number, (name, value) in enumerate(arguments.items() if draw else ()):
+        if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
+            noise = torch.Generator(value.device).manual_seed(draw * 1000 + number)
+            share = torch.rand(value.shape, generator=noise, device=value.device, dtype=torch.float64)
+            found[name] = value * (1.0 + A_FEW_ROUNDINGS * (2.0 * share - 1.0))
+    return found
+
+
+@dataclass
+class Spread:
+    """Elementwise, what a case came to: the finite results from `low` to `high`, and which others there were."""
+
+    known: torch.Tensor
+    allowed: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+    others: dict[str, torch.Tensor]
+    wide: torch.Tensor
+    """Where a draw was not the known result within the tolerance."""
+
+    @staticmethod
+    def around(known: torch.Tensor, tolerance: Tolerance) -> Spread:
+        finite, nowhere = known.isfinite(), torch.zeros(known.shape, dtype=torch.bool)
+        magnitude = torch.where(finite, known.abs(), 0.0)
+        return Spread(
+            known=known,
+            allowed=tolerance.relative * magnitude + tolerance.absolute * row_scale(known),
+            low=torch.where(finite, known, torch.inf),
+            high=torch.where(finite, known, -torch.inf),
+            others=_kinds(known),
+            wide=nowhere,
+        )
+
+    def add(self, other: torch.Tensor) -> None:
+        finite, kinds = other.isfinite(), _kinds(other)
+        self.low = torch.where(finite, torch.minimum(self.low, other), self.low)
+        self.high = torch.where(finite, torch.maximum(self.high, other), self.high)
+        near = self.known.isfinite() & finite & ((other - self.known).abs() <= self.allowed)
+        before = _kinds(self.known)
+        self.wide = self.wide | ~(near | self._same_kind(before, kinds))
+        self.others = {name: self.others[name] | kinds[name] for name in kinds}
+
+    def holds(self, got: torch.Tensor) -> torch.Tensor:
+        """Whether it may have been: among the finite results, or an infinity or NaN where one of them was that."""
+        inside = got.isfinite() & (got >= self.low - self.allowed) & (got <= self.high + self.allowed)
+        for name, kind in _kinds(got).items():
+            inside = inside | (kind & self.others[name])
+        return inside
+
+    @staticmethod
+    def _same_kind(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.stack([one[name] & other[name] for name in one]).any(dim=0)
+
+
+def _kinds(x: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"nan": x.isnan(), "inf": x == torch.inf, "-inf": x == -torch.inf}
+
+
+def undecided(
+    truth: Truth, path: str, got: torch.Tensor, tolerance: Tolerance, asked: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Elementwise, whether the case does not say what comes out, and may come to what was got.
+
+    It does not where moving its numbers by a few roundings of float32 changes the result by more than the tolerance:
+    where a softmax is over scores of a billion, say, another order of summation decides. Looked at no longer than the
+    elements that are `asked` for need.
+    """
+    known, got = truth()[path].double().cpu(), got.double()
+    nowhere = torch.zeros(got.shape, dtype=torch.bool)
+    if known.shape != got.shape:
+        return nowhere
+    asked = ~nowhere if asked is None else asked
+    spread, found = Spread.around(known, tolerance), nowhere
+    for draw in range(1, DRAWS + 1):
+        spread.add(truth(draw)[path].double().cpu())
+        found = spread.wide & spread.holds(got)
+        if bool(found[asked].all()) or (draw >= TELLING_DRAWS and not bool(spread.wide[asked].any())):
+            break
+    return found
