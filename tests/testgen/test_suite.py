@@ -257,7 +257,7 @@ def test_a_candidate_that_counts_in_32_bits_is_caught_by_entries_far_apart(scale
 
 ROUGH = ("p_scale", "s_scale")
 """Weights that the imprecise original rounds to the type of its outputs, as attention kernels do."""
-TRUE = ", truth=lambda: truth(case)"
+TRUE = ", truth=partial(truth, case)"
 
 
 @pytest.mark.slow
