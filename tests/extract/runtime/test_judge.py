@@ -10,15 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from extract.runtime.judge import (
-    TOLERANCES,
     WORSE,
     differences,
     error_against,
     other_values,
     own_error,
-    row_scale,
 )
 from extract.runtime.outcomes import Leaf, Outcome
+from extract.runtime.tolerances import TOLERANCES, row_scale
 
 
 def returned(x: torch.Tensor, path: str = "return") -> Leaf:
@@ -204,7 +203,7 @@ def test_an_exact_original_leaves_no_more_room_than_its_type(dtype: torch.dtype,
 
 
 def test_what_is_the_same_asks_for_no_truth_and_an_exact_comparison_never_does() -> None:
-    def untold() -> dict[str, torch.Tensor]:
+    def untold(_draw: int = 0, /) -> dict[str, torch.Tensor]:
         raise AssertionError("asked for the truth")
 
     near_by = Outcome([returned(ONE * (1 + 1e-6))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,25 +57,6 @@ def test_a_patch_that_the_engine_never_comes_by_is_not_measured(serving: Serving
     unused = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a")
     with pytest.raises(UsageError, match=r"the engine never comes by vllm/ops/add\.py::unused"):
         bench_engine(["a run"], [unused], serving)
-
-
-def test_where_one_engine_is_of_no_use_those_that_still_load_are_not_waited_for(
-    serving: Serving, patch_of: PatchOf
-) -> None:
-    """Started side by side, of which the others would take half an hour."""
-    slow = Setup(engine="vllm", model="a model", arguments={"kv_cache_memory_bytes": 1, "load_format": "slow"})
-    unused = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a")
-    started = time.monotonic()
-    with pytest.raises(UsageError, match=r"the engine never comes by vllm/ops/add\.py::unused"):
-        bench_engine(["a run"], [unused], replace(serving, setup=slow))
-    assert time.monotonic() - started < 120
-
-
-def test_an_engine_that_does_not_start_says_why(serving: Serving, patch_of: PatchOf) -> None:
-    broken = Setup(engine="vllm", model="a model", arguments={"load_format": "broken"})
-    patch_file = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
-    with pytest.raises(UsageError, match="the counting engine: ValueError: no weights in a model"):
-        bench_engine(["a run"], [patch_file], replace(serving, setup=broken))
 
 
 def test_a_copy_that_was_not_imported_is_not_measured(serving: Serving, patch_of: PatchOf, python: Path) -> None:
