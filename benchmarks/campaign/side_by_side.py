@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from benchmarks.campaign.running import Job, is_done, jobs
 from kmaint.evaluate.bench import visible_gpus
@@ -24,20 +25,19 @@ def run_all(options: argparse.Namespace) -> int:
     """As `run`, every job in a process of its own; exit status 1 where one failed. What each said is in OUT/logs."""
     left = [job for job in jobs(options) if not is_done(job)]
     gpus = [] if options.device == "none" else visible_gpus()
-    shares: queue.SimpleQueue[tuple[str, dict[str, str]]] = queue.SimpleQueue()
-    for n, cores in enumerate(split(sorted(os.sched_getaffinity(0)), options.parallel)):
-        shares.put((cores, {"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {}))
+    shares: queue.SimpleQueue[Share] = queue.SimpleQueue()
+    for share in shared(sorted(os.sched_getaffinity(0)), options.parallel, gpus):
+        shares.put(share)
     (options.out / "logs").mkdir(parents=True, exist_ok=True)
 
     def take(job: Job) -> int:
         share, started = shares.get(), time.monotonic()
-        cores, gpu = share
         log = options.out / "logs" / f"{job.name.replace(' ', '-')}.log"
         try:
             with log.open("w") as said:
-                words = command(job, options, cores)
+                words = command(job, options, share.cores)
                 code = subprocess.run(
-                    words, stdout=said, stderr=said, check=False, env={**os.environ, **gpu}
+                    words, stdout=said, stderr=said, check=False, env={**os.environ, **share.variables}
                 ).returncode
         finally:
             shares.put(share)
@@ -47,6 +47,22 @@ def run_all(options: argparse.Namespace) -> int:
 
     with ThreadPoolExecutor(options.parallel) as pool:
         return int(any(list(pool.map(take, left))))
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one run has for itself: cores, as `--cores` takes them, and variables that name its GPU."""
+
+    cores: str
+    variables: dict[str, str]
+
+
+def shared(cores: list[int], parts: int, gpus: list[str]) -> list[Share]:
+    """The machine in so many parts, the GPUs in turn; where there is no GPU, none is named."""
+    return [
+        Share(own, {"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {})
+        for n, own in enumerate(split(cores, parts))
+    ]
 
 
 def split(cores: list[int], parts: int) -> list[str]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from benchmarks.campaign.kernels import Entry
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.running import Job
-from benchmarks.campaign.side_by_side import command, run_all, split
+from benchmarks.campaign.side_by_side import command, run_all, shared, split
 from kmaint import wire
 from kmaint.config import load_config
 from kmaint.records.harness import Harness
@@ -22,6 +22,15 @@ def test_every_run_has_cores_and_no_two_the_same_where_there_are_enough(cores: s
         assert sum(map(len, shares)) == len(cores)
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
     assert all(shares)
+
+
+@given(st.integers(1, 32), st.lists(st.uuids().map(str), max_size=4, unique=True))
+def test_runs_are_spread_over_the_gpus(parts: int, gpus: list[str]) -> None:
+    named = [share.variables.get("CUDA_VISIBLE_DEVICES") for share in shared(list(range(32)), parts, gpus)]
+    assert [share.cores for share in shared(list(range(32)), parts, gpus)] == split(list(range(32)), parts)
+    counts = [named.count(gpu) for gpu in gpus]
+    assert sum(counts) == (parts if gpus else 0)
+    assert not gpus or max(counts) - min(counts) <= 1
 
 
 def test_one_job_is_asked_for_by_the_words_of_the_whole(mrope: Recorded, tmp_path: Path) -> None:
