@@ -15,7 +15,7 @@ from extract.derived import Derived, NotDerivable, Subject
 from extract.deriving.alone.derive import derive_direct
 from extract.deriving.launchers.derive import derive
 from extract.deriving.prober import Answer, Effort, Prober, Request, WarmProber
-from extract.models import COUNTS, counts, dimension_of, elements, model_workloads
+from extract.models import COUNTS, admitted, counts, dimension_of, elements, model_workloads
 from kmaint import wire
 from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call
@@ -62,9 +62,10 @@ def contract_for(
     if subject.examples is not None:
         why = f"none of {len(subject.examples)} calls is one that a harness can make" if subject.examples else "no call"
         if (found := seen(subject, subject.examples)) is not None:
-            why = _trouble(found.contract, prober, effort)
+            contract = _in_memory(found.contract)
+            why = _trouble(contract, prober, effort)
             if not why:
-                return _weighed(replace(found, contract=with_models(found.contract, prober)))
+                return _weighed(replace(found, contract=with_models(contract, prober)))
         progress(f"{subject.entry}: not from the framework's tests and benchmarks ({why}), so derived")
     if subject.level == "kernel":
         found = _at_models(derive_direct(subject, prober, effort), prober, effort)
@@ -93,10 +94,16 @@ def _trouble(contract: Contract, prober: Prober, effort: Effort) -> str:
     """Why the smallest workload does not run under the interpreter; empty where it does, or is too large for it."""
     full = _full(contract)
     if not full:
-        return "every call is of a tensor without an element"
+        return "no call is of tensors that have elements and fit in memory"
     least = min(full, key=lambda workload: elements(contract, workload.axes))
     (answer,) = prober.ask([_request(contract, least, limit_s=effort.trial_s)])
     return _refusal(answer)
+
+
+def _in_memory(contract: Contract) -> Contract:
+    """Without the workloads that take more than a suite may."""
+    kept = tuple(one for one in contract.workloads if admitted(contract, one.axes))
+    return replace(contract, workloads=kept)
 
 
 def _at_models(found: Derived, prober: Prober, effort: Effort) -> Derived:

@@ -197,3 +197,16 @@ def test_calls_that_do_not_run_are_said_and_derived_instead(warm: Zygote, tmp_pa
     contract, said = from_tests(warm, tmp_path, "hidden", [(1, 8192)])
     assert said == ["scale: not from the framework's tests and benchmarks (AssertionError: ), so derived"]
     assert not {one.origin for one in contract.workloads} & {"framework test", "framework benchmark"}
+
+
+def test_calls_that_no_suite_could_make_are_left_out_and_where_no_other_is_left_it_is_derived(
+    warm: Zygote, tmp_path: Path
+) -> None:
+    for name, shapes in {"both": [(7, 256), (1 << 16, 1 << 16)], "none": [(1 << 16, 1 << 16)]}.items():
+        (tmp_path / name).mkdir()
+        contract, said = from_tests(warm, tmp_path / name, "zz", shapes)
+        if name == "both":
+            assert [(one.axes["num_tokens"], one.axes["zz"]) for one in contract.workloads] == [(7, 256)]
+        else:
+            assert said[0].startswith("scale: not from the framework's tests and benchmarks (no call is of tensors")
+            assert max(one.axes["zz"] for one in contract.workloads if isinstance(one.axes["zz"], int)) < 1 << 16
