@@ -81,7 +81,8 @@ def test_past_the_limit_a_sample_stands_for_all(captured: Captured) -> None:
     [double] = [one for one in found.watched if one.calls]
     assert (double.calls, double.estimated) == (4000, True)
     shares = [call.count for call in found.calls]
-    assert abs(sum(shares) - 4000) < 13 + 17 and abs(shares[0] - 2000) < 60
+    assert abs(sum(shares) - 4000) < 13 + 17
+    assert abs(shares[0] - 2000) < 500  # which thread's call a sample meets is chance: of some 260, four deviations
     assert index(None) in [call.arguments["x"] for call in found.calls]  # the second way: bounds only
 
 
