@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import site
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +101,10 @@ def write(path: Path, recorded: Recorded) -> None:
     """Whole or not at all; without the folders of the machine it ran on, which say nothing to a reader."""
     content = wire.dump(recorded)
     content["run"]["harness"] = recorded.folder
-    write_text(path, wire.text({key: value for key, value in content.items() if value is not None}, indent=1) + "\n")
+    text = wire.text({key: value for key, value in content.items() if value is not None}, indent=1)
+    for folder in (*site.getsitepackages(), sys.prefix, ROOT):  # as the logs of failures name them, one in another
+        text = text.replace(f"{folder}/", "")
+    write_text(path, text + "\n")
 
 
 def campaign(way: Way, home: Path = HOME) -> dict[str, Recorded]:

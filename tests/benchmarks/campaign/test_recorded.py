@@ -1,0 +1,31 @@
+"""What is written of a run names no folder of the machine that it ran on."""
+
+import site
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.campaign import recorded
+from benchmarks.campaign.kernels import HOME, ROOT
+from benchmarks.campaign.recorded import Recorded
+from kmaint.records.evaluation import Wrong
+
+
+def test_a_log_keeps_its_files_and_loses_their_folders(mrope: Recorded, tmp_path: Path) -> None:
+    log = f"{ROOT}/kmaint/evaluate/worker.py:7: in run\n{site.getsitepackages()[0]}/hypothesis/core.py:1: in go"
+    first, *others = mrope.run.evaluations
+    failed = replace(first, verdict=Wrong(reason="differs", codes=("mismatch",), log=log))
+    recorded.write(tmp_path / "run.json", replace(mrope, run=replace(mrope.run, evaluations=(failed, *others))))
+    text = (tmp_path / "run.json").read_text()
+    assert str(ROOT) not in text and site.getsitepackages()[0] not in text
+    found = recorded.read(tmp_path / "run.json")
+    assert found is not None
+    assert found.run.evaluations[0].verdict == Wrong(
+        reason="differs",
+        codes=("mismatch",),
+        log="kmaint/evaluate/worker.py:7: in run\nhypothesis/core.py:1: in go",
+    )
+
+
+def test_nothing_that_is_recorded_names_such_a_folder() -> None:
+    for path in HOME.glob("*/*.json"):
+        assert "site-packages/" not in path.read_text(), path
