@@ -76,7 +76,7 @@ def test_as_long_as_it_is_patient_others_go_on_sharing() -> None:
     assert not has_it(hurried, within_s=2)
     check.communicate("go\n")
     later.communicate("go\n")
-    (holder,) = (one for one in (measurement, hurried) if has_it(one, within_s=5))
+    (holder,) = (one for one in (measurement, hurried) if has_it(one, within_s=10))
     holder.communicate("go\n")
     other = hurried if holder is measurement else measurement
     assert has_it(other, within_s=60), "it waits for who was there before, and not for its patience to end"
