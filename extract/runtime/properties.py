@@ -118,7 +118,7 @@ def less_accurate(truth: Truth, expected: Outcome, actual: Outcome, *, interpret
     """Outputs further from the float64 truth than WORSE times the original's error plus the tolerance of the type.
 
     None for outputs on which the original itself does not reach the truth: they say nothing about the tested code. Nor
-    do elements that are nobody's to tell.
+    do elements that the case itself leaves undecided.
     """
     found, truth = [], kept(truth)
     known_by_path = truth()

@@ -20,9 +20,6 @@ AT_ONCE = frozenset({"kv_cache_memory_bytes"})
 it. Four may then be there at once: the one that counts starts beside the other three, and ends before they measure."""
 
 
-Progress = Callable[[str], None]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Serving:
     """How to serve, and what to ask. `exact`: every patch is bit-exact, so the engines must say the very same."""
@@ -33,7 +30,7 @@ class Serving:
     rounds: int = 6
     exact: bool = False
     accuracy: str = ""
-    progress: Progress = field(default=lambda _text: None)
+    progress: Callable[[str], None] = field(default=lambda _text: None)
 
 
 @dataclass
@@ -86,13 +83,15 @@ class Engines:
 @contextlib.contextmanager
 def starting(serving: Serving, root: Path) -> Iterator[Engines]:
     """Those of the three legs are there all at once, so that visits can take turns."""
-    with contextlib.ExitStack() as open_ones, ThreadPoolExecutor(len(LEGS) + 1) as pool:
+    with (
+        contextlib.ExitStack() as open_ones,
+        ThreadPoolExecutor(len(LEGS) + 1) as pool,
+        contextlib.ExitStack() as unless_done,
+    ):
         engines = Engines(serving, root, open_ones, pool)
-        try:
-            yield engines
-        except BaseException:
-            engines.end()
-            raise
+        unless_done.callback(engines.end)  # before the pool, which waits for all that it started
+        yield engines
+        unless_done.pop_all()
 
 
 @contextlib.contextmanager
@@ -116,6 +115,7 @@ def _engine(
 
 
 def environment_of(root: Path, name: str, overlay: Overlay) -> dict[str, str]:
+    """The variables of an engine of that name, whose caches lie under the root."""
     scratch = root / f"{name}-caches"
     scratch.mkdir(exist_ok=True)
     return environment_for(overlay, scratch)

@@ -146,8 +146,8 @@ def apart(case: Case, expected: Outcome, actual: Outcome) -> list[Difference]:
     """How what was done differs from what the original did, by more than the tolerance of its type.
 
     An element that does may be as near to the float64 truth instead: within that tolerance, or WORSE times the
-    original's own error. Where the original is not near the truth itself, only what it gives is right. Where a rounding
-    of the case's numbers to float32 decides, nothing is.
+    original's own error. Where the original is not near the truth itself, only what it gives is right. Where a few
+    roundings of the case's numbers make another of it, it may be what they make of it.
     """
     return differences(expected, actual, interpreted=INTERPRETED, overflows=case.overflows, truth=partial(truth, case))
 
