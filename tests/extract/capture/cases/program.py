@@ -75,6 +75,13 @@ def threads() -> None:
         one.join()
 
 
+def alternating() -> None:
+    x, index = torch.ones(8), torch.arange(8)
+    for _ in range(2000):
+        double(x)
+        double(index)
+
+
 def compiled() -> None:
     whole = torch.compile(lambda x: double(x) + 1, backend="eager", fullgraph=True)
     for _ in range(3):
