@@ -33,7 +33,9 @@ def bench(
     The installed engine is copied, and the patch applied to one copy: hashes show that nothing else differs. Base,
     patched and base again run at once, each with its share of the GPU's memory, and take turns. Before that, a copy
     that counts shows how often the engine comes by what the patch changed; where it never does, nothing is measured.
-    CUDA graphs are as the engine has them by default. Kept with each run, for its page: a run alone, and among others.
+    Told its memory by --set kv_cache_memory_bytes=N, an engine measures none: all four then start side by side, and the
+    GPU has to hold them. CUDA graphs are as the engine has them by default. Kept with each run, for its page: a run
+    alone, and among others.
 
     \b
     kmaint bench RUN --engine vllm --model DIR --python VENV/bin/python \\
