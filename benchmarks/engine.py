@@ -2,8 +2,8 @@
 
     python -m benchmarks.engine [--check]
 
-Reads benchmarks/results/*-engine.json: `bench` is a run's engine.json, `beside` holds samples of the same engine with
-other arguments at the same points, by what was set, and `about` says on what machine, and what else ran there.
+Reads benchmarks/results/*-engine.json: `bench` is a run's engine.json or engine_together.json, and `about` says on what
+machine it was measured, and what else ran there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kmaint import wire
-from kmaint.records.engine import EngineBench, PointResult
+from kmaint.records.engine import LEGS, EngineBench, Leg, PointResult
 from kmaint.records.evaluation import Interval
 
 ROOT = Path(__file__).parent.parent
@@ -41,16 +41,16 @@ def newest() -> dict[str, Any]:
 
 def table(kept: dict[str, Any]) -> str:
     """Every point, and the mean of all; microseconds a step are of the whole batch, as the median of the visits."""
-    bench, beside = wire.load(EngineBench, kept["bench"]), kept["beside"]
-    columns = ["point", "base us a step", "patched us", *(f"{name} us" for name in beside), "throughput (95 %)"]
-    lines = [f"| {' | '.join([*columns, 'base over base'])} |", "| --- " * (len(columns) + 1) + "|"]
+    bench = wire.load(EngineBench, kept["bench"])
+    legs = ["both patches", "base again", *(one.leg for one in bench.others)]
+    columns = ["point", "base us a step", "patched us", *legs]
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     for point in bench.points:
-        visits = {leg: [one.seconds for one in point.samples[leg]] for leg in ("base", "patched")}
-        others = {name: [one["seconds"] for one in found["samples"][_asked(point)]] for name, found in beside.items()}
-        times = [f"{_step_us(one, point):,.0f}" for one in (*visits.values(), *others.values())]
-        lines.append(f"| {' | '.join([point.point.name, *times, _told(point.throughput), _told(point.noise)])} |")
-    empty = [""] * (len(columns) - 2)
-    lines.append(f"| {' | '.join(['all', *empty, _told(bench.speedup), _told(bench.noise)])} |")
+        times = [f"{_step_us(point, leg):,.0f}" for leg in LEGS[:2]]
+        ratios = map(_told, (point.throughput, point.noise, *point.others.values()))
+        lines.append(f"| {' | '.join([point.point.name, *times, *ratios])} |")
+    means = map(_told, (bench.speedup, bench.noise, *(one.speedup for one in bench.others)))
+    lines.append(f"| {' | '.join(['all', '', '', *means])} |")
     came = max(one.count for one in bench.engaged)
     said = bench.likeness
     lines += [
@@ -61,12 +61,8 @@ def table(kept: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _asked(point: PointResult) -> str:
-    return f"{point.point.phase}:{point.point.batch}x{point.point.context}"
-
-
-def _step_us(seconds: list[float], point: PointResult) -> float:
-    return statistics.median(seconds) / point.point.tokens * 1e6
+def _step_us(point: PointResult, leg: Leg) -> float:
+    return statistics.median(one.seconds for one in point.samples[leg]) / point.point.tokens * 1e6
 
 
 def _told(found: Interval) -> str:

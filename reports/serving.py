@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,23 +31,25 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One point: throughput, time to the first token and for each after it, and base over base."""
+    """One point: throughput, time to the first token and for each after it, base over base, and engines beside."""
 
     point: str
     throughput: Cell
     first_token: Cell
     token: Cell | None
     noise: Interval
+    others: tuple[Cell, ...]
     visits: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """One benchmark of an engine. `others` are the runs whose patches were in it too."""
+    """One benchmark of an engine. `others` are the runs whose patches were in it too, `beside` further engines."""
 
     title: str
     text: str
     others: tuple[str, ...]
+    beside: tuple[str, ...]
     figure: Markup
     lines: tuple[Line, ...]
     facts: tuple[Fact, ...]
@@ -64,6 +67,7 @@ def served(found: EngineBench, run: Run) -> Served:
             f"({numbers.interval(found.noise)})."
         ),
         others=tuple(name for name in found.runs if name != run.id),
+        beside=tuple(one.leg for one in found.others),
         figure=figures.speedups(compared, found.speedup, mean="geometric mean"),
         lines=tuple(map(_line, found.points)),
         facts=tuple(_facts(found)),
@@ -83,12 +87,14 @@ def _line(found: PointResult) -> Line:
         {leg: _median(found.samples[leg], name) for leg in LEGS[:2]} for name in ("seconds", "first_s", "token_s")
     )
     each_s = {leg: tokens / one for leg, one in seconds.items() if one}
+    others = {leg: tokens / (_median(found.samples[leg], "seconds") or math.inf) for leg in found.others}
     return Line(
         point=asked.name,
         throughput=Cell(ratio=found.throughput, of=f"{each_s['base']:,.0f} → {each_s['patched']:,.0f} tokens/s"),
         first_token=Cell(ratio=found.first_token, of=_milliseconds(first)),
         token=Cell(ratio=found.token, of=_milliseconds(token)) if found.token else None,
         noise=found.noise,
+        others=tuple(Cell(ratio=found.others[leg], of=f"{each:,.0f} tokens/s") for leg, each in others.items()),
         visits=len(found.samples["base"]),
     )
 
@@ -111,6 +117,9 @@ def _facts(found: EngineBench) -> Iterator[Fact]:
     common = f"{alike.common_tokens:.1f} tokens in common, at most {alike.worst_nats:.2g} nats apart"
     text = f"{outcome}; {alike.identical} of {alike.sequences} sequences identical, {common}"
     yield Fact(name="outcome", text=text, good="faster" if alike.holds else "slower")
+    for other in found.others:
+        name = f"beside, {other.leg}"
+        yield Fact(name=name, text=f"{numbers.ratio(other.speedup.ratio)} ({numbers.interval(other.speedup)})")
     for one in found.accuracy:
         ended = f" (ended with {one.code})" if one.code else ""
         text = f"{one.said or 'said nothing'}{ended}"

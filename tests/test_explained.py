@@ -41,7 +41,6 @@ KINDS = {
 
 PLAIN = {
     "change.Part",
-    "engine.Leg",
     "engine.Phase",
     "exchange.Role",
     "kernel.Evidence",

@@ -21,6 +21,13 @@ def bench(
     argument: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE for the engine itself; may be given again.")
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE that one more engine of the base is told, to be seen beside; may be given again."
+        ),
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Of several runs, measure each one's patch alone too.")] = False,
     rounds: Annotated[int, typer.Option(min=2, help="Rounds at each point; in one every engine is visited twice.")] = 6,
     accuracy: Annotated[str, typer.Option(help="A command of yours that is run with each side's engine.")] = "",
     state: StateOption = None,
@@ -33,13 +40,14 @@ def bench(
     The installed engine is copied, and the patch applied to one copy: hashes show that nothing else differs. Base,
     patched and base again run at once, each with its share of the GPU's memory, and take turns. Before that, a copy
     that counts shows how often the engine comes by what the patch changed; where it never does, nothing is measured.
-    Told its memory by --set kv_cache_memory_bytes=N, an engine measures none: all four then start side by side, and the
-    GPU has to hold them. CUDA graphs are as the engine has them by default. Kept with each run, for its page: a run
-    alone, and among others.
+    Told its memory by --set kv_cache_memory_bytes=N, an engine measures none: all then start side by side, and the GPU
+    has to hold them. --beside and --each add engines that take part in the same rounds. CUDA graphs are as the engine
+    has them by default. Kept with each run, for its page: a run alone, and among others.
 
     \b
     kmaint bench RUN --engine vllm --model DIR --python VENV/bin/python \\
-        --set load_format=dummy --set attention_backend=TRITON_ATTN --point decode:1x16384 --point decode:16x2048
+        --set load_format=dummy --set attention_backend=TRITON_ATTN --point decode:1x16384 --point decode:16x2048 \\
+        --beside attention_backend=FLASH_ATTN
     """
     from kmaint import workflow
     from kmaint.config import load_config
@@ -54,6 +62,8 @@ def bench(
         arguments=engines.arguments_of(argument or []),
         rounds=rounds,
         accuracy=accuracy,
+        beside=engines.arguments_of(beside or []),
+        each=each,
     )
     runs = [workflow.find_run(text, config) for text in run]
     raise typer.Exit(show.bench(engines.bench(runs, asked, config, console.Progress(quiet=quiet)), output))

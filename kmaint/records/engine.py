@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from kmaint.records.evaluation import Interval
 
 Phase = Literal["decode", "prefill"]
-Leg = Literal["base", "patched", "again"]
-"""again: a second engine of the base, so that it is known how far two equal engines lie apart."""
+Leg = str
+"""One engine of a comparison, by name."""
 LEGS: tuple[Leg, ...] = ("base", "patched", "again")
+"""again: a second engine of the base, so that it is known how far two equal engines lie apart."""
+Value = str | int | float | bool
+"""Of an engine's argument."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,10 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class PointResult:
-    """A point's samples by leg, in the order of the rounds, and base over patched; `noise` is base over base."""
+    """A point's samples by leg, in the order of the rounds, and base over patched; `noise` is base over base.
+
+    `others` is the throughput of each engine beside them, base over it too.
+    """
 
     point: Point
     samples: dict[Leg, tuple[Sample, ...]]
@@ -52,6 +58,19 @@ class PointResult:
     first_token: Interval
     token: Interval | None
     noise: Interval
+    others: dict[Leg, Interval] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Other:
+    """An engine beside those compared, at the same visits: the base with an argument changed, or one patch alone."""
+
+    leg: Leg
+    speedup: Interval
+    """As a bench's own."""
+    arguments: dict[str, Value] = field(default_factory=dict)
+    run: str = ""
+    """Whose patch alone is in it; empty where it is the base."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +117,7 @@ class EngineBench:
     version: str
     device: str
     model: str
-    arguments: dict[str, str | int | float | bool]
+    arguments: dict[str, Value]
     files: tuple[str, ...]
     digests: dict[Leg, str]
     """Of every Python source and every patched file of each side."""
@@ -109,6 +128,7 @@ class EngineBench:
     engaged: tuple[Engaged, ...]
     likeness: Likeness
     accuracy: tuple[Accuracy, ...] = ()
+    others: tuple[Other, ...] = ()
 
     @property
     def is_engaged(self) -> bool:

@@ -16,7 +16,14 @@ def bench(found: EngineBench, output: Format) -> int:
     if output is Format.JSON:
         print_object("kmaint.bench/1", dump(found))
     else:
-        columns = ("point", "throughput", "first token", "each token", "base over base")
+        columns = (
+            "point",
+            "throughput",
+            "first token",
+            "each token",
+            "base over base",
+            *(one.leg for one in found.others),
+        )
         print_table(columns, [_row(one) for one in found.points])
         print_lines(f"comes by {one.place}: {one.count:,} times" for one in found.engaged)
         alike = found.likeness
@@ -24,6 +31,7 @@ def bench(found: EngineBench, output: Format) -> int:
             [
                 f"{alike.identical} of {alike.sequences} sequences identical, {alike.common_tokens:.1f} tokens in "
                 f"common; {alike.contract}: {'holds' if alike.holds else alike.reason}",
+                *(f"{one.leg}: {_interval(one.speedup)} of base's throughput" for one in found.others),
                 *(f"{one.leg}: accuracy command ended with {one.code}: {one.said}" for one in found.accuracy),
                 f"{found.engine} {found.version} on {found.device or 'no GPU'}: {_interval(found.speedup)} of base's "
                 f"throughput over {len(found.points)} points, base over base {_interval(found.noise)}",
@@ -36,7 +44,9 @@ def bench(found: EngineBench, output: Format) -> int:
 
 def _row(found: PointResult) -> tuple[str, ...]:
     token = _interval(found.token) if found.token else ""
-    return found.point.name, _interval(found.throughput), _interval(found.first_token), token, _interval(found.noise)
+    ratios = (found.throughput, found.first_token)
+    rest = (found.noise, *found.others.values())
+    return found.point.name, *map(_interval, ratios), token, *map(_interval, rest)
 
 
 def _interval(ratio: Interval) -> str:

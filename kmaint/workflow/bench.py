@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import reintegrate.engine
 from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
-from kmaint.records.engine import EngineBench, Point
+from kmaint.records.engine import LEGS, EngineBench, Point, Value
 from kmaint.records.evaluation import Passed
 from kmaint.records.run import Run
 from kmaint.workflow.landing import earlier_landing
@@ -22,12 +22,10 @@ from reintegrate.engine.session import Setup
 ENGINE, TOGETHER = "engine.json", "engine_together.json"
 """In a run's folder: its patch alone in an engine, and among those of other runs."""
 
-SHARE = 0.28
-"""Of the GPU's memory for each of three engines that are there at once."""
-DEFAULTS: dict[str, dict[str, str | int | float | bool]] = {
-    "vllm": {"gpu_memory_utilization": SHARE},
-    "sglang": {"mem_fraction_static": SHARE},
-}
+SHARED = 0.84
+"""Of the GPU's memory for all engines that are there at once."""
+MEMORY = {"vllm": "gpu_memory_utilization", "sglang": "mem_fraction_static"}
+"""How each engine calls the share that is its own."""
 POINTS = ("decode:1x256", "decode:1x4096", "decode:1x16384", "decode:16x2048", "decode:64x1024", "prefill:4x2048")
 TOKENS = {"decode": 64, "prefill": 1}
 
@@ -39,20 +37,27 @@ class Asked:
     engine: str
     model: str
     points: tuple[Point, ...]
-    arguments: dict[str, str | int | float | bool]
+    arguments: dict[str, Value]
     rounds: int
     accuracy: str = ""
+    beside: dict[str, Value] = field(default_factory=dict)
+    each: bool = False
 
 
 def bench(runs: Sequence[Run], asked: Asked, config: Config, progress: Progress) -> EngineBench:
     """The patches of the runs, one upon another, in a served engine; kept in the folder of each as it ends."""
+    alone = asked.each and len(runs) > 1
+    engines = len(LEGS) + len(asked.beside) + alone * len(runs)
+    memory: dict[str, Value] = {MEMORY[asked.engine]: round(SHARED / engines, 2)}
     serving = reintegrate.engine.Serving(
         python=config.python,
-        setup=Setup(engine=asked.engine, model=asked.model, arguments={**DEFAULTS[asked.engine], **asked.arguments}),
+        setup=Setup(engine=asked.engine, model=asked.model, arguments={**memory, **asked.arguments}),
         points=asked.points,
         rounds=asked.rounds,
         exact=all(_is_exact(run) for run in runs),
         accuracy=asked.accuracy,
+        beside=asked.beside,
+        each=alone,
         progress=progress,
     )
     found = reintegrate.engine.bench_engine(
@@ -92,9 +97,9 @@ def _is_exact(run: Run) -> bool:
     return isinstance(verdict, Passed) and verdict.numerics.kind == "bit-exact"
 
 
-def arguments_of(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
+def arguments_of(texts: Sequence[str]) -> dict[str, Value]:
     """`NAME=VALUE` each; a value that is a number, true or false in JSON is that, and everything else is text."""
-    found: dict[str, str | int | float | bool] = {}
+    found: dict[str, Value] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name.isidentifier() and equals):
@@ -103,7 +108,7 @@ def arguments_of(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
     return found
 
 
-def _value(text: str) -> str | int | float | bool:
+def _value(text: str) -> Value:
     try:
         value = json.loads(text)
     except ValueError:

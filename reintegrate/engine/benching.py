@@ -1,4 +1,7 @@
-"""Rounds of base, patched and base again, each visited twice and in mirrored order, to ratios with intervals."""
+"""Rounds of base, patched and base again, each visited twice and in mirrored order, to ratios with intervals.
+
+What else a user wants to see beside them (another argument, one patch alone) takes part in the same rounds.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,24 @@ import shlex
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kmaint.child import run_child
 from kmaint.errors import UsageError
 from kmaint.intervals import geometric_mean, interval
-from kmaint.records.engine import LEGS, Accuracy, Engaged, EngineBench, Leg, Likeness, Point, PointResult, Sample
+from kmaint.records.engine import (
+    LEGS,
+    Accuracy,
+    Engaged,
+    EngineBench,
+    Leg,
+    Likeness,
+    Other,
+    Point,
+    PointResult,
+    Sample,
+)
 from kmaint.records.evaluation import Interval
 from reintegrate.engine.engagement import count_in, engaged, variables
 from reintegrate.engine.likeness import Said, alike
@@ -28,7 +42,7 @@ from reintegrate.engine.overlay import (
     lay,
 )
 from reintegrate.engine.session import Session
-from reintegrate.engine.starting import Engines, Serving, environment_of, starting
+from reintegrate.engine.starting import Engine, Engines, Serving, environment_of, starting
 
 TELLING_TOKENS = 16
 """Tokens of each sequence whose log-probabilities are compared."""
@@ -51,17 +65,12 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
         digests: dict[Leg, str] = {"base": digest(base), "patched": digest(patched)}
         if not files:
             raise UsageError("the patches change nothing of the installation", "it may hold them already")
+        others = tuple(_others(serving, root, base, dict(zip(runs, patch_files, strict=True))))
         with starting(serving, root) as engines:
             counting = _count(serving, engines, root, base, patch_files, files)
-            legs: dict[Leg, Overlay] = {"base": base, "patched": patched, "again": base}
-            begun = {leg: engines.start(leg, side) for leg, side in legs.items()}
+            compared = (Engine(name=leg, overlay=patched if leg == "patched" else base) for leg in LEGS)
+            begun = {one.name: engines.start(one) for one in (*compared, *others)}
             came = counting()
-            if not any(one.count for one in came):
-                places = ", ".join(one.place for one in came)
-                raise UsageError(
-                    f"the engine never comes by {places}",
-                    "choose a model, points or arguments that do, or leave the patch: it would change nothing here",
-                )
             sessions = {leg: one() for leg, one in begun.items()}
             likeness = _likeness(serving, sessions)
             points = tuple(_point(serving, sessions, point) for point in serving.points)
@@ -82,6 +91,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             engaged=came,
             likeness=likeness,
             accuracy=tuple(one for one in accuracy if one),
+            others=tuple(_mean_of(points, one) for one in others),
         )
 
 
@@ -99,14 +109,18 @@ def _count(
     patch_files: Sequence[Path],
     files: list[str],
 ) -> Callable[[], tuple[Engaged, ...]]:
-    """One visit to each point by a copy that counts, which then ends: called, it says how often it came by."""
+    """One visit to each point by a copy that counts, which then ends: called, it says how often it came by.
+
+    UsageError where it never did.
+    """
     counting = lay(Installed(package=base.package, folder=base.folder, version=""), root / "counting")
     apply(counting, patch_files)
     places = count_in(counting, base, files)
     counts = root / "counts"
     counts.mkdir()
     own = contextlib.ExitStack()
-    start = engines.start("counting", counting, variables(counting, places, counts), closing=own)
+    told = variables(counting, places, counts)
+    start = engines.start(Engine(name="counting", overlay=counting, variables=told), closing=own)
 
     def visited() -> tuple[Engaged, ...]:
         with own:
@@ -114,27 +128,43 @@ def _count(
             serving.progress("counting how often the engine comes by the patch")
             for point in serving.points:
                 session.measure(_prompts(point, 0), point.tokens)
-        return engaged(counting, places, counts)
+        came = engaged(counting, places, counts)
+        if not any(one.count for one in came):
+            raise UsageError(
+                f"the engine never comes by {', '.join(one.place for one in came)}",
+                "choose a model, points or arguments that do, or leave the patch: it would change nothing here",
+            )
+        return came
 
     return visited
 
 
+def _others(serving: Serving, root: Path, base: Overlay, patches: Mapping[str, Path]) -> Iterator[Engine]:
+    """Engines of the base told something else, and one for each run's patch alone, where that was asked for."""
+    for name, value in serving.beside.items():
+        yield Engine(name=f"{name}={value}", overlay=base, arguments={name: value})
+    for number, (run, patch_file) in enumerate(patches.items() if serving.each else ()):
+        alone = lay(Installed(package=base.package, folder=base.folder, version=""), root / f"alone-{number}")
+        apply(alone, [patch_file])
+        yield Engine(name=f"{run} alone", overlay=alone, run=run)
+
+
 def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> PointResult:
-    samples: dict[Leg, list[Sample]] = {leg: [] for leg in LEGS}
-    for leg in LEGS:  # the first visit compiles, captures and fills the prefix cache
-        sessions[leg].measure(_prompts(point, 0), point.tokens)
-    for number, order in enumerate(orders(serving.rounds, seed=f"{point.name}")):
+    samples: dict[Leg, list[Sample]] = {leg: [] for leg in sessions}
+    for session in sessions.values():  # the first visit compiles, captures and fills the prefix cache
+        session.measure(_prompts(point, 0), point.tokens)
+    for number, order in enumerate(orders(tuple(sessions), serving.rounds, seed=f"{point.name}")):
         serving.progress(f"{point.name}: round {number // 2 + 1} of {serving.rounds}")
         for leg in order:
             samples[leg].append(sessions[leg].measure(_prompts(point, number + 1), point.tokens))
     return result(point, {leg: tuple(found) for leg, found in samples.items()})
 
 
-def orders(rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:
+def orders(legs: Sequence[Leg], rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:
     """Two orders a round, the second the first turned over: what drifts hits every leg alike."""
     draw = random.Random(seed)  # noqa: S311 - seeded so that a run can be repeated
     for _ in range(rounds):
-        order = tuple(draw.sample(LEGS, len(LEGS)))
+        order = tuple(draw.sample(legs, len(legs)))
         yield order
         yield order[::-1]
 
@@ -152,11 +182,17 @@ def result(point: Point, samples: dict[Leg, tuple[Sample, ...]]) -> PointResult:
         first_token=interval(first["base"], first["patched"]),
         token=interval(token["base"], token["patched"]) if known else None,
         noise=interval(seconds["base"], seconds["again"]),
+        others={leg: interval(seconds["base"], found) for leg, found in seconds.items() if leg not in LEGS},
     )
 
 
 def _by_round(visits: Sequence[float]) -> list[float]:
     return [statistics.fmean(pair) for pair in zip(visits[::2], visits[1::2], strict=True)]
+
+
+def _mean_of(points: Sequence[PointResult], engine: Engine) -> Other:
+    mean = _mean(points, engine.name)
+    return Other(leg=engine.name, speedup=mean, arguments=dict(engine.arguments), run=engine.run)
 
 
 def _mean(points: Sequence[PointResult], leg: Leg) -> Interval:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,13 +13,15 @@ from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child start
 
 from kmaint.child import kill_group
 from kmaint.errors import UsageError
-from kmaint.records.engine import LEGS, Point
+from kmaint.records.engine import Point, Value
 from reintegrate.engine.overlay import Overlay, environment_for
 from reintegrate.engine.session import Session, Setup, open_session
 
 AT_ONCE = frozenset({"kv_cache_memory_bytes"})
 """Arguments with which an engine is told how much memory to take for its cache, and does not measure what is left for
-it. Four may then be there at once: the one that counts starts beside the other three, and ends before they measure."""
+it. All may then be there at once: the one that counts starts beside the others, and ends before they measure."""
+MOST = 32
+"""Engines at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,23 @@ class Serving:
     rounds: int = 6
     exact: bool = False
     accuracy: str = ""
+    beside: Mapping[str, Value] = field(default_factory=dict)
+    """Arguments with each of which alone an engine of the base is measured too."""
+    each: bool = False
+    """Whether each patch alone is measured too."""
     progress: Callable[[str], None] = field(default=lambda _text: None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One engine of a comparison: the copy it runs, and what it is told beyond what all are told."""
+
+    name: str
+    overlay: Overlay
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    run: str = ""
+    """Whose patch alone is in the copy, where it is one's."""
 
 
 @dataclass
@@ -62,30 +82,23 @@ class Engines:
     def at_once(self) -> bool:
         return bool(AT_ONCE & set(self.serving.setup.arguments))
 
-    def start(
-        self,
-        name: str,
-        overlay: Overlay,
-        more: Mapping[str, str] | None = None,
-        *,
-        closing: contextlib.ExitStack | None = None,
-    ) -> Callable[[], Session]:
+    def start(self, engine: Engine, *, closing: contextlib.ExitStack | None = None) -> Callable[[], Session]:
         """What gives the running engine; it ends with `closing`, or with the block."""
 
         def started() -> Session:
-            self.serving.progress(f"starting the engine: {name}")
-            engine = _engine(self.serving, self.root, name, overlay, more, self._begun)
-            return (closing or self.open_ones).enter_context(engine)
+            self.serving.progress(f"starting the engine: {engine.name}")
+            running = _running(self.serving, self.root, engine, self._begun)
+            return (closing or self.open_ones).enter_context(running)
 
         return self.pool.submit(started).result if self.at_once else started
 
 
 @contextlib.contextmanager
 def starting(serving: Serving, root: Path) -> Iterator[Engines]:
-    """Those of the three legs are there all at once, so that visits can take turns."""
+    """Those that are compared are there all at once, so that visits can take turns."""
     with (
         contextlib.ExitStack() as open_ones,
-        ThreadPoolExecutor(len(LEGS) + 1) as pool,
+        ThreadPoolExecutor(MOST) as pool,
         contextlib.ExitStack() as unless_done,
     ):
         engines = Engines(serving, root, open_ones, pool)
@@ -95,20 +108,15 @@ def starting(serving: Serving, root: Path) -> Iterator[Engines]:
 
 
 @contextlib.contextmanager
-def _engine(
-    serving: Serving,
-    root: Path,
-    name: str,
-    overlay: Overlay,
-    more: Mapping[str, str] | None,
-    begun: Callable[[Popen[bytes]], None],
-) -> Iterator[Session]:
-    """A running engine that is known to be the overlay. UsageError where its interpreter imports another copy."""
-    environment = {**environment_of(root, name, overlay), **(more or {})}
-    with open_session(serving.python, serving.setup, environment, name, begun) as session:
+def _running(serving: Serving, root: Path, engine: Engine, begun: Callable[[Popen[bytes]], None]) -> Iterator[Session]:
+    """An engine that is known to be its copy. UsageError where its interpreter imports another one."""
+    overlay, own = engine.overlay, {**serving.setup.arguments, **engine.arguments}
+    environment = {**environment_of(root, engine.name, overlay), **engine.variables}
+    setup = dataclasses.replace(serving.setup, arguments=own)
+    with open_session(serving.python, setup, environment, engine.name, begun) as session:
         if session.folder != overlay.folder:
             raise UsageError(
-                f"the {name} engine is {session.folder}, not the copy of it on PYTHONPATH",
+                f"the {engine.name} engine is {session.folder}, not the copy of it on PYTHONPATH",
                 f"an editable installation may put itself first: install {overlay.package} as a wheel",
             )
         yield session
@@ -116,6 +124,6 @@ def _engine(
 
 def environment_of(root: Path, name: str, overlay: Overlay) -> dict[str, str]:
     """The variables of an engine of that name, whose caches lie under the root."""
-    scratch = root / f"{name}-caches"
+    scratch = root / f"{re.sub('[^A-Za-z0-9.]+', '-', name)}-caches"
     scratch.mkdir(exist_ok=True)
     return environment_for(overlay, scratch)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kmaint.records.engine import EngineBench
+from kmaint.records.engine import EngineBench, Other
 from kmaint.records.evaluation import Interval
 from kmaint.records.run import Run
 from reports.page import Account, render
@@ -26,6 +26,17 @@ def test_patches_of_other_runs_in_the_same_engine_are_named(account: Account, to
     text = words(render(replace(account, engines=(together,))))
     assert "With the patches of quant-9a8b in it too." in text
     assert "1.190× sglang, served, with 1 more" in text
+
+
+def test_engines_beside_have_a_column_and_a_mean_each(account: Account, engine: EngineBench) -> None:
+    ratio, leg = Interval(ratio=1.34, low=1.33, high=1.35), "attention_backend=FLASH_ATTN"
+    first, *rest = engine.points
+    first = replace(first, samples={**first.samples, leg: first.samples["patched"]}, others={leg: ratio})
+    found = replace(engine, points=(first, *rest), others=(Other(leg=leg, speedup=ratio),))
+    text = words(render(replace(account, engines=(found,))))
+    assert f"base over base {leg} visits" in text
+    assert "1.001× 0.994–1.006 1.340× 1.330–1.350 128 tokens/s 4" in text
+    assert f"beside, {leg} 1.340× (1.330–1.350)" in text
 
 
 def test_a_likeness_that_fails_is_no_good_news_and_a_slower_point_is_seen(

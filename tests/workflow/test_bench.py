@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from kmaint.errors import UsageError
 from kmaint.records.change import Landing
 from kmaint.records.engine import Point
 from kmaint.records.run import Budget, Run
-from kmaint.workflow.bench import DEFAULTS, POINTS, TOGETHER, Asked, arguments_of, bench, earlier_bench, point_of
+from kmaint.workflow.bench import POINTS, TOGETHER, Asked, arguments_of, bench, earlier_bench, point_of
 from kmaint.workflow.landing import LANDING
 from kmaint.workflow.runs import run_folder
 from tests.reintegrate.engine.conftest import PatchOf, patch_of, python
@@ -86,7 +87,12 @@ def test_several_runs_are_kept_with_each_and_leave_what_one_alone_did(
     other = landed_as(won("add-2"), patch_of("vllm/ops/add.py", "return -a", "return 0 - a", name="2.patch"), config)
     point = Point(phase="prefill", batch=1, context=8, tokens=1)
     asked = Asked(engine="vllm", model="m", points=(point,), arguments={}, rounds=2)
-    alone, together = bench([faster], asked, config, print), bench([faster, other], asked, config, print)
+    each = dataclasses.replace(asked, each=True, beside={"attention_backend": "SLOW"})
+    alone, together = bench([faster], each, config, print), bench([faster, other], each, config, print)
+    assert [one.leg for one in alone.others] == ["attention_backend=SLOW"]  # alone already
+    assert [one.leg for one in together.others] == ["attention_backend=SLOW", "add-1 alone", "add-2 alone"]
+    shares = [one.arguments["gpu_memory_utilization"] for one in (alone, together)]
+    assert shares == [0.21, 0.14]  # four engines, and six
     assert earlier_bench(faster, config) == alone
     assert earlier_bench(other, config) is None
     assert earlier_bench(faster, config, TOGETHER) == earlier_bench(other, config, TOGETHER) == together
@@ -99,7 +105,7 @@ def test_several_runs_are_kept_with_each_and_leave_what_one_alone_did(
 def test_a_run_without_a_patch_says_how_to_make_one(tmp_path: Path) -> None:
     run = won("add-1")
     point = Point(phase="decode", batch=1, context=8, tokens=2)
-    asked = Asked(engine="vllm", model="m", points=(point,), arguments=DEFAULTS["vllm"], rounds=2)
+    asked = Asked(engine="vllm", model="m", points=(point,), arguments={}, rounds=2)
     with pytest.raises(
         UsageError, match="run add-1 has no patch; make one with 'kmaint reintegrate add-1 --into TREE'"
     ):

@@ -46,6 +46,29 @@ def test_a_faster_op_is_seen_in_the_engine_and_nothing_else_differs(
     assert [(one.leg, one.code, one.said) for one in found.accuracy] == [("base", 0, "0.93"), ("patched", 0, "0.93")]
 
 
+def test_other_engines_take_part_in_the_same_rounds(serving: Serving, patch_of: PatchOf) -> None:
+    """The base with another argument, and each of two patches alone, of which the engine feels one."""
+    faster = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
+    unfelt = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a", name="unfelt.patch")
+    serving = replace(serving, points=(DECODE,), beside={"attention_backend": "SLOW"}, each=True)
+    found = bench_engine(["felt", "unfelt"], [faster, unfelt], serving)
+    argument, felt, nothing = found.others
+    assert (argument.leg, argument.arguments, argument.run) == (
+        "attention_backend=SLOW",
+        {"attention_backend": "SLOW"},
+        "",
+    )
+    assert [(one.leg, one.run) for one in (felt, nothing)] == [("felt alone", "felt"), ("unfelt alone", "unfelt")]
+    assert argument.speedup.ratio < 0.7  # 80 ms a step instead of 20
+    assert felt.speedup.ratio > 1.5
+    assert 0.7 < nothing.speedup.ratio < 1.4
+    (point,) = found.points
+    assert {leg: len(one) for leg, one in point.samples.items()} == dict.fromkeys(
+        (*LEGS, *(one.leg for one in found.others)), 6
+    )
+    assert set(point.others) == {one.leg for one in found.others}
+
+
 def test_an_engine_that_says_something_else_is_seen(serving: Serving, patch_of: PatchOf) -> None:
     wrong = patch_of("vllm/ops/add.py", "    return a + b", "    return a + b + 7")
     found = bench_engine(["a run"], [wrong], replace(serving, points=(PREFILL,), rounds=2))
@@ -93,9 +116,10 @@ def test_a_token_without_a_time_gives_no_ratio_of_them() -> None:
 
 @given(st.integers(1, 8), st.text(max_size=5))
 def test_the_order_is_mirrored_and_can_be_repeated(rounds: int, seed: str) -> None:
-    found = list(orders(rounds, seed=seed))
-    assert found == list(orders(rounds, seed=seed))
-    assert all(sorted(order) == sorted(LEGS) for order in found)
+    legs = (*LEGS, "another")
+    found = list(orders(legs, rounds, seed=seed))
+    assert found == list(orders(legs, rounds, seed=seed))
+    assert all(sorted(order) == sorted(legs) for order in found)
     assert all(there == back[::-1] for there, back in zip(found[::2], found[1::2], strict=True))
 
 

@@ -47,8 +47,8 @@ class Request:
 
 
 class Engine:
-    def __init__(self):
-        self.requests = {}
+    def __init__(self, wait_s):
+        self.requests, self.wait_s = {}, wait_s
 
     def add_request(self, name, prompt, params):
         self.requests[name] = Request(name, prompt["prompt_token_ids"], params)
@@ -57,17 +57,28 @@ class Engine:
         return bool(self.requests)
 
     def step(self):
+        time.sleep(self.wait_s)
         outputs = [request.step() for request in self.requests.values()]
         self.requests = {n: r for n, r in self.requests.items() if not r.output.finished}
         return outputs
 
 
 class LLM:
-    def __init__(self, *, model, skip_tokenizer_init, enable_prefix_caching, gpu_memory_utilization=0.9, kv_cache_memory_bytes=0, load_format=""):
+    def __init__(
+        self,
+        *,
+        model,
+        skip_tokenizer_init,
+        enable_prefix_caching,
+        gpu_memory_utilization=0.9,
+        kv_cache_memory_bytes=0,
+        load_format="",
+        attention_backend="",
+    ):
         assert skip_tokenizer_init
         assert enable_prefix_caching
         if load_format == "broken":
             raise ValueError(f"no weights in {model}")
         if load_format == "slow" and not os.environ.get("KMAINT_ENGAGED"):
             time.sleep(1800)
-        self.llm_engine = Engine()
+        self.llm_engine = Engine(0.06 if attention_backend == "SLOW" else 0.0)
