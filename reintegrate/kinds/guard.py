@@ -1,7 +1,8 @@
 """Where a winner may run: what was measured, and nothing beyond it.
 
 The guard is a box over the contract's axes: from the smallest to the largest size that won, the dtypes that won, the
-alignment that all of them share, on the architecture that they were measured on.
+alignment that all of them share, on the architecture that they were measured on. Lengths that lie on the device have no
+side in it: a launcher cannot see them, and has to do for all up to what it is told they may be.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kmaint.expression import names_in
 from kmaint.records.harness import Harness
-from kmaint.records.workload import Binding, Workload
+from kmaint.records.workload import Binding, Contract, Workload
 from reintegrate.kinds.win import Declined, Win
 
 ALIGNMENTS = (16, 8, 4, 2)
+BELOW = re.compile(r"(?P<axis>\w+) <= (?P<limit>\w+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,9 @@ def guard_of(win: Win) -> Guard | Declined:
         return Declined("a guard names the CUDA architecture that was measured, and it was timed on none")
     if not won:
         return Declined("it wins on no workload that was timed")
-    open_axes = {axis.name for axis in contract.axes if len(axis.choices) != 1}
-    apart = [one for one in win.harness.contract.timed if one not in won]
+    open_axes = {axis.name for axis in contract.axes if len(axis.choices) != 1} - on_device(contract).keys()
+    # A length that a launcher cannot see, and on which nothing is gained, cannot be kept out: one that loses has to be.
+    apart = win.lost() if on_device(contract) else [one for one in contract.timed if one not in won]
     weights = {one.name: one.weight for one in won}
     # Best first: a box that still holds a loser gives way to those that leave it out on one side of one axis.
     queue = [(-sum(weights.values()), 0, tuple(won))]
@@ -67,12 +71,28 @@ def guard_of(win: Win) -> Guard | Declined:
         guard = Guard(bounds=bounds, capability=win.capability, inside=tuple(one.name for one in kept))
         loser = next((one for one in apart if guard.admits(one.axes)), None)
         if loser is None:
-            return guard
+            return replace(guard, inside=tuple(one.name for one in contract.timed if guard.admits(one.axes)))
         for part in _cuts(kept, loser, sorted(open_axes)):
             if part and (names := tuple(one.name for one in part)) not in tried:
                 tried.add(names)
                 heapq.heappush(queue, (-sum(weights[name] for name in names), next(numbers), part))
     return Declined("no range of sizes holds a workload that it wins and none that it loses")
+
+
+def on_device(contract: Contract) -> dict[str, str]:
+    """Axes that are lengths in a tensor alone, each with the argument that says how long they may be.
+
+    Sizes that follow from such a length are what a caller has room for, as a pool of cache blocks; in a call that is
+    captured once and replayed for every length they say no more of it than that.
+    """
+    said = {str(one.value).removeprefix("="): one.name for one in contract.arguments if one.kind == "value"}
+    lengths = {one.bound.strip() for one in contract.arguments if one.values == "lengths"}
+    limits = (BELOW.fullmatch(constraint.strip()) for constraint in contract.constraints)
+    return {
+        found["axis"]: said[found["limit"]]
+        for found in limits
+        if found and found["axis"] in lengths - said.keys() and found["limit"] in said
+    }
 
 
 def _cuts(kept: Sequence[Workload], loser: Workload, axes: Sequence[str]) -> list[tuple[Workload, ...]]:
@@ -110,7 +130,7 @@ def outside(harness: Harness, guard: Guard) -> list[dict[str, Binding]]:
     base, contract = _smallest_inside(guard), harness.contract
     smallest = {axis.name: axis.choices[0] if axis.choices else max(1, axis.low) for axis in contract.axes}
     found = [] if guard.admits(smallest) else [smallest]
-    fixed = {axis.name: axis.choices[0] for axis in contract.axes if axis.choices and axis.name not in base}
+    fixed = {name: value for name, value in smallest.items() if name not in base}
     for axis in contract.axes:
         bound = next((one for one in guard.bounds if one.axis == axis.name), None)
         if bound is None:

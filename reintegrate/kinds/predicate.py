@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kmaint.expression import evaluate, names_in
 from kmaint.records.harness import Harness
-from kmaint.records.workload import Axis, Binding
+from kmaint.records.workload import Argument, Axis, Binding
 from kmaint.spans import Source
-from reintegrate.kinds.guard import Bound, Guard
+from reintegrate.kinds.guard import Bound, Guard, on_device
 from reintegrate.kinds.win import Declined, Win
 
 DOCSTRING_COLUMNS = 84
@@ -31,7 +32,7 @@ class Predicate:
 def predicate(win: Win, guard: Guard, name: str, *, device_test: str) -> Predicate | Declined:
     """Source of `name(...)`: cheap tests first, the framework's own expression `device_test` last.
 
-    Declined where an axis can be read off no argument of the launcher.
+    Declined where an axis can be read off no argument of the launcher, unless it is a length that lies on the device.
     """
     tensor = next(
         (one.name for one in win.harness.contract.arguments if one.kind == "tensor" and one.when == "True"), ""
@@ -48,10 +49,11 @@ def predicate(win: Win, guard: Guard, name: str, *, device_test: str) -> Predica
             or _by_value(win.harness, bound)
             or _by_choice(win.harness, bound)
             or _by_product(win.harness, bound, guard)
+            or _by_quotient(win.harness, bound)
         )
         if found is None:
             return Declined(f"{bound.axis} can be read off no argument of {win.harness.entry}, so no guard can test it")
-        used[found[0]] = None
+        used.update(dict.fromkeys(found[0].split()))
         conditions.append(found[1])
     for argument, value in (*fixed_values(win.harness), *_unseen(win)):
         used[argument] = None
@@ -129,11 +131,18 @@ def _by_value(harness: Harness, bound: Bound) -> tuple[str, str] | None:
             return argument.name, _condition(bound, argument.name, 1, spelled="torch.{}")
         if argument.kind == "tensor" and argument.dtype == bound.axis:
             return argument.name, _condition(bound, f"{argument.name}.dtype", 1, spelled="torch.{}")
-        for index, size in enumerate(argument.shape if argument.kind == "tensor" else ()):
-            found = MULTIPLE.fullmatch(size.strip())
+        for text, size in _sizes(argument):
+            found = MULTIPLE.fullmatch(size)
             if found and found["axis"] == bound.axis:
-                return argument.name, _condition(bound, f"{argument.name}.shape[{index}]", int(found["by"] or 1))
+                return argument.name, _condition(bound, text, int(found["by"] or 1))
     return None
+
+
+def _sizes(argument: Argument) -> Iterator[tuple[str, str]]:
+    """Each size of a tensor that is always given: how a launcher reads it, and what it is in the contract's axes."""
+    if argument.kind == "tensor" and argument.when == "True":
+        for index, size in enumerate(argument.shape):
+            yield f"{argument.name}.shape[{index}]", size.strip()
 
 
 def _by_choice(harness: Harness, bound: Bound) -> tuple[str, str] | None:
@@ -158,12 +167,28 @@ def _by_product(harness: Harness, bound: Bound, guard: Guard) -> tuple[str, str]
     fixed: dict[str, Binding] = {one.axis: one.low for one in guard.bounds if not one.values and one.low == one.high}
     fixed |= {axis.name: axis.choices[0] for axis in harness.contract.axes if len(axis.choices) == 1}
     for argument in harness.contract.arguments:
-        for index, size in enumerate(argument.shape if argument.kind == "tensor" and argument.when == "True" else ()):
+        for text, size in _sizes(argument):
             names = names_in(size)
             if bound.axis in names and not bound.values and names - {bound.axis} <= fixed.keys():
                 low, high = (int(evaluate(size, {**fixed, bound.axis: end})) for end in (bound.low, bound.high))
                 ends = Bound(axis=bound.axis, low=low, high=high)
-                return argument.name, _condition(ends, f"{argument.name}.shape[{index}]", 1)
+                return argument.name, _condition(ends, text, 1)
+    return None
+
+
+def _by_quotient(harness: Harness, bound: Bound) -> tuple[str, str] | None:
+    """A size that is the axis times one that shows by itself, as query heads are those of a group times the groups."""
+    shown: dict[str, tuple[str, str]] = {}
+    for argument in harness.contract.arguments:
+        for text, size in _sizes(argument):
+            shown.setdefault(size, (argument.name, text))
+    for argument in harness.contract.arguments:
+        for text, size in _sizes(argument):
+            first, times, second = (part.strip() for part in size.partition("*"))
+            other = {first: second, second: first}.get(bound.axis, "")
+            if times and other in shown and not bound.values:
+                name, divisor = shown[other]
+                return f"{argument.name} {name}", _condition(bound, f"{text} // {divisor}", 1)
     return None
 
 
@@ -181,12 +206,21 @@ def _condition(bound: Bound, text: str, factor: int, *, spelled: str = "{!r}") -
 
 
 def _measured(win: Win, guard: Guard) -> str:
-    """The docstring: on what it was measured, and with which result."""
+    """The docstring: on what it was measured, with which result, and what no launcher can see."""
     environment = win.evaluation.environment
     ratios = sorted(f"{one.speedup.ratio:.2f}x" for workload, one in win.timed() if workload.name in guard.inside)
     span = ratios[0] if ratios[0] == ratios[-1] else f"{ratios[0]} to {ratios[-1]}"
     plural = "s" * (len(ratios) > 1)
     told = f"{environment.device}, triton {environment.triton}: {span} over {len(ratios)} workload{plural}."
-    rest = textwrap.wrap(f"{told} All other calls run the original.", DOCSTRING_COLUMNS)
+    lengths = sorted(
+        {
+            f"{one.name} up to {limit}"
+            for axis, limit in on_device(win.harness.contract).items()
+            for one in win.harness.contract.arguments
+            if one.values == "lengths" and one.bound.strip() == axis
+        }
+    )
+    unseen = f" It takes any lengths in {', '.join(lengths)}." if lengths else ""
+    rest = textwrap.wrap(f"{told}{unseen} All other calls run the original.", DOCSTRING_COLUMNS)
     lines = ["Whether the call is one on which the variant was measured to be faster.", "", *rest, ""]
     return "\n    ".join(lines).replace("\n    \n", "\n\n")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
-from kmaint.records.workload import Workload
-from reintegrate.kinds.guard import Bound, Guard, guard_of, outside
+from kmaint.records.workload import Argument, Axis, Workload
+from reintegrate.kinds.guard import Bound, Guard, guard_of, on_device, outside
 from reintegrate.kinds.win import Declined, Win
 from tests.reintegrate.wins import evaluation
 
@@ -65,6 +65,47 @@ def test_rows_of_several_lengths_share_an_alignment() -> None:
     guard = guard_of(win({(64, 32, 64): 1.3, (64, 32, 80): 1.3, (64, 32, 128): 1.3}))
     assert isinstance(guard, Guard)
     assert [bound for bound in guard.bounds if bound.axis == "D"] == [Bound(axis="D", low=64, high=128, multiple=16)]
+
+
+def captured(ratios: dict[tuple[int, int], float]) -> Win:
+    """Lengths of L in a tensor, of at most M by an argument: a workload and its ratio for each pair of the two."""
+    one = win({(length, 32, most): ratio for (length, most), ratio in ratios.items()})
+    contract = one.harness.contract
+    axes = (*contract.axes, Axis(name="L", low=1, high=64), Axis(name="M", low=1, high=64))
+    lengths = Argument(name="lens", kind="tensor", shape=("T",), dtype="int32", values="lengths", bound="L")
+    longest = Argument(name="longest", kind="value", value="=M")
+    workloads = tuple(
+        replace(one, axes={**one.axes, "T": 64, "D": 128, "L": one.axes["T"], "M": one.axes["D"]})
+        for one in contract.workloads
+    )
+    contract = replace(
+        contract,
+        axes=axes,
+        arguments=(*contract.arguments, lengths, longest),
+        constraints=("L <= M",),
+        workloads=workloads,
+    )
+    return replace(one, harness=replace(one.harness, contract=contract))
+
+
+def test_lengths_on_the_device_have_no_side() -> None:
+    """A launcher cannot keep out the length on which nothing is gained."""
+    one = captured({(256, 4096): 1.0, (4096, 4096): 1.3, (4096, 8192): 1.2})
+    assert on_device(one.harness.contract) == {"L": "longest"}
+    guard = guard_of(one)
+    assert isinstance(guard, Guard)
+    assert Bound(axis="M", low=4096, high=8192) in guard.bounds
+    assert "L" not in {bound.axis for bound in guard.bounds}
+    assert guard.inside == ("T256H32D4096", "T4096H32D4096", "T4096H32D8192")
+    around = outside(one.harness, guard)
+    assert around
+    assert all({"L", "M"} <= axes.keys() and not guard.admits(axes) for axes in around)
+
+
+def test_a_length_on_the_device_that_loses_keeps_out_all_that_cannot_be_told_from_it() -> None:
+    guard = guard_of(captured({(256, 4096): 0.8, (4096, 4096): 1.3, (4096, 8192): 1.2}))
+    assert isinstance(guard, Guard)
+    assert guard.inside == ("T4096H32D8192",)
 
 
 def test_what_is_no_cuda_architecture_cannot_be_guarded() -> None:

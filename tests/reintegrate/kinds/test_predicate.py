@@ -110,8 +110,17 @@ def test_an_axis_inside_a_product_is_tested_by_the_product() -> None:
     assert "1024 <= prefix_output.shape[1] <= 4096" in conditions(with_arguments(packed, value("head_size", "=D")))
 
 
+def test_an_axis_beside_another_in_a_product_is_tested_by_the_quotient() -> None:
+    """As the query heads of a group are the query heads over the key-value heads."""
+    grouped = reshaped(win((64, 8, 128), (64, 32, 64)), "T", "H", "H*D")
+    found = conditions(grouped)
+    assert "8 <= prefix_output.shape[1] <= 32" in found
+    each = "prefix_output.shape[2] // prefix_output.shape[1]"
+    assert f"64 <= {each} <= 128 and {each} % 16 == 0" in found
+
+
 def test_an_axis_that_no_argument_shows_cannot_be_guarded() -> None:
-    one = reshaped(win((64, 32, 64), (65, 32, 128)), "T", "H", "D*T")
+    one = reshaped(win((64, 32, 64), (65, 32, 128)), "T", "H", "D*T*H")
     guard = guard_of(one)
     assert isinstance(guard, Guard)
     assert predicate(one, guard, "_use_it", device_test="") == Declined(
