@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 from kmaint.evaluate import Bench, Screened, screen
+from kmaint.evaluate.screen import timed
+from kmaint.folder import read_harness, write_manifest
 from kmaint.records.harness import Harness
 
 
@@ -18,3 +24,40 @@ def test_without_a_gpu_variants_are_ranked_by_an_estimate(harness: Harness, sour
 
 def test_nothing_to_screen(harness: Harness, bench: Bench) -> None:
     assert screen(harness, [], bench) == []
+
+
+def on_few_rows(harness: Harness, folder: Path) -> Harness:
+    """A copy with one workload, of four rows."""
+    shutil.copytree(harness.folder, folder)
+    kept = tuple(workload for workload in harness.contract.workloads if workload.name == "T4")
+    write_manifest(replace(harness, folder=folder, contract=replace(harness.contract, workloads=kept)))
+    return read_harness(folder)
+
+
+def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_others_nothing(
+    harness: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    """A dry run of what a GPU does: the interpreter instead of the device, a host's clock instead of its own."""
+    call = "    merge_state_kernel["
+    assert source.count(call) == 1
+    sources = {
+        "same": source,
+        "slow": source.replace(call, f"    import time\n    time.sleep(0.5)\n{call}"),
+        "wrong": source.replace("    return output, output_lse", "    return output + 1, output_lse"),
+        "fails": source.replace(call, f"    raise KeyError('no key')\n{call}"),
+        "ends": source.replace(call, f"    import os\n    os._exit(3)\n{call}"),
+    }
+    small = on_few_rows(harness, tmp_path / "harness")
+    files = [tmp_path / f"{name}.py" for name in sources]
+    for file, text in zip(files, sources.values(), strict=True):
+        file.write_text(text)
+    found: dict[str, Screened] = {}
+    for kept in (files[:4], files):
+        found = dict(zip(sources, timed(small, kept, bench, tmp_path, clock="wall"), strict=False))
+        same, slow = found["same"].ratio, found["slow"].ratio
+        assert same is not None
+        assert slow is not None
+        assert slow < same
+        assert found["wrong"].reason.startswith("T4: ")
+        assert found["fails"] == Screened(ratio=None, estimated=False, reason="KeyError: 'no key'")
+    assert found["ends"].reason == "its process ended with exit status 3"
