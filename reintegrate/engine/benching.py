@@ -157,7 +157,10 @@ def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> Poin
         serving.progress(f"{point.name}: round {number // 2 + 1} of {serving.rounds}")
         for leg in order:
             samples[leg].append(sessions[leg].measure(_prompts(point, number + 1), point.tokens))
-    return result(point, {leg: tuple(found) for leg, found in samples.items()})
+    found = result(point, {leg: tuple(found) for leg, found in samples.items()})
+    ratio = found.throughput
+    serving.progress(f"{point.name}: {ratio.ratio:.3f}x ({ratio.low:.3f} to {ratio.high:.3f})")
+    return found
 
 
 def orders(legs: Sequence[Leg], rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:

@@ -1,4 +1,7 @@
-"""What timed calls left behind: brought out as raw bytes for a judge elsewhere, or compared here to rank variants."""
+"""What timed calls left behind: brought out as raw bytes for a judge elsewhere, or compared here to rank variants.
+
+Where variants are only ranked it is compared on the device: a vocabulary's worth of logits takes seconds on the host.
+"""
 
 from __future__ import annotations
 
@@ -79,14 +82,18 @@ def filled() -> Iterator[None]:
             torch.use_deterministic_algorithms(before)
 
 
-def left_behind(leg: Leg, inputs: Inputs) -> list[list[torch.Tensor]]:
-    """After such a run: all that a few of its calls gave back or changed."""
+Left = list[list[torch.Tensor]]
+"""Of a few calls, all that each gave back or changed."""
+
+
+def left_behind(leg: Leg, inputs: Inputs) -> Left:
+    """After such a run, as copies where they lay."""
     run_over_poison(leg, inputs)
     compared = [spec["name"] for spec in inputs.contract.arguments if spec["values"] != "scratch"]
     picked = range(0, len(inputs.calls), max(1, len(inputs.calls) // CHECKED))
     return [
-        [t.detach().cpu() for t in tensors(leg.returned[n])]
-        + [found.view.detach().cpu() for name, found in inputs.calls[n].buffers.items() if name in compared]
+        [t.detach().clone() for t in tensors(leg.returned[n])]
+        + [found.view.detach().clone() for name, found in inputs.calls[n].buffers.items() if name in compared]
         for n in picked
     ]
 
@@ -112,10 +119,9 @@ def _outcome(leg: Leg, inputs: Inputs, n: int, *, whole: bool) -> Any:
     return outcomes.Outcome([*returned, *outcomes.argument_leaves(inputs.contract, left, given)])
 
 
-def disagreement(original: Leg, candidate: Leg, inputs: Inputs) -> str:
-    """How timed calls of both differ on data that neither has seen; empty where they agree. For ranking only."""
-    left, right = left_behind(original, inputs), left_behind(candidate, inputs)
-    for n, (wanted, got) in enumerate(zip(left, right, strict=True)):
+def disagreement(expected: Left, candidate: Leg, inputs: Inputs) -> str:
+    """How timed calls differ from what the original left behind; empty where they agree. For ranking only."""
+    for n, (wanted, got) in enumerate(zip(expected, left_behind(candidate, inputs), strict=True)):
         if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in got]:
             return f"timed call {n}: gives back other shapes or types than the original"
         for want, have in zip(wanted, got, strict=True):

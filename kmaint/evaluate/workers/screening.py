@@ -12,7 +12,7 @@ from typing import Any
 
 from .blocks import mirrored
 from .calls import cases, entry_of, synchronize
-from .outputs import disagreement
+from .outputs import Left, disagreement, left_behind
 from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, WallClock, mutated_by, sets_for
 
 ROUNDS = 3
@@ -20,12 +20,13 @@ ROUNDS = 3
 
 @dataclass
 class Stage:
-    """One workload, ready: its inputs and the original's leg over them."""
+    """One workload, ready: its inputs, the original's leg over them, and what that leaves behind."""
 
     name: str
     weight: float
     inputs: Inputs
     original: Leg
+    expected: Left
 
 
 @dataclass
@@ -56,11 +57,12 @@ def prepare(shared: dict[str, Any]) -> State:
     return State(stages, clock, shared["entry"], draw, shared["turns"], device)
 
 
-def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg]:
+def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg, Left]:
     inputs.remember(mutated_by(original, inputs.calls[0], inputs.device))
     leg = _leg(original, inputs)
     inputs.keep(sets_for(min(clock([leg, leg])), len(inputs.calls)))
-    return inputs, _leg(original, inputs)
+    leg = _leg(original, inputs)
+    return inputs, leg, left_behind(leg, inputs)
 
 
 def _leg(entry: Entry, inputs: Inputs) -> Leg:
@@ -95,7 +97,7 @@ def _variant(state: State, path: str) -> list[Leg] | str:
         for stage in state.stages:
             with state.turns.shared():
                 legs.append(type(stage.original)(entry, stage.inputs, 1))  # type: ignore[call-arg]
-                if differs := disagreement(stage.original, legs[-1], stage.inputs):
+                if differs := disagreement(stage.expected, legs[-1], stage.inputs):
                     return f"{stage.name}: {differs}"
     except Exception as error:  # noqa: BLE001 - measured code may raise anything, and is no reason to lose the others
         synchronize(state.device)  # raises where it broke the context: nothing that comes after it would say anything
