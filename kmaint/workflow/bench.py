@@ -27,7 +27,7 @@ SHARED = 0.84
 MEMORY = {"vllm": "gpu_memory_utilization", "sglang": "mem_fraction_static"}
 """How each engine calls the share that is its own."""
 POINTS = ("decode:1x256", "decode:1x4096", "decode:1x16384", "decode:16x2048", "decode:64x1024", "prefill:4x2048")
-TOKENS = {"decode": 64, "prefill": 1}
+TOKENS = {"decode": 128, "prefill": 1}
 
 
 @dataclass(frozen=True, kw_only=True)

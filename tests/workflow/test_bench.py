@@ -28,7 +28,7 @@ __all__ = ["patch_of", "python"]
 def test_a_point_is_read_as_it_is_named(phase: str, batch: int, context: int) -> None:
     found = point_of(f"{phase}:{batch}x{context}")
     assert found.name == f"{phase} {batch}x{context}"
-    assert found.tokens == (64 if phase == "decode" else 1)
+    assert found.tokens == (128 if phase == "decode" else 1)
 
 
 @pytest.mark.parametrize("text", ["", "decode", "decode:1", "decode:0x4", "decode:1x", "verify:1x4", "decode:-1x4"])
