@@ -36,7 +36,9 @@ def kept(truth: Truth) -> Truth:
 
 
 DRAWS = 12
-"""How often a case is moved at most: which way each number goes is chance."""
+"""How often a case is moved to see what it does not decide: which way each number goes is chance."""
+MOST_DRAWS = 60
+"""How often where it decides none of what is asked: a weight of a softmax varies by factors, few draws by many."""
 TELLING_DRAWS = 3
 """Where these move nothing, no other will."""
 A_FEW_ROUNDINGS = 2.0**-22
@@ -124,9 +126,11 @@ def undecided(
         return nowhere
     asked = ~nowhere if asked is None else asked
     spread, found = Spread.around(known, tolerance), nowhere
-    for draw in range(1, DRAWS + 1):
+    for draw in range(1, MOST_DRAWS + 1):
         spread.add(truth(draw)[path].double().cpu())
         found = spread.wide & spread.holds(got)
         if bool(found[asked].all()) or (draw >= TELLING_DRAWS and not bool(spread.wide[asked].any())):
+            break
+        if draw >= DRAWS and not bool(spread.wide[asked].all()):
             break
     return found
