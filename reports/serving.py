@@ -126,6 +126,9 @@ def _facts(found: EngineBench) -> Iterator[Fact]:
         yield Fact(name=f"accuracy, {one.leg}", text=text, good="slower" if one.code else None)
     yield Fact(name="model", text=found.model)
     yield Fact(name="device", text=found.device or "none")
+    if found.cores:
+        cores = f"{len(found.cores)}, the same for all: {', '.join(map(str, found.cores))}"
+        yield Fact(name="processors", text=cores)
     yield Fact(name="set for both", text=", ".join(f"{name}={value}" for name, value in found.arguments.items()))
     yield Fact(name="all that differs", text=", ".join(found.files))
     for leg, digest in found.digests.items():

@@ -129,6 +129,8 @@ class EngineBench:
     likeness: Likeness
     accuracy: tuple[Accuracy, ...] = ()
     others: tuple[Other, ...] = ()
+    cores: tuple[int, ...] = ()
+    """Processors that all engines were kept to while they were measured; empty where each had what there was."""
 
     @property
     def is_engaged(self) -> bool:

@@ -30,6 +30,7 @@ from kmaint.records.engine import (
     Sample,
 )
 from kmaint.records.evaluation import Interval
+from reintegrate.engine.cores import shared
 from reintegrate.engine.engagement import count_in, engaged, variables
 from reintegrate.engine.likeness import Said, alike
 from reintegrate.engine.overlay import (
@@ -72,6 +73,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             begun = {one.name: engines.start(one) for one in (*compared, *others)}
             came = counting()
             sessions = {leg: one() for leg, one in begun.items()}
+            engines.settle(cores := shared())
             likeness = _likeness(serving, sessions)
             points = tuple(_point(serving, sessions, point) for point in serving.points)
             version, device = sessions["base"].version, sessions["base"].device
@@ -92,6 +94,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             likeness=likeness,
             accuracy=tuple(one for one in accuracy if one),
             others=tuple(_mean_of(points, one) for one in others),
+            cores=cores,
         )
 
 

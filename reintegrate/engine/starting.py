@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child start
 from kmaint.child import kill_group
 from kmaint.errors import UsageError
 from kmaint.records.engine import Point, Value
+from reintegrate.engine.cores import confine
 from reintegrate.engine.overlay import Overlay, environment_for
 from reintegrate.engine.session import Session, Setup, open_session
 
@@ -72,6 +73,10 @@ class Engines:
         self.ended = True
         for process in list(self.processes):
             kill_group(process)
+
+    def settle(self, cores: Collection[int]) -> None:
+        """Keep them to these processors from here on: to load and to compile they may have had all."""
+        confine([process.pid for process in self.processes], cores)
 
     def _begun(self, process: Popen[bytes]) -> None:
         self.processes.append(process)
