@@ -49,6 +49,8 @@ TELLING_TOKENS = 16
 """Tokens of each sequence whose log-probabilities are compared."""
 VOCABULARY = 10_000
 """Prompts are random tokens below this: every served model has as many."""
+WARM_UP_VISITS = 2
+"""The first compiles, captures and fills the prefix cache; the second finds it full, and compiles for that."""
 ACCURACY_S = 7200.0
 
 
@@ -154,8 +156,9 @@ def _others(serving: Serving, root: Path, base: Overlay, patches: Mapping[str, P
 
 def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> PointResult:
     samples: dict[Leg, list[Sample]] = {leg: [] for leg in sessions}
-    for session in sessions.values():  # the first visit compiles, captures and fills the prefix cache
-        session.measure(_prompts(point, 0), point.tokens)
+    for session in sessions.values():
+        for _ in range(WARM_UP_VISITS):
+            session.measure(_prompts(point, 0), point.tokens)
     for number, order in enumerate(orders(tuple(sessions), serving.rounds, seed=f"{point.name}")):
         serving.progress(f"{point.name}: round {number // 2 + 1} of {serving.rounds}")
         for leg in order:
