@@ -21,7 +21,7 @@ from kmaint.evaluate.rungs.lint import lint
 from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite, verdict_of
-from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, confirmed, measure
+from kmaint.evaluate.timing.measuring import BATCH, UNWALLED, Effort, Measured, confirmed, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import (
     Candidate,
@@ -239,8 +239,9 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
     given_up = f"; given up early: {found.given_up}" if found.given_up else ""
+    open_air = f"; timed without walls: {climb.bench.known[UNWALLED]}" if UNWALLED in climb.bench.known else ""
     said = f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
-    return None, said + given_up
+    return None, said + given_up + open_air
 
 
 def _sanitizer(climb: Climb) -> tuple[Rejection | None, str]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay, walls_for
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.profile import estimate_total_us
+from kmaint.evaluate.timing.measuring import Walls, behind_walls
+from kmaint.evaluate.workers.turns import taken_at
 from kmaint.records.evaluation import Rejection
 from kmaint.records.harness import Harness
 
@@ -70,16 +72,22 @@ def timed(
 
 def _asked(harness: Harness, groups: Sequence[Sequence[Path]], bench: Bench, scratch: Path, clock: str) -> list[Answer]:
     folder = harness.folder.resolve()
-    request = Request(
-        command="screen",
-        shared={"folder": str(folder), "entry": harness.entry, "seed": secrets.randbits(30), "clock": clock},
-        items=tuple({"paths": [str(file) for file in group]} for group in groups),
-        limit_s=bench.limits_s["screen"] * max(map(len, groups)),
-        harness=folder,
-        gpu=clock == "graph",
-        interpret=clock == "wall",
-    )
-    return ask(bench, request, scratch)
+    shared = {"folder": str(folder), "entry": harness.entry, "seed": secrets.randbits(30), "clock": clock}
+
+    def asked(walls: Walls) -> list[Answer]:
+        request = Request(
+            command="screen",
+            shared={**shared, "scratch": str(scratch), "walls": walls},
+            items=tuple({"paths": [str(file) for file in group]} for group in groups),
+            limit_s=bench.limits_s["screen"] * max(map(len, groups)),
+            harness=folder,
+            gpu=clock == "graph",
+            interpret=clock == "wall",
+        )
+        return ask(bench, request, scratch)
+
+    files, turns = [file for group in groups for file in group], taken_at(bench.turns) if bench.turns else ()
+    return behind_walls(bench, asked, walls_for(harness, files, bench, scratch, writes=turns))
 
 
 def _screened(answer: Answer) -> list[Screened]:

@@ -6,6 +6,7 @@ from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.side_by_side import side_by_side
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
+from kmaint.evaluate.bench.walls import walls_for
 
 __all__ = [
     "CACHE",
@@ -29,5 +30,6 @@ __all__ = [
     "side_by_side",
     "survey",
     "visible_gpus",
+    "walls_for",
     "with_more",
 ]

@@ -10,14 +10,13 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import WORKER, Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer, side_by_side
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer, side_by_side, walls_for
 from kmaint.evaluate.bench.laying import kept_libraries, sources_digest
 from kmaint.evaluate.rungs.profile import Launch
 from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Dishonest, NotBuilt, Rejection, Resources
 from kmaint.records.harness import Harness
-from kmaint.sandbox import LAUNCHER
 
 MOST_SHARED_BYTES = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024}
 MOST_REGISTERS = 65536
@@ -147,13 +146,7 @@ def _walls(harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Pat
     folder = harness.folder.resolve()
     if all(source.resolve().parent == folder for source in sources):
         return None
-    more = [
-        word
-        for path in (WORKER.parent, *(source.parent.resolve() for source in sources))
-        for word in ("--read", str(path))
-    ]
-    words = [word.replace("{view}", str(folder)).replace("{room}", str(scratch)) for word in bench.walls.within]
-    return {"launcher": str(LAUNCHER), "words": [*more, *words] if words else []}
+    return walls_for(harness, sources, bench, scratch)
 
 
 NO_HEADER = "fatal error: "

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask
+from kmaint.errors import InternalError
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, walls_for
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.profile import floor_us
 from kmaint.evaluate.rungs.suite import verdict_of
@@ -61,6 +62,8 @@ class Measured:
     """Why it was timed no longer than a first look takes; empty where it was."""
 
 
+Walls = dict[str, Any] | None
+"""How a worker shuts itself in; None where it does not."""
 Value = dict[str, Any] | Rejection
 """What was measured of one workload, or why it counts for nothing."""
 
@@ -103,12 +106,33 @@ def measure_rounds(
     """As `measure`, with one result for each round."""
     session = Session(scratch=scratch, effort=effort)
     items = session.items(harness.contract.timed)
-    answers = ask(bench, _request(harness, file, bench, session), scratch)
+    answers = behind_walls(
+        bench,
+        lambda walls: ask(bench, _request(harness, file, bench, session, walls), scratch),
+        walls_for(harness, [file], bench, scratch),
+    )
     claimed = [_value(item["workload"], answer) for item, answer in zip(items, answers, strict=True)]
     judged = _verify(harness, items, claimed, session, bench)
     each = len(harness.contract.timed)
     found = [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
     return [replace(one, given_up=session.given_up) if isinstance(one, Measured) else one for one in found]
+
+
+UNWALLED = "why timing workers stand behind no walls"
+"""In a bench's `known`, once they could not."""
+
+
+def behind_walls(bench: Bench, asked: Callable[[Walls], list[Answer]], walls: Walls) -> list[Answer]:
+    """The answers of a worker behind these walls; without, from the first one on that could not start behind them.
+
+    It starts before it imports a candidate, so none can bring that about.
+    """
+    if UNWALLED not in bench.known and walls and walls["words"]:
+        try:
+            return asked(walls)
+        except InternalError as error:
+            bench.known[UNWALLED] = error.message
+    return asked(None)
 
 
 @dataclass(kw_only=True)
@@ -169,7 +193,7 @@ def key(item: dict[str, Any]) -> str:
     return f"{item['round']} {item['workload']}"
 
 
-def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Request:
+def _request(harness: Harness, file: Path, bench: Bench, session: Session, walls: Walls) -> Request:
     folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
     return Request(
         command="time",
@@ -179,6 +203,8 @@ def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Re
             "candidate": str(file.resolve()),
             "uuid": bench.environment.device_uuid,
             "clock": session.effort.clock,
+            "scratch": str(session.scratch),
+            "walls": walls,
         },
         items=session.items(harness.contract.timed),
         limit_s=bench.limits_s["time"],

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
-import importlib.util
 import inspect
-import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +26,7 @@ from triton.runtime.jit import JITFunction
 
 from . import sass
 from .calls import building, cases, contents, elements, entry_of, performing
+from .walls import seen, shut_in
 
 MOST_ELEMENTS = 1 << 30
 """A workload with more is not built in host memory, and is reported as not compiled."""
@@ -90,41 +87,6 @@ def _call_all(state: dict[str, Any], path: str, recorder: Recorder, left_out: li
             if state["any"] and not recorder.launches:
                 left_out.append("launches no kernel of its own: nothing to compile")
                 break
-
-
-def shut_in(walls: dict[str, Any], folder: Path, *, watching: bool = True) -> int | None:
-    """Give up what a compilation does not need, and note what a candidate does; the descriptor of the notes.
-
-    None where nothing is to be noted, or the harness's runtime is of before there were notes.
-    """
-    spec = importlib.util.spec_from_file_location("launcher", walls["launcher"])
-    assert spec is not None and spec.loader is not None
-    launcher = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(launcher)
-    watching = watching and importlib.util.find_spec("runtime.guard") is not None
-    modules = [importlib.import_module(f"runtime.{name}") for name in ("guard", "view")] if watching else []
-    if walls["words"]:
-        launcher.confine(walls["words"])
-    if not modules:
-        return None
-    guard, view = modules
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    own = [
-        Path(cases.__file__).parent,
-        Path(__file__).parents[2],
-    ]  # all of kmaint: a warm interpreter may have forked us
-    guard.Guard(own, view.forbidden_modules(folder), writing).watch()
-    return reading
-
-
-def seen(notes: int | None) -> list[Any]:
-    """What was noted, as codes with words."""
-    try:
-        lines = os.read(notes, 1 << 16).splitlines() if notes is not None else []
-    except BlockingIOError:
-        return []
-    return [json.loads(line) for line in lines]
 
 
 class StandIn:

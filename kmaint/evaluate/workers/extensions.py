@@ -25,7 +25,8 @@ import torch
 
 from . import sass
 from .calls import building, cases, interpreter_sized, performing, subject
-from .compiling import lean_contents, shut_in
+from .compiling import lean_contents
+from .walls import shut_in
 
 MOST_CALLS = 64
 """Of the choices that a contract has: each may ask for a library of its own."""

@@ -14,6 +14,7 @@ from .blocks import mirrored
 from .calls import cases, entry_of, synchronize
 from .outputs import Left, disagreement, left_behind
 from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, WallClock, mutated_by, sets_for
+from .walls import shut_in_to_time
 
 ROUNDS = 3
 
@@ -40,8 +41,10 @@ class State:
 
 
 def prepare(shared: dict[str, Any]) -> State:
-    """`shared`: folder, entry, seed, turns, clock ("graph"; "wall" is a dry run). Builds the inputs of every workload
-    that is timed once, where they are used."""
+    """`shared`: folder, entry, seed, turns, clock ("graph"; "wall" is a dry run), scratch; `walls`: how this process
+    shuts itself in before it imports a variant, or None. Builds the inputs of every workload that is timed once, where
+    they are used."""
+    shut_in_to_time(shared["walls"], Path(shared["folder"]), Path(shared["scratch"]))
     device = "cuda" if shared["clock"] == "graph" else "cpu"
     folder = Path(shared["folder"])
     contract = cases.Contract.read(folder)

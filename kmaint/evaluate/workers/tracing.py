@@ -20,11 +20,17 @@ Record = tuple[float, float, int, str]
 """Start and end in microseconds, stream, name."""
 
 
-def warm_up() -> None:
-    """CUPTI is loaded before anything is captured or timed, so that no leg runs without it and another with it."""
-    with contextlib.suppress(RuntimeError), profile(activities=[ProfilerActivity.CUDA]):
-        torch.zeros(1, device="cuda")
-        torch.cuda.synchronize()
+def warm_up() -> bool:
+    """CUPTI is loaded before anything is captured or timed, so that no leg runs without it and another with it.
+
+    Whether it recorded anything.
+    """
+    with contextlib.suppress(RuntimeError):
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            torch.zeros(1, device="cuda")
+            torch.cuda.synchronize()
+        return any(event.device_type == DeviceType.CUDA for event in profiler.events())
+    return False
 
 
 def trace(leg: Leg, inputs: Inputs) -> dict[str, Any] | None:

@@ -78,6 +78,14 @@ def place_of(gpu: str) -> Path:
     return Path(tempfile.gettempdir()) / f"kmaint-{os.getuid()}-gpu-{gpu.replace('/', '-')}.lock"
 
 
+def taken_at(place: Path) -> tuple[Path, Path]:
+    """The files whose locks are the turns, which are there afterwards: whoever takes turns behind walls needs both."""
+    files = (place, Path(f"{place}.wanted"))
+    for file in files:
+        file.touch()
+    return files
+
+
 @contextlib.contextmanager
 def _locked(path: str | Path, how: int) -> Iterator[None]:
     with open(path, "w") as file:  # noqa: PTH123 - taken thousands of times

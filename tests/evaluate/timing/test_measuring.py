@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
 from kmaint.evaluate.timing.measuring import (
+    UNWALLED,
     Effort,
     Measured,
     Session,
@@ -99,6 +100,32 @@ def test_a_written_input_is_found_in_what_timed_calls_left(
     found = found_in(wrapped(source, body), small, bench, tmp_path)
     assert isinstance(found, Wrong)
     assert found.codes == ("mutated_input",)
+
+
+def test_a_candidate_is_timed_behind_walls(small: Harness, source: str, bench: Bench, tmp_path: Path) -> None:
+    """What it would do outside its scratch folder in front of a clock alone, it cannot do there either."""
+    if bench.walls.level == "none":
+        pytest.skip(f"no walls on this machine: {bench.walls.reason}")
+    (outside := tmp_path / "outside").mkdir()
+    (secret := tmp_path / "secret").write_text("not to be read")
+    (scratch := tmp_path / "scratch").mkdir()
+    reads = wrapped(source, f"    open({str(secret)!r}).read()\n    return compute(**arguments)")
+    writes = wrapped(source, f"    open({str(outside / 'written')!r}, 'w')\n    return compute(**arguments)")
+    for text in (reads, writes):
+        found = found_in(text, small, bench, scratch)
+        assert isinstance(found, Wrong)
+        assert "PermissionError" in found.reason
+    assert list(outside.iterdir()) == []
+    assert UNWALLED not in bench.known
+
+
+def test_where_no_worker_starts_behind_walls_it_is_timed_without_and_said(
+    small: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    broken = dataclasses.replace(bench.walls, within=("--no-such-wall", "--"))
+    bare = dataclasses.replace(bench, walls=broken, known={})
+    assert isinstance(found_in(source, small, bare, tmp_path), Measured)
+    assert bare.known[UNWALLED].startswith("the time worker ended before its first item: ")
 
 
 def test_a_clock_replaced_on_import_is_named(small: Harness, source: str, bench: Bench, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kmaint.evaluate.workers.turns import Turns, taken_at
+
 HOLD = """
 import sys
 from kmaint.evaluate.workers.turns import Turns, place_of
@@ -97,3 +99,10 @@ def test_a_killed_holder_lets_go() -> None:
     waiting = hold("alone")
     assert has_it(waiting, within_s=60)
     waiting.communicate("go\n")
+
+
+def test_the_files_of_the_turns_are_there_before_anyone_takes_one(tmp_path: Path) -> None:
+    files = taken_at(tmp_path / "gpu.lock")
+    assert all(file.is_file() for file in files)
+    with Turns(tmp_path / "gpu.lock").shared():
+        assert set(tmp_path.iterdir()) == set(files)
