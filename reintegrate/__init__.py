@@ -4,14 +4,16 @@ from reintegrate.companions import with_companions
 from reintegrate.describe import commit_message
 from reintegrate.hunks import changed_lines, contents_before, hunks_of, patch_digest
 from reintegrate.kinds.choosing import choose
+from reintegrate.kinds.cuda import file_patch
 from reintegrate.kinds.win import Win
 from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of
-from reintegrate.rebase import Conflict, rebase, with_regions
+from reintegrate.rebase import Conflict, Rebased, rebase, rebase_file, with_regions
 from reintegrate.repository import clean_clone, open_repository
 
 __all__ = [
     "Conflict",
+    "Rebased",
     "Rules",
     "Win",
     "changed_lines",
@@ -19,12 +21,14 @@ __all__ = [
     "clean_clone",
     "commit_message",
     "contents_before",
+    "file_patch",
     "hunks_of",
     "land",
     "open_repository",
     "patch_digest",
     "patch_of",
     "rebase",
+    "rebase_file",
     "stands",
     "with_companions",
     "with_regions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kmaint.child import run_child
 from kmaint.errors import InternalError
@@ -34,23 +34,47 @@ class Conflict:
 
 
 def rebase(original: str, source: str, upstream: str) -> Rebased | Conflict:
-    """Merge what changed from `original` to `source` into `upstream`, region by region; each is a whole kernel.py."""
+    """Merge what changed from `original` to `source` into `upstream`, region by region; each is a whole kernel.py.
+
+    A region whose file moved is the one of its symbol in a file of the same name.
+    """
     before, after, now = split_regions(original), split_regions(source), split_regions(upstream)
     merged: dict[Key, str] = {}
-    edited = [key for key in after if before.get(key) != after[key]]
-    for key in edited:
-        if key not in now:
+    changed = False
+    for key in (one for one in after if before.get(one) != after[one]):
+        place = key if key in now else _moved(key, now)
+        if place is None:
             return Conflict(reason=f"{key[1]} is no longer part of the kernel at {key[0]}")
-        text, conflicts = three_way(before.get(key, ""), after[key], now[key])
-        if conflicts:
-            both = "once" if conflicts == 1 else f"in {conflicts} places"
-            return Conflict(reason=f"upstream and the win both changed {key[1]}, {both}", text=text)
-        merged[key] = text
-    return Rebased(
-        source=with_regions(upstream, merged),
-        contained=all(merged[key] == now[key] for key in edited),
-        changed=any(before.get(key) != now[key] for key in edited),
-    )
+        found = _merged(key[1], before.get(key, ""), after[key], now[place])
+        if isinstance(found, Conflict):
+            return found
+        merged[place] = found
+        changed |= before.get(key) != now[place]
+    contained = all(text == now[place] for place, text in merged.items())
+    return Rebased(source=with_regions(upstream, merged), contained=contained, changed=changed)
+
+
+def rebase_file(original: str, source: str, upstream: str, name: str) -> Rebased | Conflict:
+    """As `rebase`, of whole files of CUDA C++; `name` is what the win changed in them."""
+    found = _merged(name, original, source, upstream)
+    if isinstance(found, Conflict):
+        return found
+    return Rebased(source=found, contained=found == upstream, changed=original != upstream)
+
+
+def _merged(name: str, base: str, ours: str, theirs: str) -> str | Conflict:
+    text, conflicts = three_way(base, ours, theirs)
+    if conflicts:
+        both = "once" if conflicts == 1 else f"in {conflicts} places"
+        return Conflict(reason=f"upstream and the win both changed {name}, {both}", text=text)
+    return text
+
+
+def _moved(key: Key, now: Mapping[Key, str]) -> Key | None:
+    """Where the region of a file that moved stands, if that is one place."""
+    path, symbol = key
+    found = [one for one in now if one[1] == symbol and PurePosixPath(one[0]).name == PurePosixPath(path).name]
+    return found[0] if len(found) == 1 else None
 
 
 def three_way(base: str, ours: str, theirs: str) -> tuple[str, int]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import extract
 import reintegrate
 from kmaint import folder
 from kmaint.config import Config
-from kmaint.errors import HarnessError, UsageError
+from kmaint.errors import HarnessError, MissingError, UsageError
 from kmaint.ledger import Ledger
+from kmaint.records.change import Patch
 from kmaint.records.evaluation import Evaluation, Interval, Passed, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel, Release, Scan
@@ -22,7 +23,7 @@ from kmaint.workflow.keeping import all_wins, now
 from kmaint.workflow.progress import Progress
 from kmaint.workflow.testing import check, hold, write_tests
 
-CANDIDATE, CONFLICTS = "candidate.py", "conflicts.txt"
+CANDIDATE, CONFLICTS = "candidate", "conflicts.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,36 +96,72 @@ def _earlier(win: Win, release: Release) -> Step | None:
 
 
 def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progress) -> Step:
-    kernel = next((one for one in upstream.scan.kernels if one.id == win.kernel), None)
+    kernel = standing(win.kernel, upstream.scan)
     if kernel is None:
         return upstream.step("gone", f"no {win.kernel} any more; {_near(win, upstream.scan)}")
+    moved = "" if kernel.id == win.kernel else f"moved to {kernel.path}; "
     progress(f"{win.id}: extracting {kernel.id}")
     harness, doubt = _extracted(win, kernel, upstream, config, progress)
-    if harness is None:
-        return upstream.step("conflicts", f"the kernel cannot be cut out any more: {doubt}")
+    if harness is None and kernel.language != "cuda":
+        return upstream.step("conflicts", f"{moved}the kernel cannot be cut out any more: {doubt}")
     into = upstream.into / win.id
-    rebased = reintegrate.rebase(win.original, win.source, (harness.folder / folder.KERNEL).read_text())
+    rebased = _rebased(win, kernel, harness, upstream)
     if isinstance(rebased, reintegrate.Conflict):
         folder.write_text(into / CONFLICTS, rebased.text)
-        return upstream.step("conflicts", rebased.reason, *([into / CONFLICTS] if rebased.text else []))
+        return upstream.step("conflicts", f"{moved}{rebased.reason}", *([into / CONFLICTS] if rebased.text else []))
     if rebased.contained:
-        return upstream.step("overtaken", "upstream has the edit already")
-    folder.write_text(into / CANDIDATE, rebased.source)
+        return upstream.step("overtaken", f"{moved}upstream has the edit already")
+    candidate = into / f"{CANDIDATE}{PurePosixPath(kernel.path).suffix}"
+    folder.write_text(candidate, rebased.source)
     try:
-        patch = reintegrate.patch_of(harness, rebased.source)
+        patch = _patch(kernel, harness, rebased, upstream)
         landing = reintegrate.land(
             patch, upstream.tree, branch=f"kmaint/{win.id}", message=f"{_title(win)}\n", into=into
         )
     except (UsageError, HarnessError) as error:
-        return upstream.step("conflicts", str(error), into / CANDIDATE)
-    applies = "applies with upstream's own changes merged" if rebased.changed else "applies as it was"
-    written = (Path(landing.patch_file), into / CANDIDATE)
-    if doubt:
+        return upstream.step("conflicts", f"{moved}{error}", candidate)
+    how = "with upstream's own changes merged" if rebased.changed else "as it was"
+    applies = f"{moved}applies {how}"
+    written = (Path(landing.patch_file), candidate)
+    if harness is None or doubt:
         return upstream.step("conflicts", f"{applies}, but cannot be judged: {doubt}", *written)
-    (found,) = check(harness, [into / CANDIDATE], config, progress)
+    try:
+        (found,) = check(harness, [candidate], config, progress)
+    except MissingError as error:  # CUDA C++ where there is no GPU
+        return upstream.step("conflicts", f"{applies}, but cannot be judged: {error.message}", *written)
     state, said = _judged(found, changed=rebased.changed)
     step = upstream.step(state, f"{applies}; {said}", *written)
     return replace(step, speedup=speedup(found), environment=found.environment)
+
+
+def standing(name: str, scan: Scan) -> Kernel | None:
+    """The kernel of that id; where its file moved, the one of its name in the one file of the same name that has it."""
+    path, _, symbol = name.partition("::")
+    known = {kernel.id: kernel for kernel in scan.kernels}
+    if name in known:
+        return known[name]
+    file = PurePosixPath(path).name
+    moved = [one for one in scan.kernels if one.qualname == symbol and PurePosixPath(one.path).name == file]
+    return moved[0] if len(moved) == 1 and not any(one.path == path for one in scan.kernels) else None
+
+
+def _rebased(
+    win: Win, kernel: Kernel, harness: Harness | None, upstream: _Upstream
+) -> reintegrate.Rebased | reintegrate.Conflict:
+    """The win in what stands there now: by regions of a harness, or in CUDA C++ in the file itself."""
+    if kernel.language == "cuda":
+        text = (upstream.tree / kernel.path).read_text()
+        return reintegrate.rebase_file(win.original, win.source, text, kernel.name)
+    assert harness is not None
+    return reintegrate.rebase(win.original, win.source, (harness.folder / folder.KERNEL).read_text())
+
+
+def _patch(kernel: Kernel, harness: Harness | None, rebased: reintegrate.Rebased, upstream: _Upstream) -> Patch:
+    if kernel.language == "cuda":
+        text = (upstream.tree / kernel.path).read_text()
+        return reintegrate.file_patch(kernel.path, kernel.name, text, rebased.source)
+    assert harness is not None
+    return reintegrate.patch_of(harness, rebased.source)
 
 
 def _extracted(

@@ -21,12 +21,17 @@ def cuda_patch(win: Win) -> Patch:
     original = (win.harness.folder / f"kernel{PurePosixPath(origin.path).suffix}").read_text()
     if sha256(original) != origin.files[origin.path]:
         raise HarnessError(f"{win.harness.folder}: its CUDA source is not {origin.path} any more", "extract it again")
-    edits = tuple(_edits(origin.path, win.harness.kernel, split_lines(original), split_lines(win.source)))
+    return file_patch(origin.path, win.harness.kernel, original, win.source)
+
+
+def file_patch(path: str, symbol: str, before: str, after: str) -> Patch:
+    """The lines that differ between two texts of a file of CUDA C++. UsageError where none do."""
+    edits = tuple(_edits(path, symbol, split_lines(before), split_lines(after)))
     if not edits:
-        raise UsageError(f"the candidate is {win.harness.kernel} as it stands in the tree", "there is nothing to land")
+        raise UsageError(f"the candidate is {symbol} as it stands in the tree", "there is nothing to land")
     return Patch(
         edits=edits,
-        files={origin.path: origin.files[origin.path]},
+        files={path: sha256(before)},
         kind="edit",
         reason="CUDA C++ is edited by span: a guard in host code is not written yet",
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.folder import split_regions
-from reintegrate.rebase import Conflict, Rebased, rebase, three_way, with_regions
+from reintegrate.rebase import Conflict, Rebased, rebase, rebase_file, three_way, with_regions
 
 CASE = Path(__file__).parent / "cases" / "merge_state"
 ORIGINAL, WINNER = (CASE / "kernel.py").read_text(), (CASE / "winner.py").read_text()
@@ -54,6 +54,34 @@ def test_a_region_that_is_gone_is_named() -> None:
     assert rebase(ORIGINAL, WINNER, upstream) == Conflict(
         reason="merge_state_triton is no longer part of the kernel at sglang/kernels/ops/attention/merge_state.py"
     )
+
+
+def test_a_region_follows_its_file_to_another_folder() -> None:
+    upstream = ORIGINAL.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
+    found = rebase(ORIGINAL, WINNER, upstream)
+    assert isinstance(found, Rebased)
+    assert (found.contained, found.changed) == (False, False)
+    assert found.source == WINNER.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
+
+
+def test_a_region_that_may_stand_in_two_places_is_not_guessed() -> None:
+    moved = ORIGINAL.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
+    other = ORIGINAL.replace("ops/attention/merge_state.py", "ops/joining/merge_state.py")
+    found = rebase(ORIGINAL, WINNER, moved + other)
+    assert isinstance(found, Conflict)
+    assert found.reason.endswith("is no longer part of the kernel at sglang/kernels/ops/attention/merge_state.py")
+
+
+def test_whole_files_are_merged_as_regions_are() -> None:
+    base = "".join(f"{number}\n" for number in range(9))
+    win, upstream = base.replace("2\n", "two\n"), base.replace("7\n", "VII\n")
+    both = upstream.replace("2\n", "two\n")
+    assert rebase_file(base, win, upstream, "k") == Rebased(source=both, contained=False, changed=True)
+    assert rebase_file(base, win, base, "k") == Rebased(source=win, contained=False, changed=False)
+    assert rebase_file(base, win, win, "k") == Rebased(source=win, contained=True, changed=True)
+    found = rebase_file(base, win, base.replace("2\n", "II\n"), "k")
+    assert isinstance(found, Conflict)
+    assert found.reason == "upstream and the win both changed k, once"
 
 
 @given(st.lists(st.sampled_from(["a\n", "b\n", "\n", "    c\n"])))

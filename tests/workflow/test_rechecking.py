@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import extract
 from kmaint import workflow
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
 from kmaint.records.evaluation import Interval, Verdict, Wrong
-from kmaint.workflow.rechecking import _judged
+from kmaint.workflow.rechecking import _judged, standing
 from tests.landed import Landed
 from tests.reports.conftest import H200, KEPT, judged, passed, rungs, timing
 
@@ -98,6 +100,42 @@ def test_an_upstream_that_took_the_edit_has_overtaken_the_win(landed: Landed, tr
     subprocess.run(["git", "clone", "--quiet", "--branch", landed.landing.branch, str(tree), str(newer)], check=True)
     assert recheck(landed, newer).step.said == "upstream has the edit already"
     assert workflow.recheck(newer, landed.config, lambda line: None) == [], "it is retired"
+
+
+def moved(tree: Path, *folders: str) -> Path:
+    """A newer release in which the kernel's file lies in these folders instead, and in none where there are none."""
+    newer = tree.with_name("newer")
+    subprocess.run(["git", "clone", "--quiet", str(tree), str(newer)], check=True)
+    old = newer / FILE
+    for name in folders:
+        (folder := newer / "sglang" / "kernels" / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(old, folder)
+    old.unlink()
+    subprocess.run(["git", "add", "--all"], cwd=newer, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--message=Newer"], cwd=newer, check=True)
+    return newer
+
+
+@pytest.mark.parametrize(
+    ("folders", "place"),
+    [
+        (["merging"], "sglang/kernels/merging/merge_state.py"),
+        (["merging", "joining"], None),
+        ([], None),
+        (["ops/attention"], FILE),
+    ],
+)
+def test_a_kernel_is_followed_to_the_one_file_of_that_name(tree: Path, folders: list[str], place: str | None) -> None:
+    newer = tree if folders == ["ops/attention"] else moved(tree, *folders)
+    found = standing(f"{FILE}::merge_state_kernel", extract.scan_tree(newer))
+    assert (found and found.path) == place
+
+
+@pytest.mark.slow
+def test_a_win_follows_its_file(landed: Landed, tree: Path) -> None:
+    step = recheck(landed, moved(tree, "merging")).step
+    assert (step.state, step.said.partition(";")[0]) == ("holds", "moved to sglang/kernels/merging/merge_state.py")
+    assert "diff --git a/sglang/kernels/merging/merge_state.py" in Path(step.written[0]).read_text()
 
 
 FASTER = timing(((4.1, 3.1, None), (21.4, 18.9, None), (101.3, 98.6, None)), Interval(ratio=1.13, low=1.12, high=1.14))
