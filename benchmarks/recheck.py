@@ -147,6 +147,7 @@ def rechecked(tree: Path, config: Config) -> list[dict[str, Any]]:
     return [
         {
             **one,
+            "reason": one["reason"].replace(prefix, ""),
             "next": one["next"].replace(prefix, ""),
             "written": [path.replace(prefix, "") for path in one["written"]],
         }

@@ -135,14 +135,15 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
 
 
 def standing(name: str, scan: Scan) -> Kernel | None:
-    """The kernel of that id; where its file moved, the one of its name in the one file of the same name that has it."""
+    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it."""
     path, _, symbol = name.partition("::")
     known = {kernel.id: kernel for kernel in scan.kernels}
     if name in known:
         return known[name]
     file = PurePosixPath(path).name
-    moved = [one for one in scan.kernels if one.qualname == symbol and PurePosixPath(one.path).name == file]
-    return moved[0] if len(moved) == 1 and not any(one.path == path for one in scan.kernels) else None
+    # By id: C++ may define a name several times, for other types.
+    moved = {id_: one for id_, one in known.items() if one.qualname == symbol and PurePosixPath(one.path).name == file}
+    return next(iter(moved.values())) if len(moved) == 1 else None
 
 
 def _rebased(
