@@ -12,7 +12,7 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.bench import Bench, Done, Failed, Lost, Request, ask, laid_out, refer, side_by_side
+from kmaint.evaluate.bench import UNWALLED, Bench, Done, Failed, Lost, Request, ask, laid_out, refer, side_by_side
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
@@ -21,7 +21,7 @@ from kmaint.evaluate.rungs.lint import lint
 from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite, verdict_of
-from kmaint.evaluate.timing.measuring import BATCH, UNWALLED, Effort, Measured, confirmed, measure
+from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, confirmed, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import (
     Candidate,

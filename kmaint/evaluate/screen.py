@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay, walls_for
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, Walls, ask, behind_walls, lay, walls_for
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.profile import estimate_total_us
-from kmaint.evaluate.timing.measuring import Walls, behind_walls
 from kmaint.evaluate.workers.turns import taken_at
 from kmaint.records.evaluation import Rejection
 from kmaint.records.harness import Harness

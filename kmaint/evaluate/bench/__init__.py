@@ -6,11 +6,12 @@ from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.side_by_side import side_by_side
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
-from kmaint.evaluate.bench.walls import walls_for
+from kmaint.evaluate.bench.walls import UNWALLED, Walls, behind_walls, walls_for
 
 __all__ = [
     "CACHE",
     "LIMITS_S",
+    "UNWALLED",
     "WORKER",
     "Answer",
     "Bench",
@@ -18,7 +19,9 @@ __all__ = [
     "Failed",
     "Lost",
     "Request",
+    "Walls",
     "ask",
+    "behind_walls",
     "candidates_start",
     "environment_of",
     "laid_out",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kmaint.evaluate.bench.asking import WORKER
+from kmaint.errors import InternalError
+from kmaint.evaluate.bench.asking import WORKER, Answer
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.laying import kept_libraries
 from kmaint.records.harness import Harness
 from kmaint.sandbox import LAUNCHER
+
+Walls = dict[str, Any] | None
+"""How a worker shuts itself in; None where it does not."""
+UNWALLED = "why timing workers stand behind no walls"
+"""In a bench's `known`, once they could not."""
 
 
 def walls_for(
@@ -26,3 +32,16 @@ def walls_for(
     folder = str(harness.folder.resolve())
     words = [word.replace("{view}", folder).replace("{room}", str(scratch)) for word in bench.walls.within]
     return {"launcher": str(LAUNCHER), "words": [*more, *words] if words else []}
+
+
+def behind_walls(bench: Bench, asked: Callable[[Walls], list[Answer]], walls: Walls) -> list[Answer]:
+    """The answers of a worker behind these walls; without, from the first one on that could not start behind them.
+
+    It starts before it imports a candidate, so none can bring that about.
+    """
+    if UNWALLED not in bench.known and walls and walls["words"]:
+        try:
+            return asked(walls)
+        except InternalError as error:
+            bench.known[UNWALLED] = error.message
+    return asked(None)

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.errors import InternalError
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, walls_for
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, Walls, ask, behind_walls, walls_for
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.profile import floor_us
 from kmaint.evaluate.rungs.suite import verdict_of
@@ -62,8 +61,6 @@ class Measured:
     """Why it was timed no longer than a first look takes; empty where it was."""
 
 
-Walls = dict[str, Any] | None
-"""How a worker shuts itself in; None where it does not."""
 Value = dict[str, Any] | Rejection
 """What was measured of one workload, or why it counts for nothing."""
 
@@ -116,23 +113,6 @@ def measure_rounds(
     each = len(harness.contract.timed)
     found = [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
     return [replace(one, given_up=session.given_up) if isinstance(one, Measured) else one for one in found]
-
-
-UNWALLED = "why timing workers stand behind no walls"
-"""In a bench's `known`, once they could not."""
-
-
-def behind_walls(bench: Bench, asked: Callable[[Walls], list[Answer]], walls: Walls) -> list[Answer]:
-    """The answers of a worker behind these walls; without, from the first one on that could not start behind them.
-
-    It starts before it imports a candidate, so none can bring that about.
-    """
-    if UNWALLED not in bench.known and walls and walls["words"]:
-        try:
-            return asked(walls)
-        except InternalError as error:
-            bench.known[UNWALLED] = error.message
-    return asked(None)
 
 
 @dataclass(kw_only=True)

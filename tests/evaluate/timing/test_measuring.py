@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
+from kmaint.evaluate.bench import UNWALLED
 from kmaint.evaluate.timing.measuring import (
-    UNWALLED,
     Effort,
     Measured,
     Session,

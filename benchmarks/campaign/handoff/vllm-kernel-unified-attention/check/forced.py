@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import itertools
 import os
 import sys
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 import torch
 
-THRESHOLDS = ("MIN_SPLIT_CONTEXT", "MIN_TWO_PASS_CONTEXT")
-"""Lengths of the context from which a candidate takes one path of its own, and from which a second."""
+THRESHOLD = "MIN_SPLIT_CONTEXT"
+"""Length of the context from which a candidate takes a path of its own."""
 SPLIT, SEGMENTS = 16, 16  # as the engine allocates for 8 key-value heads
 
 
@@ -143,14 +142,9 @@ def main(folder: Path, files: list[Path]) -> int:
     sys.path.insert(0, str(folder))
     importlib.import_module("runtime.interpreter").mend()
     reference, original = (module_at(folder / f"{name}.py", f"shipped_{name}") for name in ("reference", "kernel"))
-    candidates: dict[str, ModuleType] = {}
-    for file, path in itertools.product(files, THRESHOLDS):
-        module = module_at(file, f"candidate_{file.stem}_{len(candidates)}")
-        if not hasattr(module, path):
-            continue
-        for name in THRESHOLDS[: THRESHOLDS.index(path) + 1]:
-            setattr(module, name, 0)
-        candidates[f"{file.stem}, {path} = 0"] = module
+    candidates = {file.stem: module_at(file, f"candidate_{file.stem}") for file in files}
+    for module in candidates.values():
+        setattr(module, THRESHOLD, 0)
     failed = 0
     for seed, case in enumerate(CASES):
         exact = truth(reference, arguments(case, seed))
