@@ -114,7 +114,9 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     candidate = into / f"{CANDIDATE}{PurePosixPath(kernel.path).suffix}"
     folder.write_text(candidate, rebased.source)
     try:
-        patch = _patch(kernel, harness, rebased, upstream)
+        patch = _patch(win, kernel, harness, rebased, upstream)
+        if isinstance(patch, reintegrate.Conflict):
+            return upstream.step("conflicts", f"{moved}{patch.reason}", candidate)
         landing = reintegrate.land(
             patch, upstream.tree, branch=f"kmaint/{win.id}", message=f"{_title(win)}\n", into=into
         )
@@ -157,11 +159,16 @@ def _rebased(
     return reintegrate.rebase(win.original, win.source, (harness.folder / folder.KERNEL).read_text())
 
 
-def _patch(kernel: Kernel, harness: Harness | None, rebased: reintegrate.Rebased, upstream: _Upstream) -> Patch:
+def _patch(
+    win: Win, kernel: Kernel, harness: Harness | None, rebased: reintegrate.Rebased, upstream: _Upstream
+) -> Patch | reintegrate.Conflict:
+    """Of the kind that was landed, as far as it can be: what stood behind a guard is not to be landed without."""
     if kernel.language == "cuda":
         text = (upstream.tree / kernel.path).read_text()
         return reintegrate.file_patch(kernel.path, kernel.name, text, rebased.source)
     assert harness is not None
+    if win.patch.kind == "guarded":
+        return reintegrate.rebase_guarded(win.patch, win.original, harness, upstream.tree)
     return reintegrate.patch_of(harness, rebased.source)
 
 
