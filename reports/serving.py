@@ -129,6 +129,8 @@ def _facts(found: EngineBench) -> Iterator[Fact]:
     if found.cores:
         cores = f"{len(found.cores)}, the same for all: {', '.join(map(str, found.cores))}"
         yield Fact(name="processors", text=cores)
+    if found.stolen is not None:
+        yield Fact(name="processors, taken by the host", text=f"{found.stolen:.1%} of their time")
     yield Fact(name="set for both", text=", ".join(f"{name}={value}" for name, value in found.arguments.items()))
     yield Fact(name="all that differs", text=", ".join(found.files))
     for leg, digest in found.digests.items():

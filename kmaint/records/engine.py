@@ -131,6 +131,8 @@ class EngineBench:
     others: tuple[Other, ...] = ()
     cores: tuple[int, ...] = ()
     """Processors that all engines were kept to while they were measured; empty where each had what there was."""
+    stolen: float | None = None
+    """Share of these processors' time that the host of a virtual machine gave to others meanwhile."""
 
     @property
     def is_engaged(self) -> bool:

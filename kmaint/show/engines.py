@@ -33,6 +33,7 @@ def bench(found: EngineBench, output: Format) -> int:
                 f"common; {alike.contract}: {'holds' if alike.holds else alike.reason}",
                 *(f"{one.leg}: {_interval(one.speedup)} of base's throughput" for one in found.others),
                 *(f"{one.leg}: accuracy command ended with {one.code}: {one.said}" for one in found.accuracy),
+                *([f"the host gave {found.stolen:.1%} of the processors' time to others"] if found.stolen else []),
                 f"{found.engine} {found.version} on {found.device or 'no GPU'}: {_interval(found.speedup)} of base's "
                 f"throughput over {len(found.points)} points, base over base {_interval(found.noise)}",
             ]

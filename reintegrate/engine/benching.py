@@ -30,7 +30,7 @@ from kmaint.records.engine import (
     Sample,
 )
 from kmaint.records.evaluation import Interval
-from reintegrate.engine.cores import shared
+from reintegrate.engine.cores import Stolen, shared
 from reintegrate.engine.engagement import count_in, engaged, variables
 from reintegrate.engine.likeness import Said, alike
 from reintegrate.engine.overlay import (
@@ -76,9 +76,9 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             came = counting()
             sessions = {leg: one() for leg, one in begun.items()}
             engines.settle(cores := shared())
-            likeness = _likeness(serving, sessions)
+            likeness, stolen = _likeness(serving, sessions), Stolen(cores)
             points = tuple(_point(serving, sessions, point) for point in serving.points)
-            version, device = sessions["base"].version, sessions["base"].device
+            version, device, taken = sessions["base"].version, sessions["base"].device, stolen.share
         accuracy = (_accuracy(serving, root, "base", base), _accuracy(serving, root, "patched", patched))
         return EngineBench(
             runs=tuple(runs),
@@ -97,6 +97,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             accuracy=tuple(one for one in accuracy if one),
             others=tuple(_mean_of(points, one) for one in others),
             cores=cores,
+            stolen=taken,
         )
 
 

@@ -1,4 +1,4 @@
-"""The processors that the engines of a comparison are measured on: the same few for all, since one works at a time.
+"""The processors that engines are measured on: the same few for all, since one works at a time.
 
 Left to itself a system wakes each on whatever processor is free: on a machine of 32, two engines of one base lay 30 %
 apart at steps of 1.4 ms, which the host decides.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 SHARED = 8
@@ -33,6 +34,36 @@ def confine(groups: Iterable[int], cores: Collection[int]) -> None:
         for thread in _threads(folder) if _group(folder) in wanted else ():
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(thread, cores)
+
+
+@dataclass
+class Stolen:
+    """How much of these processors' time a virtual machine's host gives to others; of all where none are named."""
+
+    cores: Collection[int]
+    stat: Path = Path("/proc/stat")
+    _before: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self._before = self._ticks()
+
+    @property
+    def share(self) -> float | None:
+        """Of the time since it was made; None where the system does not say."""
+        now = self._ticks()
+        if self._before is None or now is None or now[1] == self._before[1]:
+            return None
+        return (now[0] - self._before[0]) / (now[1] - self._before[1])
+
+    def _ticks(self) -> tuple[int, int] | None:
+        """Those taken, and all there were: what a guest used is in a user's time already."""
+        names = {f"cpu{core}" for core in self.cores} or {"cpu"}
+        with contextlib.suppress(OSError):
+            lines = (line.split() for line in self.stat.read_text().splitlines())
+            spent = [[int(word) for word in words[1:9]] for words in lines if words and words[0] in names]
+            if spent and all(len(one) == 8 for one in spent):
+                return sum(one[7] for one in spent), sum(map(sum, spent))
+        return None
 
 
 def _threads(folder: Path) -> Iterator[int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from reintegrate.engine.cores import SHARED, confine, shared
+from reintegrate.engine.cores import SHARED, Stolen, confine, shared
 
 FAMILY = """
 import subprocess, sys, threading
@@ -48,3 +49,35 @@ def test_where_there_is_nothing_to_choose_from_nobody_is_moved() -> None:
     confine([os.getpgid(0)], ())
     confine([2**22 + 1], {min(before)})  # no such group
     assert os.sched_getaffinity(0) == before
+
+
+def stat(*rows: str) -> str:
+    return "\n".join([*rows, "intr 1 2 3", ""])
+
+
+def test_what_the_host_took_is_told_of_the_processors_that_are_named(tmp_path: Path) -> None:
+    (file := tmp_path / "stat").write_text(
+        stat("cpu 10 0 10 10 0 0 0 0 0 0", "cpu0 5 0 5 5 0 0 0 0 0 0", "cpu1 5 0 5 5 0 0 0 0 0 0")
+    )
+    named, every = Stolen((1,), file), Stolen((), file)
+    assert named.share is None, "no time has gone by"
+    file.write_text(stat("cpu 60 0 10 30 0 0 0 30 50 0", "cpu0 45 0 5 15 0 0 0 0 0 0", "cpu1 15 0 5 15 0 0 0 30 0 0"))
+    assert named.share == pytest.approx(30 / 50)
+    assert every.share == pytest.approx(30 / 100)
+
+
+@pytest.mark.parametrize("text", [None, "", "cpu 1 2 3\n"])
+def test_where_the_system_does_not_say_nothing_is_known(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "stat").write_text(text)
+    assert Stolen((), tmp_path / "stat").share is None
+
+
+def test_this_machine_says() -> None:
+    if not Path("/proc/stat").exists():
+        pytest.skip("no /proc/stat")
+    found, until = Stolen(()), time.monotonic() + 0.5
+    while time.monotonic() < until:
+        pass
+    assert found.share is not None
+    assert 0.0 <= found.share <= 1.0
