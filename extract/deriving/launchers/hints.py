@@ -6,11 +6,11 @@ Everything here is a hint: derive.py runs the launcher on what they amount to be
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass, field
 
-BRACKETED = re.compile(r"[\[(]([^\[\]()]*)[\])]")
-DOC_LINE = re.compile(r"^\s*(?P<name>\w+)\s*(?:\([^)]*\))?\s*[:-]\s*(?P<text>.*)$")
+from extract.deriving.launchers.pointers import uses_of
+from extract.deriving.launchers.told import in_comments, in_docstring
+
 TENSOR_USES = frozenset(
     {
         *("shape", "stride", "dtype", "device", "numel", "size", "is_contiguous", "ndim", "dim"),
@@ -55,20 +55,19 @@ def read_hints(source: str, entry: str) -> Hints:
         raise LookupError(f"kernel.py defines no function {entry!r}")
     launcher = functions[entry]
     hints = Hints(_parameters(launcher))
-    comments = _comments(source, launcher) | _documented(launcher)
+    comments = in_comments(source, launcher) | in_docstring(launcher)
     reader = _Launcher(hints)
     for statement in launcher.body:
         reader.visit(statement)
     for called, names in _launches(launcher, functions):
-        noted = _comments(source, called)
-        loaded, stored, indices = _pointer_uses(called)
+        noted, uses = in_comments(source, called), uses_of(called)
         for parameter, given in names.items():
             if given not in hints.parameters:
                 continue
             known = hints.parameters[given]
-            known.tensor |= parameter in loaded | stored
-            known.stored |= parameter in stored
-            known.index |= parameter in indices
+            known.tensor |= parameter in uses.loaded | uses.stored
+            known.stored |= parameter in uses.stored
+            known.index |= parameter in uses.indices
             comments.setdefault(given, noted.get(parameter, ()))
     for name, sizes in comments.items():
         if name in hints.parameters and sizes:
@@ -301,95 +300,6 @@ def _launches(
         given |= {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg}
         found.append((called, given))
     return found
-
-
-def _pointer_uses(kernel: ast.FunctionDef) -> tuple[set[str], set[str], set[str]]:
-    """Parameters that are loaded through, stored through, and whose loaded values go into an address."""
-    parameters = {argument.arg for argument in kernel.args.args}
-    origin: dict[str, set[str]] = {name: {name} for name in parameters}
-    loaded_from: dict[str, set[str]] = {}
-    loaded: set[str] = set()
-    stored: set[str] = set()
-    indices: set[str] = set()
-    for node in sorted(
-        (n for n in ast.walk(kernel) if isinstance(n, ast.Assign | ast.AugAssign | ast.Call)),
-        key=lambda n: (n.lineno, isinstance(n, ast.Assign)),
-    ):
-        if (
-            isinstance(node, ast.Call)
-            and node.args
-            and re.fullmatch(r"tl\.(load|store|atomic_\w+)", ast.unparse(node.func))
-        ):
-            address = {n.id for n in ast.walk(node.args[0]) if isinstance(n, ast.Name)}
-            bases = set().union(*(origin.get(name, set()) for name in address)) if address else set()
-            into = stored if "load" not in ast.unparse(node.func) else loaded
-            into |= bases & parameters
-            indices |= set().union(*(loaded_from.get(name, set()) for name in address)) if address else set()
-        elif isinstance(node, ast.Assign | ast.AugAssign):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if not isinstance(target, ast.Name):
-                continue
-            used = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
-            calls = [
-                n
-                for n in ast.walk(node.value)
-                if isinstance(n, ast.Call) and ast.unparse(n.func) == "tl.load" and n.args
-            ]
-            through = {n.id for call in calls for n in ast.walk(call.args[0]) if isinstance(n, ast.Name)}
-            fetched = set().union(*(origin.get(n, set()) & parameters for n in through)) if through else set()
-            carried = set().union(*(loaded_from.get(n, set()) for n in used)) if used else set()
-            kept = loaded_from.get(target.id, set()) if isinstance(node, ast.AugAssign) else set()
-            loaded_from[target.id] = {n for n in fetched | carried | kept if _pointer_like(n, kernel)}
-            if not calls:
-                bases = set().union(*(origin.get(n, set()) for n in used)) if used else set()
-                origin[target.id] = bases | (origin.get(target.id, set()) if isinstance(node, ast.AugAssign) else set())
-    scalars = {argument.arg for argument in kernel.args.args if not _pointer_like(argument.arg, kernel)}
-    return loaded - scalars, stored - scalars, indices - scalars
-
-
-def _pointer_like(name: str, kernel: ast.FunctionDef) -> bool:
-    """Whether a kernel's parameter can be a pointer: not a constexpr, a stride or a count by its name or annotation."""
-    argument = next((a for a in kernel.args.args if a.arg == name), None)
-    if argument is None or argument.annotation is not None:
-        return False
-    return not re.search(
-        r"(^|_)(stride|strides|num|size|numel|eps|dim|n|m|k)(_|\d|$)|stride", name.removesuffix("_ptr").lower()
-    ) or name.lower().endswith(("_ptr", "ptr"))
-
-
-def _comments(source: str, function: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
-    """Shapes that stand in the comments behind the parameters."""
-    lines = source.splitlines()
-    found = {}
-    for argument in [*function.args.args, *function.args.kwonlyargs]:
-        _, _, comment = lines[argument.lineno - 1].partition("#")
-        if (shape := BRACKETED.search(comment)) and (sizes := _sizes(shape[1])):
-            found[argument.arg] = sizes
-    return found
-
-
-def _documented(function: ast.FunctionDef) -> dict[str, tuple[str, ...]]:
-    """Shapes that the docstring gives to arguments."""
-    found: dict[str, tuple[str, ...]] = {}
-    for line in (ast.get_docstring(function) or "").splitlines():
-        named = DOC_LINE.match(line)
-        if named and (shape := BRACKETED.search(named["text"])) and (sizes := _sizes(shape[1])):
-            found.setdefault(named["name"], sizes)
-    return found
-
-
-def _sizes(text: str) -> tuple[str, ...]:
-    """`num_tokens, 2 * head_size` as sizes; empty where the text is prose."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    for part in parts:
-        if not re.fullmatch(r"[\w\s*+/.-]+", part) or re.search(r"[A-Za-z_]\s+[A-Za-z_]|\.\.\.", part):
-            return ()
-        try:
-            ast.parse(part, mode="eval")
-        except SyntaxError:
-            return ()
-    named = any(re.search(r"[A-Za-z]", part) for part in parts)
-    return tuple(part.replace("/", "//").replace("////", "//") for part in parts) if named else ()
 
 
 def _note_shape(hints: Hints, parameter: Parameter, sizes: tuple[str, ...]) -> None:
