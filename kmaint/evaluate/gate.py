@@ -12,7 +12,7 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.bench import UNWALLED, Bench, Done, Failed, Lost, Request, ask, laid_out, refer, side_by_side
+from kmaint.evaluate.bench import OPEN_AIR, Bench, Done, Failed, Lost, Request, ask, laid_out, refer, side_by_side
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
@@ -239,9 +239,9 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
     given_up = f"; given up early: {found.given_up}" if found.given_up else ""
-    open_air = f"; timed without walls: {climb.bench.known[UNWALLED]}" if UNWALLED in climb.bench.known else ""
+    in_the_open = f"; timed without walls: {why}" if (why := climb.bench.known.get(OPEN_AIR)) else ""
     said = f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
-    return None, said + given_up + open_air
+    return None, said + given_up + in_the_open
 
 
 def _sanitizer(climb: Climb) -> tuple[Rejection | None, str]:

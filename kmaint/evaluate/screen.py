@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import secrets
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, Walls, ask, behind_walls, lay, walls_for
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer, walls_to_time
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.profile import estimate_total_us
@@ -57,49 +58,62 @@ def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path
 def timed(
     harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, *, clock: Literal["graph", "wall"] = "graph"
 ) -> list[Screened]:
-    """A result for each file, several in one turn on the GPU; the clock "wall" is a dry run through the same path."""
-    groups = [files[n : n + TOGETHER] for n in range(0, len(files), TOGETHER)]
-    found: list[Screened] = []
-    for group, answer in zip(groups, _asked(harness, groups, bench, scratch, clock), strict=True):
-        if isinstance(answer, Done) or len(group) == 1:
-            found += _screened(answer)
-        else:  # one of them took the process with it, and which is not known
-            alone = _asked(harness, [[file] for file in group], bench, scratch, clock)
-            found += [one for each in alone for one in _screened(each)]
-    return found
+    """A result for each file, several in one turn on the GPU; the clock "wall" is a dry run through the same path.
+
+    What was built in a process that ended before it was timed, or found no memory beside the others, is taken alone.
+    """
+    asking = functools.partial(_asked, harness, bench=bench, scratch=scratch, clock=clock)
+    found = {file: one for n in range(0, len(files), TOGETHER) for file, one in asking(files[n : n + TOGETHER]).items()}
+    for file in [file for file, one in found.items() if one is None]:
+        found[file] = asking([file])[file]
+    return [one or Screened(ratio=None, estimated=False, reason="could not be timed") for one in found.values()]
 
 
-def _asked(harness: Harness, groups: Sequence[Sequence[Path]], bench: Bench, scratch: Path, clock: str) -> list[Answer]:
-    folder = harness.folder.resolve()
-    shared = {"folder": str(folder), "entry": harness.entry, "seed": secrets.randbits(30), "clock": clock}
+def _asked(
+    harness: Harness, files: Sequence[Path], *, bench: Bench, scratch: Path, clock: str
+) -> dict[Path, Screened | None]:
+    """Of each file what became of it; None where its process ended before it was timed."""
+    folder, turns = harness.folder.resolve(), taken_at(bench.turns) if bench.turns else ()
+    request = Request(
+        command="screen",
+        shared={
+            "folder": str(folder),
+            "entry": harness.entry,
+            "seed": secrets.randbits(30),
+            "clock": clock,
+            "scratch": str(scratch),
+            "walls": walls_to_time(harness, files, bench, scratch, writes=turns),
+        },
+        items=(*refer(files), {"path": ""}),
+        limit_s=bench.limits_s["screen"],
+        harness=folder,
+        gpu=clock == "graph",
+        interpret=clock == "wall",
+    )
+    *built, last = ask(bench, request, scratch)
+    ratios = last.value["ratios"] if isinstance(last, Done) else {}
+    return {file: _screened(answer, ratios.get(str(file)), harness) for file, answer in zip(files, built, strict=True)}
 
-    def asked(walls: Walls) -> list[Answer]:
-        request = Request(
-            command="screen",
-            shared={**shared, "scratch": str(scratch), "walls": walls},
-            items=tuple({"paths": [str(file) for file in group]} for group in groups),
-            limit_s=bench.limits_s["screen"] * max(map(len, groups)),
-            harness=folder,
-            gpu=clock == "graph",
-            interpret=clock == "wall",
-        )
-        return ask(bench, request, scratch)
 
-    files, turns = [file for group in groups for file in group], taken_at(bench.turns) if bench.turns else ()
-    return behind_walls(bench, asked, walls_for(harness, files, bench, scratch, writes=turns))
-
-
-def _screened(answer: Answer) -> list[Screened]:
+def _screened(answer: Answer, ratios: dict[str, float] | None, harness: Harness) -> Screened | None:
     match answer:
+        case Done(value={"differs": ""}):
+            return Screened(ratio=_mean(ratios, harness), estimated=False) if ratios else None
         case Done(value=value):
-            return [
-                Screened(ratio=one.get("ratio"), estimated=False, reason=one.get("differs", ""))
-                for one in value["found"]
-            ]
+            return Screened(ratio=None, estimated=False, reason=value["differs"])
+        case Failed(type="OutOfMemoryError"):
+            return None
         case Failed(type=kind, text=text):
-            return [Screened(ratio=None, estimated=False, reason=f"{kind}: {facts.first_line(text)}")]
+            return Screened(ratio=None, estimated=False, reason=f"{kind}: {facts.first_line(text)}")
         case Lost(text=text):
-            return [Screened(ratio=None, estimated=False, reason=text)]
+            return Screened(ratio=None, estimated=False, reason=text)
+
+
+def _mean(ratios: dict[str, float], harness: Harness) -> float:
+    """Weighted and geometric, over the workloads that were timed."""
+    weights = {workload.name: workload.weight for workload in harness.contract.timed}
+    total = sum(weights[name] for name in ratios)
+    return math.exp(sum(weights[name] * math.log(ratio) for name, ratio in ratios.items()) / total)
 
 
 def _static(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:

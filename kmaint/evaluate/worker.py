@@ -33,6 +33,7 @@ COMMANDS = {
     "time": "clocking",
     "verify": "verifying",
     "screen": "screening",
+    "hear": "hearing",
 }
 TURNS = ("survey", "numerics", "probe", "time", "screen")
 """Commands that take their turns on the GPU themselves; of the others each item shares it."""

@@ -6,12 +6,12 @@ from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.side_by_side import side_by_side
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of, scratch_with
-from kmaint.evaluate.bench.walls import UNWALLED, Walls, behind_walls, walls_for
+from kmaint.evaluate.bench.walls import OPEN_AIR, open_air, walls_for, walls_to_time
 
 __all__ = [
     "CACHE",
     "LIMITS_S",
-    "UNWALLED",
+    "OPEN_AIR",
     "WORKER",
     "Answer",
     "Bench",
@@ -19,13 +19,12 @@ __all__ = [
     "Failed",
     "Lost",
     "Request",
-    "Walls",
     "ask",
-    "behind_walls",
     "candidates_start",
     "environment_of",
     "laid_out",
     "lay",
+    "open_air",
     "open_bench",
     "open_benches",
     "refer",
@@ -34,5 +33,6 @@ __all__ = [
     "survey",
     "visible_gpus",
     "walls_for",
+    "walls_to_time",
     "with_more",
 ]

@@ -20,7 +20,7 @@ from kmaint.records.evaluation import Code
 
 WORKER = Path(__file__).parents[1] / "worker.py"
 
-Command = Literal["survey", "compile", "build", "numerics", "probe", "time", "verify", "screen"]
+Command = Literal["survey", "compile", "build", "numerics", "probe", "time", "verify", "screen", "hear"]
 
 EVENTS = ("started", "asks", "done", "failed")
 """What a worker's line may be."""
@@ -109,7 +109,7 @@ def _ask_once(
     bench: Bench, request: Request, environment: Mapping[str, str], scratch: Path
 ) -> tuple[list[Answer], Finished]:
     program, limit_s = Program(argv=[WORKER], env=environment, cwd=scratch), _limit_s(request)
-    if request.command == "time" and bench.originals:
+    if request.command in ("time", "screen") and bench.originals:
         copy_kernels(bench.originals, scratch / CACHE)
     given = _message(request, bench)
     if request.reply is None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 
 def copy_kernels(kept: Path, into: Path) -> None:
-    """Copy the whole folders of `kept` that `into` lacks. What another process is writing there is left out."""
+    """Copy the folders of `kept`, in place of what `into` has by that name, which a candidate may have written while it
+    was compiled. What another process is writing there is left out."""
     for folder in kept.iterdir() if kept.is_dir() else ():
         target = into / folder.name
-        if target.exists() or not folder.is_dir():
+        if not folder.is_dir():
             continue
+        shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError, shutil.Error):
             shutil.copytree(folder, target, ignore=shutil.ignore_patterns("tmp.*"))
         for group in target.glob("__grp__*.json"):

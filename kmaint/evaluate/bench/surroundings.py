@@ -22,6 +22,8 @@ def environment_of(
 ) -> dict[str, str]:
     """No GPU unless asked for, and `only` the one named then; triton's cache is the scratch folder's own."""
     extra = {name: os.environ[name] for name in LIBRARIES if name in os.environ}
+    # Threads that start on import would stand outside of walls that a process puts around itself.
+    extra["OPENBLAS_NUM_THREADS"] = "1"
     extra |= {"TRITON_CACHE_DIR": str(scratch / CACHE), "PYTHONPATH": str(harness) if harness else ""}
     if only or not gpu:
         extra["CUDA_VISIBLE_DEVICES"] = only if only and gpu else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kmaint import wire
-from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, Walls, ask, behind_walls, walls_for
+from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, walls_to_time
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.profile import floor_us
 from kmaint.evaluate.rungs.suite import verdict_of
@@ -103,11 +103,7 @@ def measure_rounds(
     """As `measure`, with one result for each round."""
     session = Session(scratch=scratch, effort=effort)
     items = session.items(harness.contract.timed)
-    answers = behind_walls(
-        bench,
-        lambda walls: ask(bench, _request(harness, file, bench, session, walls), scratch),
-        walls_for(harness, [file], bench, scratch),
-    )
+    answers = ask(bench, _request(harness, file, bench, session), scratch)
     claimed = [_value(item["workload"], answer) for item, answer in zip(items, answers, strict=True)]
     judged = _verify(harness, items, claimed, session, bench)
     each = len(harness.contract.timed)
@@ -173,7 +169,7 @@ def key(item: dict[str, Any]) -> str:
     return f"{item['round']} {item['workload']}"
 
 
-def _request(harness: Harness, file: Path, bench: Bench, session: Session, walls: Walls) -> Request:
+def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Request:
     folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
     return Request(
         command="time",
@@ -184,7 +180,7 @@ def _request(harness: Harness, file: Path, bench: Bench, session: Session, walls
             "uuid": bench.environment.device_uuid,
             "clock": session.effort.clock,
             "scratch": str(session.scratch),
-            "walls": walls,
+            "walls": walls_to_time(harness, [file], bench, session.scratch),
         },
         items=session.items(harness.contract.timed),
         limit_s=bench.limits_s["time"],

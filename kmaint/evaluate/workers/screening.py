@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .blocks import mirrored
-from .calls import cases, entry_of, synchronize
+from .calls import cases, entry_of
 from .outputs import Left, disagreement, left_behind
 from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, WallClock, mutated_by, sets_for
 from .walls import shut_in_to_time
@@ -24,7 +23,6 @@ class Stage:
     """One workload, ready: its inputs, the original's leg over them, and what that leaves behind."""
 
     name: str
-    weight: float
     inputs: Inputs
     original: Leg
     expected: Left
@@ -32,12 +30,14 @@ class Stage:
 
 @dataclass
 class State:
+    """`built` are the legs of the variants that are to be timed, one for each stage, by path."""
+
     stages: list[Stage]
     clock: Clock
     entry: str
     draw: random.Random
     turns: Any
-    device: str
+    built: dict[str, list[Leg]] = field(default_factory=dict)
 
 
 def prepare(shared: dict[str, Any]) -> State:
@@ -54,10 +54,9 @@ def prepare(shared: dict[str, Any]) -> State:
     with shared["turns"].shared():
         clock: Clock = DeviceClock() if device == "cuda" else WallClock(device)
         stages = [
-            Stage(w["name"], w["weight"], *_stage(original, Inputs.rotating(contract, case, device), clock))
-            for w, case in timed
+            Stage(w["name"], *_stage(original, Inputs.rotating(contract, case, device), clock)) for w, case in timed
         ]
-    return State(stages, clock, shared["entry"], draw, shared["turns"], device)
+    return State(stages, clock, shared["entry"], draw, shared["turns"])
 
 
 def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg, Left]:
@@ -79,33 +78,44 @@ def _leg(entry: Entry, inputs: Inputs) -> Leg:
 
 
 def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
-    """`item`: paths of variants. `found`, in their order: `ratio` over all workloads (original over variant), or
-    `differs`.
+    """`item`: path of a variant, which is built and compared: `differs`, empty where it may be timed. Or no path: then
+    all that were built since are timed, and let go; `ratios` by path and workload, original over variant.
 
-    The GPU is its own once, while all of them are timed: building, compiling and comparing take longer by far, and
-    whoever wants it alone waits until all others have left it.
+    The GPU is its own once for all of them: building, compiling and comparing take longer by far, and whoever wants it
+    alone waits until all others have left it.
     """
-    variants = [_variant(state, path) for path in item["paths"]]
-    timed = [one for one in variants if not isinstance(one, str)]
+    if item["path"]:
+        return {"differs": _differs(state, item["path"])}
+    built, state.built = state.built, {}
+    if not built:
+        return {"ratios": {}}
     with state.turns.alone():
-        ratios = iter(_ratios(state, timed))
-    return {"found": [{"differs": one} if isinstance(one, str) else _weighed(state, next(ratios)) for one in variants]}
+        return {"ratios": dict(zip(built, _ratios(state, list(built.values())), strict=True))}
 
 
-def _variant(state: State, path: str) -> list[Leg] | str:
-    """A leg for each stage; or how the variant differs from the original, or why it does not run."""
+def _differs(state: State, path: str) -> str:
+    """How a variant differs from the original; one that does not is kept to be timed."""
     legs: list[Leg] = []
-    try:
-        entry = entry_of(path, "variant_" + hashlib.sha256(path.encode()).hexdigest()[:8], state.entry)
-        for stage in state.stages:
-            with state.turns.shared():
+    entry = entry_of(path, "variant_" + hashlib.sha256(path.encode()).hexdigest()[:8], state.entry)
+    for stage in state.stages:
+        with state.turns.shared():
+            try:
                 legs.append(type(stage.original)(entry, stage.inputs, 1))  # type: ignore[call-arg]
-                if differs := disagreement(stage.expected, legs[-1], stage.inputs):
-                    return f"{stage.name}: {differs}"
-    except Exception as error:  # noqa: BLE001 - measured code may raise anything, and is no reason to lose the others
-        synchronize(state.device)  # raises where it broke the context: nothing that comes after it would say anything
-        return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
-    return legs
+                differs = disagreement(stage.expected, legs[-1], stage.inputs)
+            except Exception:
+                _renew(state, stage)
+                raise
+            if differs:
+                _renew(state, stage)
+                return f"{stage.name}: {differs}"
+    state.built[path] = legs
+    return ""
+
+
+def _renew(state: State, stage: Stage) -> None:
+    """New data for those to come: who differs may have written what nobody is to write, and restoring leaves that."""
+    stage.inputs.refill(state.draw.randrange(1 << 30))
+    stage.expected = left_behind(stage.original, stage.inputs)
 
 
 def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, float]]:
@@ -122,9 +132,3 @@ def _ratio(state: State, stage: Stage, variant: Leg) -> float:
     stage.inputs.restore()
     left, right = mirrored(state.clock, stage.original, variant, state.draw)
     return left / right
-
-
-def _weighed(state: State, ratios: dict[str, float]) -> dict[str, Any]:
-    total = sum(stage.weight for stage in state.stages)
-    mean = sum(stage.weight * math.log(ratios[stage.name]) for stage in state.stages) / total
-    return {"ratio": math.exp(mean), "ratios": ratios}

@@ -10,8 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .calls import cases
-
 
 def shut_in(walls: dict[str, Any], folder: Path, *, watching: bool = True) -> int | None:
     """Give up what a worker does not need, and note what a candidate does; the descriptor of the notes.
@@ -25,6 +23,8 @@ def shut_in(walls: dict[str, Any], folder: Path, *, watching: bool = True) -> in
         launcher.confine(walls["words"])
     if not modules:
         return None
+    from .calls import cases  # which needs a harness
+
     guard, view = modules
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -48,11 +48,16 @@ def seen(notes: int | None) -> list[Any]:
 def shut_in_to_time(walls: dict[str, Any] | None, folder: Path, scratch: Path) -> None:
     """As `shut_in` where there are walls, unwatched: what is timed is timed as it will run.
 
-    Before there is a CUDA context, so that threads of the driver stand behind them too.
+    Before there is a CUDA context, so that threads of the driver stand behind them too. RuntimeError where there are
+    others already, which would not: Landlock and seccomp are a thread's own.
     """
-    if walls and walls["words"]:
-        tempfile.tempdir = str(scratch)  # triton's own files, which may lie nowhere else
-        shut_in(walls, folder, watching=False)
+    if not (walls and walls["words"]):
+        return
+    if others := len(os.listdir("/proc/self/task")) - 1:  # noqa: PTH208 - no pathlib: of this very thread
+        raise RuntimeError(f"{others} threads started before there were walls")
+    # Triton's own files, and those of the compilers that it starts, may lie nowhere else.
+    tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
+    shut_in(walls, folder, watching=False)
 
 
 def _launcher(path: str) -> Any:

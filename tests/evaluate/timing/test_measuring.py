@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.bench import UNWALLED
+from kmaint.evaluate.bench import OPEN_AIR
 from kmaint.evaluate.timing.measuring import (
     Effort,
     Measured,
@@ -116,16 +116,16 @@ def test_a_candidate_is_timed_behind_walls(small: Harness, source: str, bench: B
         assert isinstance(found, Wrong)
         assert "PermissionError" in found.reason
     assert list(outside.iterdir()) == []
-    assert UNWALLED not in bench.known
+    assert bench.known[OPEN_AIR] == ""
 
 
-def test_where_no_worker_starts_behind_walls_it_is_timed_without_and_said(
+def test_where_no_worker_starts_behind_walls_it_is_timed_without(
     small: Harness, source: str, bench: Bench, tmp_path: Path
 ) -> None:
     broken = dataclasses.replace(bench.walls, within=("--no-such-wall", "--"))
     bare = dataclasses.replace(bench, walls=broken, known={})
     assert isinstance(found_in(source, small, bare, tmp_path), Measured)
-    assert bare.known[UNWALLED].startswith("the time worker ended before its first item: ")
+    assert bare.known[OPEN_AIR].startswith("the hear worker ended before its first item: ")
 
 
 def test_a_clock_replaced_on_import_is_named(small: Harness, source: str, bench: Bench, tmp_path: Path) -> None:
