@@ -47,8 +47,8 @@ def rebase(original: str, source: str, upstream: str) -> Rebased | Conflict:
     merged: dict[Key, str] = {}
     changed = False
     for key in (one for one in after if before.get(one) != after[one]):
-        place = key if key in now else _moved(key, now)
-        if place is None:
+        place = key if key in now else _moved(key, before, now)
+        if place is None or place in merged:
             return Conflict(reason=f"{key[1]} is no longer part of the kernel at {key[0]}")
         found = _merged(key[1], before.get(key, ""), after[key], now[place])
         if isinstance(found, Conflict):
@@ -70,19 +70,21 @@ def rebase_file(original: str, source: str, upstream: str, name: str) -> Rebased
 def rebase_guarded(landed: Patch, original: str, harness: Harness, tree: Path) -> Patch | Conflict:
     """A guarded variant as it was landed, for the harness's tree; `original` is the kernel.py that it was made for.
 
-    The variant is a copy of what it stands beside: where upstream changed that, the copy lacks the change.
+    The variant holds copies of what leads from the launcher to what the win changed: where upstream changed anything of
+    the kernel, a copy may lack the change, and would not be what was judged.
     """
     before, now = split_regions(original), split_regions((harness.folder / KERNEL).read_text())
     regions = {(region.path, region.symbol): region for region in harness.regions}
+    places = {key: key if key in now else _moved(key, before, now) for key in before}
+    for key, place in places.items():
+        if place is None or now[place] != before[key]:
+            return Conflict(reason=f"upstream changed {key[1]}, of which the guarded variant may hold a copy")
     edits, files, imports = list[Edit](), dict[str, str](), list[Edit]()
     for edit in landed.edits:
-        key = (edit.path, edit.symbol)
-        if key not in before:
+        place = places.get((edit.path, edit.symbol))
+        if place is None:
             imports.append(edit)
             continue
-        place = key if key in now else _moved(key, now)
-        if place is None or now[place] != before[key]:
-            return Conflict(reason=f"upstream changed {edit.symbol}, of which the guarded variant holds a copy")
         region = regions[place]
         moved = replace(edit, path=region.path, line=region.line, end_line=region.end_line)
         edits.append(replace(moved, before_sha256=region.sha256))
@@ -108,10 +110,11 @@ def _merged(name: str, base: str, ours: str, theirs: str) -> str | Conflict:
     return text
 
 
-def _moved(key: Key, now: Mapping[Key, str]) -> Key | None:
-    """Where the region of a file that moved stands, if that is one place."""
+def _moved(key: Key, before: Mapping[Key, str], now: Mapping[Key, str]) -> Key | None:
+    """Where the region of a file that moved stands, if that is one place, and one where nothing stood before."""
     path, symbol = key
-    found = [one for one in now if one[1] == symbol and PurePosixPath(one[0]).name == PurePosixPath(path).name]
+    name = PurePosixPath(path).name
+    found = [one for one in now.keys() - before.keys() if one[1] == symbol and PurePosixPath(one[0]).name == name]
     return found[0] if len(found) == 1 else None
 
 

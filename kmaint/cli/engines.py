@@ -62,7 +62,7 @@ def bench(
         arguments=engines.arguments_of(argument or []),
         rounds=rounds,
         accuracy=accuracy,
-        beside=engines.arguments_of(beside or []),
+        beside=engines.pairs_of(beside or []),
         each=each,
     )
     runs = [workflow.find_run(text, config) for text in run]

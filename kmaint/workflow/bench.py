@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import reintegrate.engine
@@ -40,7 +40,7 @@ class Asked:
     arguments: dict[str, Value]
     rounds: int
     accuracy: str = ""
-    beside: dict[str, Value] = field(default_factory=dict)
+    beside: tuple[tuple[str, Value], ...] = ()
     each: bool = False
 
 
@@ -98,14 +98,19 @@ def _is_exact(run: Run) -> bool:
 
 
 def arguments_of(texts: Sequence[str]) -> dict[str, Value]:
+    """As `pairs_of`, the last of each name."""
+    return dict(pairs_of(texts))
+
+
+def pairs_of(texts: Sequence[str]) -> tuple[tuple[str, Value], ...]:
     """`NAME=VALUE` each; a value that is a number, true or false in JSON is that, and everything else is text."""
-    found: dict[str, Value] = {}
+    found: list[tuple[str, Value]] = []
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name.isidentifier() and equals):
             raise UsageError(f"{text!r} sets nothing", "write NAME=VALUE, as in load_format=dummy")
-        found[name] = _value(value)
-    return found
+        found.append((name, _value(value)))
+    return tuple(dict.fromkeys(found))
 
 
 def _value(text: str) -> Value:

@@ -169,6 +169,8 @@ def _patch(
     assert harness is not None
     if win.patch.kind == "guarded":
         return reintegrate.rebase_guarded(win.patch, win.original, harness, upstream.tree)
+    if win.patch.kind == "registry":
+        return reintegrate.Conflict(reason="it was landed as a backend, which is not carried over: land it anew")
     return reintegrate.patch_of(harness, rebased.source)
 
 
@@ -238,7 +240,7 @@ def _next_step(win: Win, step: Step) -> str:
         case "conflicts" if step.written and step.written[0].endswith(CONFLICTS):
             return f"merge {step.written[0]} by hand, or look for a win anew: '{anew}'"
         case "conflicts" if len(step.written) == 2:
-            return f"give --python an interpreter that has the framework, or judge {step.written[0]} by hand"
+            return f"judge {step.written[0]} where that can be done: with a GPU, or the framework (--python)"
         case "conflicts":
             return f"look for a win anew: '{anew}'"
         case "overtaken":

@@ -147,7 +147,7 @@ def _count(
 
 def _others(serving: Serving, root: Path, base: Overlay, patches: Mapping[str, Path]) -> Iterator[Engine]:
     """Engines of the base told something else, and one for each run's patch alone, where that was asked for."""
-    for name, value in serving.beside.items():
+    for name, value in serving.beside:
         yield Engine(name=f"{name}={value}", overlay=base, arguments={name: value})
     for number, (run, patch_file) in enumerate(patches.items() if serving.each else ()):
         alone = lay(Installed(package=base.package, folder=base.folder, version=""), root / f"alone-{number}")

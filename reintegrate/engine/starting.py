@@ -35,8 +35,8 @@ class Serving:
     rounds: int = 6
     exact: bool = False
     accuracy: str = ""
-    beside: Mapping[str, Value] = field(default_factory=dict)
-    """Arguments with each of which alone an engine of the base is measured too."""
+    beside: tuple[tuple[str, Value], ...] = ()
+    """Arguments, by name and value, with each of which alone an engine of the base is measured too."""
     each: bool = False
     """Whether each patch alone is measured too."""
     progress: Callable[[str], None] = field(default=lambda _text: None)

@@ -59,8 +59,10 @@ def guard_of(win: Win) -> Guard | Declined:
     if not won:
         return Declined("it wins on no workload that was timed")
     open_axes = {axis.name for axis in contract.axes if len(axis.choices) != 1} - on_device(contract).keys()
-    # A length that a launcher cannot see, and on which nothing is gained, cannot be kept out: one that loses has to be.
-    apart = win.lost() if on_device(contract) else [one for one in contract.timed if one not in won]
+    # What a launcher cannot tell from a winner, and on which nothing is gained, cannot be kept out: a loser has to be.
+    told = [{name: one.axes[name] for name in open_axes} for one in won]
+    unseen = [one for one in contract.timed if on_device(contract) and {n: one.axes[n] for n in open_axes} in told]
+    apart = [one for one in contract.timed if one not in won and (one not in unseen or one in win.lost())]
     weights = {one.name: one.weight for one in won}
     # Best first: a box that still holds a loser gives way to those that leave it out on one side of one axis.
     queue = [(-sum(weights.values()), 0, tuple(won))]
@@ -82,11 +84,14 @@ def guard_of(win: Win) -> Guard | Declined:
 def on_device(contract: Contract) -> dict[str, str]:
     """Axes that are lengths in a tensor alone, each with the argument that says how long they may be.
 
-    Sizes that follow from such a length are what a caller has room for, as a pool of cache blocks; in a call that is
-    captured once and replayed for every length they say no more of it than that.
+    Sizes that follow from such a length by rounding are what a caller has room for, as a pool of cache blocks; in a
+    call that is captured once and replayed for every length they say no more of it than that. A size that is the length
+    itself shows it.
     """
-    said = {str(one.value).removeprefix("="): one.name for one in contract.arguments if one.kind == "value"}
+    values = {one.name: one.value for one in contract.arguments if one.kind == "value"}
+    said = {text[1:].strip(): name for name, text in values.items() if isinstance(text, str) and text.startswith("=")}
     lengths = {one.bound.strip() for one in contract.arguments if one.values == "lengths"}
+    lengths -= {size.strip() for one in contract.arguments if one.kind == "tensor" for size in one.shape}
     limits = (BELOW.fullmatch(constraint.strip()) for constraint in contract.constraints)
     return {
         found["axis"]: said[found["limit"]]

@@ -188,7 +188,8 @@ def _by_quotient(harness: Harness, bound: Bound) -> tuple[str, str] | None:
             other = {first: second, second: first}.get(bound.axis, "")
             if times and other in shown and not bound.values:
                 name, divisor = shown[other]
-                return f"{argument.name} {name}", _condition(bound, f"{text} // {divisor}", 1)
+                whole = f"{divisor} > 0 and {text} % {divisor} == 0"
+                return f"{argument.name} {name}", f"{whole} and {_condition(bound, f'{text} // {divisor}', 1)}"
     return None
 
 

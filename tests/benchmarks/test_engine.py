@@ -9,9 +9,13 @@ def test_the_readme_says_what_was_measured() -> None:
 
 
 def test_every_point_has_its_row_and_its_noise() -> None:
-    lines = table(newest()).splitlines()
+    kept = newest()
+    lines, others = table(kept).splitlines(), [one["leg"] for one in kept["bench"]["others"]]
     points = [line for line in lines if line.startswith("| decode ")]
-    assert [line.split("|")[1].strip() for line in points][:3] == ["decode 1x256", "decode 1x4096", "decode 1x16384"]
-    assert len(points) == 6
-    assert all(line.count("x (") == 2 for line in points)
-    assert lines[0].count("|") == lines[1].count("|") == points[0].count("|") == 7
+    assert "attention_backend=FLASH_ATTN" in others
+    assert {line.split("|")[1].split()[1] for line in points} == {
+        *("1x256", "1x4096", "1x16384"),
+        *("16x2048", "16x8192", "64x1024"),
+    }
+    assert all(line.count("x (") == 2 + len(others) for line in points)
+    assert {line.count("|") for line in (*lines[:2], *points)} == {6 + len(others)}

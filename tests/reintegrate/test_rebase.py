@@ -123,9 +123,22 @@ def test_what_stood_behind_a_guard_is_carried_over_with_it(newer: Path, tmp_path
 
 
 def test_a_copy_of_what_upstream_changed_is_not_carried_over(newer: Path, tmp_path: Path) -> None:
-    other = changed("    num_tokens = output.shape[0]\n", "    num_tokens = len(output)\n")
-    found = rebase_guarded(guarded(), ORIGINAL, cut_from(newer, tmp_path / "harness", other), newer)
-    assert found == Conflict(reason="upstream changed merge_state_triton, of which the guarded variant holds a copy")
+    """Be it the launcher, or the kernel that the variant of the launcher calls."""
+    launcher = changed("    num_tokens = output.shape[0]\n", "    num_tokens = len(output)\n")
+    kernel = changed("    num_heads = tl.num_programs(1)\n", "    num_heads = tl.num_programs(axis=1)\n")
+    for name, text in (("merge_state_triton", launcher), ("merge_state_kernel", kernel)):
+        found = rebase_guarded(guarded(), ORIGINAL, cut_from(newer, tmp_path / name, text), newer)
+        assert found == Conflict(reason=f"upstream changed {name}, of which the guarded variant may hold a copy")
+
+
+def test_a_region_of_that_name_that_was_there_before_is_no_new_place() -> None:
+    """Two files of one name with a function of one name, of which upstream takes out the first."""
+
+    def kernel(*files: str, body: str = "return 1") -> str:
+        return "".join(f"# region {one}/utils.py:1-2 f\ndef f():\n    {body}\n# endregion\n" for one in files)
+
+    found = rebase(kernel("x", "y"), kernel("x", "y", body="return 2"), kernel("y"))
+    assert found == Conflict(reason="f is no longer part of the kernel at x/utils.py")
 
 
 def test_whole_files_are_merged_as_regions_are() -> None:

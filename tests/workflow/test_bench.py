@@ -16,7 +16,7 @@ from kmaint.errors import UsageError
 from kmaint.records.change import Landing
 from kmaint.records.engine import Point
 from kmaint.records.run import Budget, Run
-from kmaint.workflow.bench import POINTS, TOGETHER, Asked, arguments_of, bench, earlier_bench, point_of
+from kmaint.workflow.bench import POINTS, TOGETHER, Asked, arguments_of, bench, earlier_bench, pairs_of, point_of
 from kmaint.workflow.landing import LANDING
 from kmaint.workflow.runs import run_folder
 from tests.reintegrate.engine.conftest import PatchOf, patch_of, python
@@ -58,6 +58,12 @@ def test_arguments_keep_the_kind_that_they_have_in_json() -> None:
         arguments_of(["--enforce-eager"])
 
 
+def test_several_values_of_one_argument_are_several_engines() -> None:
+    told = ["attention_backend=FLASH_ATTN", "attention_backend=FLASHINFER", "a=1", "attention_backend=FLASH_ATTN"]
+    backends = (("attention_backend", "FLASH_ATTN"), ("attention_backend", "FLASHINFER"))
+    assert pairs_of(told) == (*backends, ("a", 1))
+
+
 def won(name: str) -> Run:
     return Run(
         id=name,
@@ -87,7 +93,7 @@ def test_several_runs_are_kept_with_each_and_leave_what_one_alone_did(
     other = landed_as(won("add-2"), patch_of("vllm/ops/add.py", "return -a", "return 0 - a", name="2.patch"), config)
     point = Point(phase="prefill", batch=1, context=8, tokens=1)
     asked = Asked(engine="vllm", model="m", points=(point,), arguments={}, rounds=2)
-    each = dataclasses.replace(asked, each=True, beside={"attention_backend": "SLOW"})
+    each = dataclasses.replace(asked, each=True, beside=pairs_of(["attention_backend=SLOW"]))
     alone, together = bench([faster], each, config, print), bench([faster, other], each, config, print)
     assert [one.leg for one in alone.others] == ["attention_backend=SLOW"]  # alone already
     assert [one.leg for one in together.others] == ["attention_backend=SLOW", "add-1 alone", "add-2 alone"]

@@ -50,7 +50,7 @@ def test_other_engines_take_part_in_the_same_rounds(serving: Serving, patch_of: 
     """The base with another argument, and each of two patches alone, of which the engine feels one."""
     faster = patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")
     unfelt = patch_of("vllm/ops/add.py", "    return -a", "    return 0 - a", name="unfelt.patch")
-    serving = replace(serving, points=(DECODE,), beside={"attention_backend": "SLOW"}, each=True)
+    serving = replace(serving, points=(DECODE,), beside=(("attention_backend", "SLOW"),), each=True)
     found = bench_engine(["felt", "unfelt"], [faster, unfelt], serving)
     argument, felt, nothing = found.others
     assert (argument.leg, argument.arguments, argument.run) == (

@@ -108,6 +108,20 @@ def test_a_length_on_the_device_that_loses_keeps_out_all_that_cannot_be_told_fro
     assert guard.inside == ("T4096H32D8192",)
 
 
+def test_where_nothing_is_gained_at_a_limit_that_is_told_the_guard_keeps_it_out() -> None:
+    guard = guard_of(captured({(64, 4096): 1.3, (64, 8192): 1.0, (64, 16384): 1.3}))
+    assert isinstance(guard, Guard)
+    assert guard.inside in (("T64H32D4096",), ("T64H32D16384",))
+
+
+def test_a_length_that_is_a_size_too_or_is_bounded_by_a_number_is_seen() -> None:
+    contract = captured({(64, 4096): 1.3}).harness.contract
+    keys = Argument(name="keys", kind="tensor", shape=("T", "L", "D"), dtype="DT")
+    assert on_device(replace(contract, arguments=(*contract.arguments, keys))) == {}
+    sixteen = Argument(name="segments", kind="value", value=16)
+    assert on_device(replace(contract, arguments=(*contract.arguments, sixteen), constraints=("L <= 16",))) == {}
+
+
 def test_what_is_no_cuda_architecture_cannot_be_guarded() -> None:
     one = win({(64, 32, 64): 1.3})
     amd = replace(one, evaluation=evaluation(one.source, {"T64H32D64": 1.3}, arch="gfx942"))

@@ -115,8 +115,9 @@ def test_an_axis_beside_another_in_a_product_is_tested_by_the_quotient() -> None
     grouped = reshaped(win((64, 8, 128), (64, 32, 64)), "T", "H", "H*D")
     found = conditions(grouped)
     assert "8 <= prefix_output.shape[1] <= 32" in found
-    each = "prefix_output.shape[2] // prefix_output.shape[1]"
-    assert f"64 <= {each} <= 128 and {each} % 16 == 0" in found
+    each, whole = "prefix_output.shape[2] // prefix_output.shape[1]", "prefix_output.shape[1] > 0 and "
+    whole += "prefix_output.shape[2] % prefix_output.shape[1] == 0"
+    assert f"{whole} and 64 <= {each} <= 128 and {each} % 16 == 0" in found
 
 
 def test_an_axis_that_no_argument_shows_cannot_be_guarded() -> None:
