@@ -48,8 +48,10 @@ def rebase(original: str, source: str, upstream: str) -> Rebased | Conflict:
     changed = False
     for key in (one for one in after if before.get(one) != after[one]):
         place = key if key in now else _moved(key, before, now)
-        if place is None or place in merged:
+        if place is None:
             return Conflict(reason=f"{key[1]} is no longer part of the kernel at {key[0]}")
+        if place in merged:
+            return Conflict(reason=f"{key[1]} of two files has become one, at {place[0]}")
         found = _merged(key[1], before.get(key, ""), after[key], now[place])
         if isinstance(found, Conflict):
             return found

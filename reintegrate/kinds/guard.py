@@ -20,6 +20,7 @@ from kmaint.records.workload import Binding, Contract, Workload
 from reintegrate.kinds.win import Declined, Win
 
 ALIGNMENTS = (16, 8, 4, 2)
+ROUNDED = re.compile(r"//|cdiv|next_power_of_2")
 BELOW = re.compile(r"(?P<axis>\w+) <= (?P<limit>\w+)")
 
 
@@ -85,13 +86,14 @@ def on_device(contract: Contract) -> dict[str, str]:
     """Axes that are lengths in a tensor alone, each with the argument that says how long they may be.
 
     Sizes that follow from such a length by rounding are what a caller has room for, as a pool of cache blocks; in a
-    call that is captured once and replayed for every length they say no more of it than that. A size that is the length
-    itself shows it.
+    call that is captured once and replayed for every length they say no more of it than that. A size that is the
+    length, or a multiple of it, shows it.
     """
     values = {one.name: one.value for one in contract.arguments if one.kind == "value"}
     said = {text[1:].strip(): name for name, text in values.items() if isinstance(text, str) and text.startswith("=")}
     lengths = {one.bound.strip() for one in contract.arguments if one.values == "lengths"}
-    lengths -= {size.strip() for one in contract.arguments if one.kind == "tensor" for size in one.shape}
+    given = [one for one in contract.arguments if one.kind == "tensor" and one.when == "True"]
+    lengths -= {name for one in given for size in one.shape if not ROUNDED.search(size) for name in names_in(size)}
     limits = (BELOW.fullmatch(constraint.strip()) for constraint in contract.constraints)
     return {
         found["axis"]: said[found["limit"]]

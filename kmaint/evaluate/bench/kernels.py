@@ -13,10 +13,14 @@ from pathlib import Path
 def copy_kernels(kept: Path, into: Path) -> None:
     """Copy the folders of `kept`, in place of what `into` has by that name, which a candidate may have written while it
     was compiled. What another process is writing there is left out."""
+    if into.is_symlink():
+        into.unlink()
     for folder in kept.iterdir() if kept.is_dir() else ():
         target = into / folder.name
         if not folder.is_dir():
             continue
+        if target.is_symlink() or target.is_file():
+            target.unlink()
         shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError, shutil.Error):
             shutil.copytree(folder, target, ignore=shutil.ignore_patterns("tmp.*"))

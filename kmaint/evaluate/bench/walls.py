@@ -11,6 +11,7 @@ from kmaint.errors import InternalError
 from kmaint.evaluate.bench.asking import WORKER, Done, Request, ask
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.laying import kept_libraries
+from kmaint.evaluate.workers.turns import taken_at
 from kmaint.expression import evaluate
 from kmaint.records.harness import Harness
 from kmaint.sandbox import DISK_BYTES, LAUNCHER
@@ -35,7 +36,7 @@ def walls_to_time(
     harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path, *, writes: Iterable[Path] = ()
 ) -> dict[str, Any] | None:
     """The same for a worker that times, which may write `writes` too; None where `open_air` says that it cannot."""
-    if not bench.walls.within or open_air(bench):
+    if not bench.walls.within or open_air(bench, harness):
         return None
     found = walls_for(harness, sources, bench, scratch)
     more = [word for path in writes for word in ("--write", str(path))]
@@ -43,22 +44,24 @@ def walls_to_time(
     return {**found, "words": [*more, *words]}
 
 
-def open_air(bench: Bench) -> str:
-    """Why nothing can be timed behind walls here; empty where it can. Tried once a bench, with no candidate near."""
+def open_air(bench: Bench, harness: Harness) -> str:
+    """Why nothing can be timed behind walls here; empty where it can. Tried once a bench, with no candidate near, in a
+    process that starts as those of this harness do."""
     with bench.once(OPEN_AIR):
         if OPEN_AIR not in bench.known:
-            bench.known[OPEN_AIR] = _tried(bench) if bench.walls.within else bench.walls.reason
+            bench.known[OPEN_AIR] = _tried(bench, harness.folder.resolve())
         return str(bench.known[OPEN_AIR])
 
 
-def _tried(bench: Bench) -> str:
+def _tried(bench: Bench, folder: Path) -> str:
     """What is heard of the device in the open and not behind walls, or what can be read there that ought not to be."""
+    turns = taken_at(bench.turns) if bench.turns else ()
     with tempfile.TemporaryDirectory(prefix="kmaint-trial-") as name:
         secret, room = Path(name) / "secret", Path(name) / "room"
         secret.write_text("not to be read")
         room.mkdir()
-        outside = _heard(bench, room, secret, None)
-        inside = _heard(bench, room, secret, _walls(bench, room, room, [WORKER.parent]))
+        walls = _walls(bench, folder, room, [WORKER.parent], turns)
+        outside, inside = (_heard(bench, folder, secret, one) for one in (None, walls))
     if isinstance(outside, str) or isinstance(inside, str):
         return str(inside if isinstance(inside, str) else outside)
     if lost := sorted(set(outside["heard"]) - set(inside["heard"])):
@@ -66,15 +69,17 @@ def _tried(bench: Bench) -> str:
     return "they do not keep a file out that is not the worker's own" if inside["read"] else ""
 
 
-def _heard(bench: Bench, room: Path, secret: Path, walls: dict[str, Any] | None) -> dict[str, Any] | str:
-    on_gpu = bench.device == "cuda"
+def _heard(bench: Bench, folder: Path, secret: Path, walls: dict[str, Any] | None) -> dict[str, Any] | str:
+    on_gpu, room = bench.device == "cuda", secret.with_name("room")
     shared = {"uuid": bench.environment.device_uuid, "gpu": on_gpu, "scratch": str(room), "secret": str(secret)}
     request = Request(
         command="hear",
         shared={**shared, "walls": walls},
         items=({"path": ""},),
         limit_s=bench.limits_s["survey"],
+        harness=folder,
         gpu=on_gpu,
+        interpret=not on_gpu,
     )
     try:
         (answer,) = ask(bench, request, room)
@@ -83,8 +88,9 @@ def _heard(bench: Bench, room: Path, secret: Path, walls: dict[str, Any] | None)
     return answer.value if isinstance(answer, Done) else answer.text
 
 
-def _walls(bench: Bench, view: Path, room: Path, reads: Iterable[Path]) -> dict[str, Any]:
+def _walls(bench: Bench, view: Path, room: Path, reads: Iterable[Path], writes: Iterable[Path] = ()) -> dict[str, Any]:
     more = [word for path in reads for word in ("--read", str(path))]
+    more += [word for path in writes for word in ("--write", str(path))]
     words = [word.replace("{view}", str(view)).replace("{room}", str(room)) for word in bench.walls.within]
     return {"launcher": str(LAUNCHER), "words": [*more, *words] if words else []}
 

@@ -15,7 +15,7 @@ import torch
 
 from . import tracing
 from .blocks import Blocks, mirrored
-from .calls import cases, entry_of
+from .calls import building, cases, entry_of
 from .outputs import sampled
 from .replay import (
     Clock,
@@ -66,12 +66,22 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
     Or `failed`, a code with a text; or `tampered`, the name of what is no longer what it was.
     """
     if "pair" not in state:  # not in prepare: a candidate may end the process on import
+        yield _question("ready", item)
+        _load_original(state)
         state["pair"] = (state["original"], entry_of(state["candidate"], "candidate", state["entry"]))
     if name := state["watch"].changed():
         return {"tampered": name}
     found = yield from _measured(state, item)
     name = state["watch"].changed()
     return {"tampered": name} if name else found
+
+
+def _load_original(state: dict[str, Any]) -> None:
+    """Its kernels for every workload, before there is a candidate here that could put others into Triton's cache."""
+    if state["device"] == "cuda":
+        for workload, case in state["contract"].cases():
+            if workload["weight"]:
+                state["original"](**building.build(state["contract"], case, "cuda").arguments)
 
 
 def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import statistics
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, 
 from .walls import shut_in_to_time
 
 ROUNDS = 3
+NO_USE = 71
+"""Exit status of a process whose inputs are no longer known."""
 
 
 @dataclass
@@ -103,9 +107,11 @@ def _differs(state: State, path: str) -> str:
                 legs.append(type(stage.original)(entry, stage.inputs, 1))  # type: ignore[call-arg]
                 differs = disagreement(stage.expected, legs[-1], stage.inputs)
             except Exception:
+                legs.clear()  # and their memory
                 _renew(state, stage)
                 raise
             if differs:
+                legs.clear()
                 _renew(state, stage)
                 return f"{stage.name}: {differs}"
     state.built[path] = legs
@@ -113,9 +119,16 @@ def _differs(state: State, path: str) -> str:
 
 
 def _renew(state: State, stage: Stage) -> None:
-    """New data for those to come: who differs may have written what nobody is to write, and restoring leaves that."""
-    stage.inputs.refill(state.draw.randrange(1 << 30))
-    stage.expected = left_behind(stage.original, stage.inputs)
+    """New data for those to come: who differs may have written what nobody is to write, and restoring leaves that.
+
+    Where it cannot be had this process is of no more use, and another takes the rest.
+    """
+    try:
+        stage.inputs.refill(state.draw.randrange(1 << 30))
+        stage.expected = left_behind(stage.original, stage.inputs)
+    except Exception:  # noqa: BLE001 - out of memory, or a context that the variant broke
+        traceback.print_exc()
+        os._exit(NO_USE)
 
 
 def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, float]]:
