@@ -11,6 +11,7 @@ from kmaint.evaluate.bench import side_by_side
 INTERRUPTED = """
 import os, signal, threading, time
 from kmaint.evaluate.bench import side_by_side
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 side_by_side(time.sleep, [600, 600])
 """
