@@ -109,11 +109,11 @@ def _screened(answer: Answer, ratios: dict[str, float] | None, harness: Harness)
             return Screened(ratio=None, estimated=False, reason=text)
 
 
-def _mean(ratios: dict[str, float], harness: Harness) -> float:
-    """Weighted and geometric, over the workloads that were timed."""
-    weights = {workload.name: workload.weight for workload in harness.contract.timed}
-    total = sum(weights[name] for name in ratios)
-    return math.exp(sum(weights[name] * math.log(ratio) for name, ratio in ratios.items()) / total)
+def _mean(ratios: dict[str, float], harness: Harness) -> float | None:
+    """Weighted and geometric, over these workloads; None where none of them counts."""
+    shared = [(one.weight, ratios[one.name]) for one in harness.contract.workloads if one.name in ratios]
+    total = sum(weight for weight, _ in shared)
+    return math.exp(sum(weight * math.log(ratio) for weight, ratio in shared) / total) if total else None
 
 
 def _static(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
@@ -130,9 +130,6 @@ def estimate(harness: Harness, bench: Bench, before: dict[str, float], built: Bu
     if not isinstance(built, Built):
         return Screened(ratio=None, estimated=True, reason=built.reason)
     after = estimate_total_us(built.launches, harness.contract, bench.environment)
-    shared = [w for w in harness.contract.workloads if w.name in before and w.name in after]
-    total = sum(workload.weight for workload in shared)
-    if not total:
-        return Screened(ratio=None, estimated=True, reason="launches no kernel")
-    logs = sum(workload.weight * math.log(before[workload.name] / after[workload.name]) for workload in shared)
-    return Screened(ratio=math.exp(logs / total), estimated=True)
+    ratios = {name: before[name] / us for name, us in after.items() if name in before}
+    mean = _mean(ratios, harness)
+    return Screened(ratio=mean, estimated=True, reason="" if mean else "launches no kernel")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.bench import OPEN_AIR, asking, open_air, walls_to_time
+from kmaint.evaluate.bench import OPEN_AIR, WORKER, environment_of, open_air, walls_to_time
 from kmaint.evaluate.workers.turns import taken_at
 from kmaint.records.harness import Harness
 from kmaint.sandbox import DISK_BYTES
@@ -56,21 +56,30 @@ def test_where_the_machine_has_no_walls_none_are_tried(bench: Bench, harness: Ha
     assert OPEN_AIR not in bare.known  # of the machine, its environment says why
 
 
-class Shared(Bench):
-    """A bench whose turns are taken, as those of a GPU are."""
-
-    @property
-    def turns(self) -> Path:
-        return Path(tempfile.gettempdir()) / f"kmaint-test-{os.getpid()}.lock"
-
-
-def test_a_turn_can_be_taken_from_behind_them(walled: Bench, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told of turns as on a GPU, which a machine without one is not."""
-    message = asking._message
-    shared = Shared(**{one.name: getattr(walled, one.name) for one in dataclasses.fields(walled)})
-    monkeypatch.setattr(asking, "_message", lambda asked, bench: message(dataclasses.replace(asked, gpu=True), shared))
-    try:
-        assert open_air(shared, harness) == ""
-    finally:
-        for file in taken_at(shared.turns):
-            file.unlink()
+@pytest.mark.parametrize("told", [True, False], ids=["told of them", "not told"])
+def test_a_turn_can_be_taken_from_behind_them_by_who_is_told_where(
+    walled: Bench, harness: Harness, tmp_path: Path, told: bool
+) -> None:
+    """By a worker that is told of turns, as on a GPU: it opens their files once it has shut itself in."""
+    (room := tmp_path / "room").mkdir()
+    turns, secret = taken_at(tmp_path / "gpu.lock"), tmp_path / "secret"
+    secret.write_text("not to be read")
+    walls = walls_to_time(harness, [room / "candidate.py"], walled, room, writes=turns if told else ())
+    shared = {"uuid": None, "gpu": False, "scratch": str(room), "secret": str(secret), "walls": walls}
+    asked = {"command": "hear", "shared": shared, "items": [{"path": ""}], "item_limit_s": 60, "turns": str(turns[0])}
+    ended = subprocess.run(
+        [walled.python, WORKER],
+        input=f"{json.dumps(asked)}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=room,
+        env=environment_of(harness.folder, room, gpu=False, interpret=True),
+    )
+    said = [json.loads(line) for line in ended.stdout.splitlines()]
+    if told:
+        assert [one["event"] for one in said] == ["started", "done"]
+        assert said[1]["value"]["read"] is False
+    else:
+        assert (said, ended.returncode) == ([], 1)
+        assert "PermissionError" in ended.stderr
