@@ -8,12 +8,11 @@ from reintegrate.kinds.cuda import file_patch
 from reintegrate.kinds.win import Win
 from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of
-from reintegrate.rebase import Conflict, Rebased, rebase, rebase_file, rebase_guarded, with_regions
+from reintegrate.rebase import Conflict, rebase, rebase_file, rebase_guarded, with_regions
 from reintegrate.repository import clean_clone, open_repository
 
 __all__ = [
     "Conflict",
-    "Rebased",
     "Rules",
     "Win",
     "changed_lines",

@@ -105,7 +105,12 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     if harness is None and kernel.language != "cuda":
         return upstream.step("conflicts", f"{moved}the kernel cannot be cut out any more: {doubt}")
     into = upstream.into / win.id
-    rebased = _rebased(win, kernel, harness, upstream)
+    now_there = _standing_text(kernel, harness, upstream)
+    rebased = (
+        reintegrate.rebase_file(win.original, win.source, now_there, kernel.name)
+        if kernel.language == "cuda"
+        else reintegrate.rebase(win.original, win.source, now_there)
+    )
     if isinstance(rebased, reintegrate.Conflict):
         folder.write_text(into / CONFLICTS, rebased.text)
         return upstream.step("conflicts", f"{moved}{rebased.reason}", *([into / CONFLICTS] if rebased.text else []))
@@ -114,7 +119,7 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     candidate = into / f"{CANDIDATE}{PurePosixPath(kernel.path).suffix}"
     folder.write_text(candidate, rebased.source)
     try:
-        patch = _patch(win, kernel, harness, rebased, upstream)
+        patch = _patch(win, kernel, harness, rebased.source, upstream)
         if isinstance(patch, reintegrate.Conflict):
             return upstream.step("conflicts", f"{moved}{patch.reason}", candidate)
         landing = reintegrate.land(
@@ -148,30 +153,25 @@ def standing(name: str, scan: Scan) -> Kernel | None:
     return next(iter(moved.values())) if len(moved) == 1 else None
 
 
-def _rebased(
-    win: Win, kernel: Kernel, harness: Harness | None, upstream: _Upstream
-) -> reintegrate.Rebased | reintegrate.Conflict:
-    """The win in what stands there now: by regions of a harness, or in CUDA C++ in the file itself."""
+def _standing_text(kernel: Kernel, harness: Harness | None, upstream: _Upstream) -> str:
+    """What the win is merged into: the regions of a harness, or in CUDA C++ the file itself."""
     if kernel.language == "cuda":
-        text = (upstream.tree / kernel.path).read_text()
-        return reintegrate.rebase_file(win.original, win.source, text, kernel.name)
+        return (upstream.tree / kernel.path).read_text()
     assert harness is not None
-    return reintegrate.rebase(win.original, win.source, (harness.folder / folder.KERNEL).read_text())
+    return (harness.folder / folder.KERNEL).read_text()
 
 
 def _patch(
-    win: Win, kernel: Kernel, harness: Harness | None, rebased: reintegrate.Rebased, upstream: _Upstream
+    win: Win, kernel: Kernel, harness: Harness | None, source: str, upstream: _Upstream
 ) -> Patch | reintegrate.Conflict:
     """Of the kind that was landed, as far as it can be: what stood behind a guard is not to be landed without."""
-    if kernel.language == "cuda":
-        text = (upstream.tree / kernel.path).read_text()
-        return reintegrate.file_patch(kernel.path, kernel.name, text, rebased.source)
-    assert harness is not None
+    if harness is None or kernel.language == "cuda":
+        return reintegrate.file_patch(kernel.path, kernel.name, _standing_text(kernel, harness, upstream), source)
     if win.patch.kind == "guarded":
         return reintegrate.rebase_guarded(win.patch, win.original, harness, upstream.tree)
     if win.patch.kind == "registry":
         return reintegrate.Conflict(reason="it was landed as a backend, which is not carried over: land it anew")
-    return reintegrate.patch_of(harness, rebased.source)
+    return reintegrate.patch_of(harness, source)
 
 
 def _extracted(
