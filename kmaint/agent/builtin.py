@@ -16,6 +16,7 @@ from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.catalogue import SPACES, TRANSFORMS
 from kmaint.agent.tuning import Tuning
+from kmaint.evaluate import Screened
 from kmaint.records.evaluation import Bottleneck, Dishonest, Plan, Wrong
 
 WORTH = 1.01
@@ -31,7 +32,11 @@ class Variant:
 
     transform: Transform
     edited: Edited
-    ratio: float
+    rank: Screened
+
+    @property
+    def ratio(self) -> float:
+        return self.rank.ratio or 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +67,11 @@ class Builtin:
         listed = [transform for transform in untried if transform.name not in SPACES]
         edits = _warmed(request, variants(subject, request.parent.profile.bottleneck, listed))[:MOST_VARIANTS]
         ranked = [*_searched(request, subject, untried, edits), *_ranked(request, edits)]
-        best = max(ranked, key=lambda variant: variant.ratio, default=None)
-        if best is None or best.ratio < WORTH * _ratio_of_parent(request):
+        least = WORTH * _ratio_of_parent(request) if ranked else 0.0
+        worth = [variant for variant in ranked if variant.ratio >= least]
+        if not worth:
             return None
+        best = max(worth, key=lambda variant: variant.rank.standing)
         return Proposal(plan=_plan(best, request.parent.profile.bottleneck), source=best.edited.source)
 
 
@@ -122,7 +129,7 @@ def _ranked(request: Request, edits: Sequence[tuple[Transform, Edited]]) -> Iter
     ranks = request.screen([edited.source for _, edited in fresh])
     for (transform, edited), rank in zip(fresh, ranks, strict=True):
         if rank.ratio is not None:
-            yield Variant(transform=transform, edited=edited, ratio=rank.ratio)
+            yield Variant(transform=transform, edited=edited, rank=rank)
 
 
 def _searched(
@@ -148,9 +155,10 @@ def _searched(
                 continue
             notes = _winning_notes(request, transform)
             tuning = Tuning(space=space, today=subject.resources, notes=notes, scale=_ratio_of_parent(request))
-            for tuned in tuning.run(rank):
-                if tuned.ratio is not None and wire.digest(tuned.edited.source) not in judged:
-                    yield Variant(transform=transform, edited=tuned.edited, ratio=tuned.ratio)
+            found = [one.edited for one in tuning.run(rank) if one.ratio is not None]
+            fresh = [edited for edited in found if wire.digest(edited.source) not in judged]
+            for edited, known in zip(fresh, request.screen([one.source for one in fresh]), strict=True):
+                yield Variant(transform=transform, edited=edited, rank=known)
 
 
 def _winning_notes(request: Request, transform: Transform) -> list[str]:

@@ -128,7 +128,7 @@ def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> C
         judged = {one.candidate.id for one in requests[0].history}
         left = [idea for idea in waiting if wire.digest(idea.proposal.source) not in judged]
         ranks = requests[0].screen([idea.proposal.source for idea in left])
-        ranked = sorted(zip(left, ranks, strict=True), key=lambda pair: -(pair[1].ratio or 0.0))
+        ranked = sorted(zip(left, ranks, strict=True), key=lambda pair: pair[1].standing, reverse=True)
         fit = (_new(session, requests[idea.turn], idea.proposal) for idea, rank in ranked if rank.ratio is not None)
         return next((candidate for candidate in fit if candidate), None)
 

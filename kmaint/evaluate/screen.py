@@ -22,14 +22,26 @@ from kmaint.records.harness import Harness
 TOGETHER = 16
 """Variants that are timed in one turn on the GPU."""
 
+LOSING = 0.96
+"""A workload below this loses by a rough look, too: the gate lets one lose 2 %, and a look is off by as much."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Screened:
-    """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU."""
+    """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU.
+
+    `least` is the ratio of the workload that gains least, where each was timed.
+    """
 
     ratio: float | None
     estimated: bool
     reason: str = ""
+    least: float | None = None
+
+    @property
+    def standing(self) -> tuple[bool, float]:
+        """To be sorted by: what loses on no workload is ahead of what does, since that can be no win as it is."""
+        return self.least is None or self.least >= LOSING, self.ratio or 0.0
 
 
 def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Screened]:
@@ -98,7 +110,7 @@ def _asked(
 def _screened(answer: Answer, ratios: dict[str, float] | None, harness: Harness) -> Screened | None:
     match answer:
         case Done(value={"differs": ""}):
-            return Screened(ratio=_mean(ratios, harness), estimated=False) if ratios else None
+            return _timed(ratios, harness) if ratios else None
         case Done(value=value):
             return Screened(ratio=None, estimated=False, reason=value["differs"])
         case Failed(type="OutOfMemoryError"):
@@ -107,6 +119,14 @@ def _screened(answer: Answer, ratios: dict[str, float] | None, harness: Harness)
             return Screened(ratio=None, estimated=False, reason=f"{kind}: {facts.first_line(text)}")
         case Lost(text=text):
             return Screened(ratio=None, estimated=False, reason=text)
+
+
+def _timed(ratios: dict[str, float], harness: Harness) -> Screened:
+    mean = _mean(ratios, harness)
+    least = min(
+        (ratios[one.name] for one in harness.contract.workloads if one.weight and one.name in ratios), default=None
+    )
+    return Screened(ratio=mean, estimated=False, least=least)
 
 
 def _mean(ratios: dict[str, float], harness: Harness) -> float | None:

@@ -76,6 +76,27 @@ def test_nothing_is_proposed_for_less_than_a_hundredth(harness: Harness, made: l
     assert Builtin().propose(request(harness, ranks({"num_warps": None}, made))) is None
 
 
+def test_what_loses_on_a_workload_comes_after_what_loses_on_none(harness: Harness, made: list[tuple[str, str]]) -> None:
+    notes = dict(made)
+
+    def screen(least: float) -> Screen:
+        known = {
+            "num_warps=8": Screened(ratio=1.5, estimated=False, least=least),
+            "num_warps=2": Screened(ratio=1.1, estimated=False, least=0.99),
+        }
+        return lambda asked: [
+            known.get(notes.get(source, ""), Screened(ratio=1.0, estimated=False)) for source in asked
+        ]
+
+    def taken(least: float) -> str:
+        proposal = Builtin().propose(request(harness, screen(least)))
+        assert proposal is not None
+        return notes[proposal.source]
+
+    assert taken(0.97) == "num_warps=8"
+    assert taken(0.90) == "num_warps=2"
+
+
 def test_a_transform_is_tried_once_on_a_parent(harness: Harness, made: list[tuple[str, str]]) -> None:
     screen = ranks({"num_warps=8": 1.2, "num_warps=2": 1.3}, made)
     first = judged.passed("some source", edit="launch_parameters", expected=1.2)

@@ -56,6 +56,8 @@ def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_oth
     assert same is not None
     assert slow is not None
     assert slow < same
+    assert found["slow"].least == slow  # the only workload's
+    assert found["slow"].standing < found["same"].standing
     assert found["wrong"].reason.startswith("T4: ")
     assert found["fails"] == Screened(ratio=None, estimated=False, reason="KeyError: 'no key'")
     assert found["ends"].reason == "its process ended with exit status 3"
