@@ -17,6 +17,7 @@ from typing import Any
 from kmaint import wire
 from kmaint.records.engine import LEGS, EngineBench, Leg, PointResult
 from kmaint.records.evaluation import Interval
+from reintegrate.engine import mean_of, result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -40,16 +41,17 @@ def newest() -> dict[str, Any]:
 
 
 def table(kept: dict[str, Any]) -> str:
-    """Every point, and the mean of all; microseconds a step are of the whole batch, as the median of the visits."""
+    """Every point, and the mean of all, from the samples; microseconds a step are the median of the visits."""
     bench = wire.load(EngineBench, kept["bench"])
     legs = ["both patches", "base again", *(one.leg for one in bench.others)]
     columns = ["point", "base us a step", "patched us", *legs]
     lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
-    for point in bench.points:
+    points = [result(point.point, point.samples) for point in bench.points]
+    for point in points:
         times = [f"{_step_us(point, leg):,.0f}" for leg in LEGS[:2]]
-        ratios = map(_told, (point.throughput, point.noise, *point.others.values()))
+        ratios = map(_told, (point.speed, point.noise, *point.others.values()))
         lines.append(f"| {' | '.join([point.point.name, *times, *ratios])} |")
-    means = map(_told, (bench.speedup, bench.noise, *(one.speedup for one in bench.others)))
+    means = [_told(mean_of(points, leg)) for leg in ("patched", "again", *(one.leg for one in bench.others))]
     lines.append(f"| {' | '.join(['all', '', '', *means])} |")
     came = max(one.count for one in bench.engaged)
     said = bench.likeness
@@ -62,7 +64,7 @@ def table(kept: dict[str, Any]) -> str:
 
 
 def _step_us(point: PointResult, leg: Leg) -> float:
-    return statistics.median(one.seconds for one in point.samples[leg]) / point.point.tokens * 1e6
+    return statistics.median(one.token_s or one.seconds for one in point.samples[leg]) * 1e6
 
 
 def _told(found: Interval) -> str:

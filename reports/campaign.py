@@ -192,7 +192,7 @@ def _attempted(entry: Entry) -> Attempted:
     if entry.engine:
         found = throughput(entry.engine)
         facts["whole engine"] = (
-            f"{numbers.ratio(found.ratio.ratio)} ({numbers.interval(found.ratio)}) the throughput of {found.of}"
+            f"{numbers.ratio(found.ratio.ratio)} ({numbers.interval(found.ratio)}) the tokens per second of {found.of}"
         )
     return Attempted(
         id=run.id,

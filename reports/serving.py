@@ -57,10 +57,10 @@ class Served:
 
 def served(found: EngineBench, run: Run) -> Served:
     """What the engine made of the run's patch."""
-    compared = [Compared(name=one.point.name, speedup=one.throughput, noise=one.noise) for one in found.points]
+    compared = [Compared(name=one.point.name, speedup=one.speed, noise=one.noise) for one in found.points]
     count = len(found.points)
     return Served(
-        title=f"{found.engine} {found.version}: {numbers.ratio(found.speedup.ratio)} the base's throughput",
+        title=f"{found.engine} {found.version}: {numbers.ratio(found.speedup.ratio)} the base's tokens per second",
         text=(
             f"Geometric mean over {count} point{'s' * (count != 1)}, 95 % interval {numbers.interval(found.speedup)}; "
             f"a second engine of the base against the first: {numbers.ratio(found.noise.ratio)} "
@@ -87,7 +87,9 @@ def _line(found: PointResult) -> Line:
         {leg: _median(found.samples[leg], name) for leg in LEGS[:2]} for name in ("seconds", "first_s", "token_s")
     )
     each_s = {leg: tokens / one for leg, one in seconds.items() if one}
-    others = {leg: tokens / (_median(found.samples[leg], "seconds") or math.inf) for leg in found.others}
+    # As what is compared: while it decodes, or over the whole visit.
+    name, of = ("token_s", asked.batch) if found.speed is found.token else ("seconds", tokens)
+    others = {leg: of / (_median(found.samples[leg], name) or math.inf) for leg in found.others}
     return Line(
         point=asked.name,
         throughput=Cell(ratio=found.throughput, of=f"{each_s['base']:,.0f} → {each_s['patched']:,.0f} tokens/s"),

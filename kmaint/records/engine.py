@@ -49,7 +49,7 @@ class Sample:
 class PointResult:
     """A point's samples by leg, in the order of the rounds, and base over patched; `noise` is base over base.
 
-    `others` is the throughput of each engine beside them, base over it too.
+    `others` is base over each engine beside them; both compare what `speed` does.
     """
 
     point: Point
@@ -59,6 +59,11 @@ class PointResult:
     token: Interval | None
     noise: Interval
     others: dict[Leg, Interval] = field(default_factory=dict)
+
+    @property
+    def speed(self) -> Interval:
+        """Of tokens per second: while it decodes, where that is the point; else over the whole visit."""
+        return self.token if self.token and self.point.phase == "decode" else self.throughput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +128,7 @@ class EngineBench:
     """Of every Python source and every patched file of each side."""
     points: tuple[PointResult, ...]
     speedup: Interval
-    """Geometric mean of throughput over the points."""
+    """Geometric mean over the points of tokens per second, as each point's `speed` has them."""
     noise: Interval
     engaged: tuple[Engaged, ...]
     likeness: Likeness

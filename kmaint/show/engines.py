@@ -31,14 +31,14 @@ def bench(found: EngineBench, output: Format) -> int:
             [
                 f"{alike.identical} of {alike.sequences} sequences identical, {alike.common_tokens:.1f} tokens in "
                 f"common; {alike.contract}: {'holds' if alike.holds else alike.reason}",
-                *(f"{one.leg}: {_interval(one.speedup)} of base's throughput" for one in found.others),
+                *(f"{one.leg}: {_interval(one.speedup)} of base's tokens per second" for one in found.others),
                 *(f"{one.leg}: accuracy command ended with {one.code}: {one.said}" for one in found.accuracy),
                 *([f"the host gave {found.stolen:.1%} of the processors' time to others"] if found.stolen else []),
                 f"{found.engine} {found.version} on {found.device or 'no GPU'}: {_interval(found.speedup)} of base's "
-                f"throughput over {len(found.points)} points, base over base {_interval(found.noise)}",
+                f"tokens per second over {len(found.points)} points, base over base {_interval(found.noise)}",
             ]
         )
-    slower = any(one.throughput.high < WORST for one in found.points)
+    slower = any(one.speed.high < WORST for one in found.points)
     failed = any(one.code for one in found.accuracy)
     return NO if slower or failed or not found.likeness.holds else DONE
 

@@ -113,7 +113,7 @@ def _measured(found: EngineBench) -> Iterator[Exhibit]:
     ]
     line = (
         f"{found.engine} {found.version}, {found.model} on {found.device}: {_interval(found.speedup)} of base's "
-        f"throughput over {len(rows)} points, base over base {_interval(found.noise)}"
+        f"tokens per second over {len(rows)} points, base over base {_interval(found.noise)}"
     )
     alike = found.likeness
     said = f"{alike.identical} of {alike.sequences} sequences identical; {alike.contract}: holds"

@@ -1,7 +1,7 @@
 """A patch in a running engine: two copies of one installation that differ in nothing else, measured in turns."""
 
-from reintegrate.engine.benching import bench_engine
+from reintegrate.engine.benching import bench_engine, mean_of, result
 from reintegrate.engine.overlay import Installed, find_installed
 from reintegrate.engine.starting import Serving
 
-__all__ = ["Installed", "Serving", "bench_engine", "find_installed"]
+__all__ = ["Installed", "Serving", "bench_engine", "find_installed", "mean_of", "result"]

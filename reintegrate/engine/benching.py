@@ -49,6 +49,8 @@ TELLING_TOKENS = 16
 """Tokens of each sequence whose log-probabilities are compared."""
 VOCABULARY = 10_000
 """Prompts are random tokens below this: every served model has as many."""
+WAKING_TOKENS = 16
+"""Decoded before each visit of a decode point: an engine that stood still meanwhile finds its caches cold."""
 WARM_UP_VISITS = 2
 """The first compiles, captures and fills the prefix cache; the second finds it full, and compiles for that."""
 ACCURACY_S = 7200.0
@@ -90,12 +92,12 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             files=tuple(files),
             digests=digests,
             points=points,
-            speedup=_mean(points, "patched"),
-            noise=_mean(points, "again"),
+            speedup=mean_of(points, "patched"),
+            noise=mean_of(points, "again"),
             engaged=came,
             likeness=likeness,
             accuracy=tuple(one for one in accuracy if one),
-            others=tuple(_mean_of(points, one) for one in others),
+            others=tuple(_other(points, one) for one in others),
             cores=cores,
             stolen=taken,
         )
@@ -157,15 +159,16 @@ def _others(serving: Serving, root: Path, base: Overlay, patches: Mapping[str, P
 
 def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> PointResult:
     samples: dict[Leg, list[Sample]] = {leg: [] for leg in sessions}
+    waking = WAKING_TOKENS if point.phase == "decode" else 0  # in prefill the prompts are new
     for session in sessions.values():
         for _ in range(WARM_UP_VISITS):
             session.measure(_prompts(point, 0), point.tokens)
     for number, order in enumerate(orders(tuple(sessions), serving.rounds, seed=f"{point.name}")):
         serving.progress(f"{point.name}: round {number // 2 + 1} of {serving.rounds}")
         for leg in order:
-            samples[leg].append(sessions[leg].measure(_prompts(point, number + 1), point.tokens))
+            samples[leg].append(sessions[leg].measure(_prompts(point, number + 1), point.tokens, waking=waking))
     found = result(point, {leg: tuple(found) for leg, found in samples.items()})
-    ratio = found.throughput
+    ratio = found.speed
     serving.progress(f"{point.name}: {ratio.ratio:.3f}x ({ratio.low:.3f} to {ratio.high:.3f})")
     return found
 
@@ -185,33 +188,41 @@ def result(point: Point, samples: dict[Leg, tuple[Sample, ...]]) -> PointResult:
     first = {leg: _by_round([one.first_s for one in found]) for leg, found in samples.items()}
     token = {leg: _by_round([one.token_s or 0.0 for one in found]) for leg, found in samples.items()}
     known = all(one.token_s for leg in LEGS[:2] for one in samples[leg])
+    compared = token if _measure(point, samples) == "token_s" else seconds
     return PointResult(
         point=point,
         samples=samples,
         throughput=interval(seconds["base"], seconds["patched"]),
         first_token=interval(first["base"], first["patched"]),
         token=interval(token["base"], token["patched"]) if known else None,
-        noise=interval(seconds["base"], seconds["again"]),
-        others={leg: interval(seconds["base"], found) for leg, found in seconds.items() if leg not in LEGS},
+        noise=interval(compared["base"], compared["again"]),
+        others={leg: interval(compared["base"], found) for leg, found in compared.items() if leg not in LEGS},
     )
+
+
+def _measure(point: Point, samples: Mapping[Leg, Sequence[Sample]]) -> str:
+    """What of a sample is compared, by name: seconds a token in decode, where each visit has them."""
+    known = all(one.token_s for found in samples.values() for one in found)
+    return "token_s" if point.phase == "decode" and known else "seconds"
 
 
 def _by_round(visits: Sequence[float]) -> list[float]:
     return [statistics.fmean(pair) for pair in zip(visits[::2], visits[1::2], strict=True)]
 
 
-def _mean_of(points: Sequence[PointResult], engine: Engine) -> Other:
-    mean = _mean(points, engine.name)
+def _other(points: Sequence[PointResult], engine: Engine) -> Other:
+    mean = mean_of(points, engine.name)
     return Other(leg=engine.name, speedup=mean, arguments=dict(engine.arguments), run=engine.run)
 
 
-def _mean(points: Sequence[PointResult], leg: Leg) -> Interval:
+def mean_of(points: Sequence[PointResult], leg: Leg) -> Interval:
+    """Base over that engine in tokens per second, as the geometric mean over the points."""
     return geometric_mean([(1.0, _ratios(one, leg)) for one in points])
 
 
 def _ratios(found: PointResult, leg: Leg) -> list[float]:
-    base = _by_round([one.seconds for one in found.samples["base"]])
-    other = _by_round([one.seconds for one in found.samples[leg]])
+    name = _measure(found.point, found.samples)
+    base, other = (_by_round([getattr(one, name) for one in found.samples[which]]) for which in ("base", leg))
     return [a / b for a, b in zip(base, other, strict=True)]
 
 

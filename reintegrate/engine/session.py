@@ -81,9 +81,10 @@ class Session:
     folder: Path
     """Of the package that it imported."""
 
-    def measure(self, prompts: Sequence[Sequence[int]], tokens: int) -> Sample:
-        """One timed visit; nothing else may use the GPU meanwhile."""
-        return Sample(**self.talk.ask({"prompts": prompts, "tokens": tokens, "nats": False}, ASK_S))
+    def measure(self, prompts: Sequence[Sequence[int]], tokens: int, *, waking: int = 0) -> Sample:
+        """One timed visit, after `waking` tokens that are not timed; nothing else may use the GPU meanwhile."""
+        asked = {"prompts": prompts, "tokens": tokens, "nats": False, "waking": waking}
+        return Sample(**self.talk.ask(asked, ASK_S))
 
     def say(self, prompts: Sequence[Sequence[int]], tokens: int) -> list[Said]:
         """What the engine says to each prompt, with log-probabilities."""

@@ -98,7 +98,7 @@ def test_what_was_tried_and_failed_stands_below(entries: list[Entry]) -> None:
             assert one.candidate.plan.edit in text
             assert getattr(one.verdict, "reason", "right (") in text
     assert "handoff, lines" in text
-    assert "whole engine 1.071× (1.062–1.080) the throughput of sglang 0.5.17 at 3 points" in text
+    assert "whole engine 1.071× (1.062–1.080) the tokens per second of sglang 0.5.17 at 3 points" in text
     assert "$0.62, 50,500 tokens" in text
     assert "7.5 min on the device, unknown in all" in text
     assert "No candidate was worth the gate." in text

@@ -12,7 +12,7 @@ from tests.reports.test_page import words
 
 def test_an_engine_is_told_with_all_that_it_rests_on(account: Account, engine: EngineBench) -> None:
     text = words(render(account))
-    assert "sglang 0.5.17: 1.071× the base's throughput" in text
+    assert "sglang 0.5.17: 1.071× the base's tokens per second" in text
     assert "The whole engine was not run" not in text
     assert "decode 1x16384 1.280× 1.270–1.290 100 → 128 tokens/s 1.004× 0.991–1.017 50.0 → 50.0 ms 1.280×" in text
     assert "prefill 4x2048 1.000× 0.990–1.010 40,960 → 40,960 tokens/s 1.004× 0.991–1.017 50.0 → 50.0 ms 1.001×" in text

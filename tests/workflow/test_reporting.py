@@ -35,7 +35,7 @@ def test_a_page_has_the_engine_the_landing_and_the_cost(landed: Landed) -> None:
     folder.write_text(run_folder(landed.run, landed.config) / ENGINE, wire.text(BENCH))
     page, _ = write_reports(landed.run, landed.config, landed.landing)
     text = page.read_text()
-    assert "sglang 0.5.17: 1.120× the base&#39;s throughput" in text
+    assert "sglang 0.5.17: 1.120× the base&#39;s tokens per second" in text
     assert landed.landing.commit[:12] in text
     assert "2 judged; 40 allowed" in text
     assert "The whole engine was not run" not in text

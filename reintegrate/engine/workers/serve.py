@@ -1,7 +1,8 @@
 """One engine in one process: reads a request a line, answers each with a line of JSON.
 
     {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by "version", "device" and "folder"
-    {"prompts": [[...]], "tokens": N, "nats": false}         answered by times, or with "nats" by what was said
+    {"prompts": [[...]], "tokens": N, "nats": false}         answered by times, or with "nats" by what was said;
+                                                             "waking": that many tokens first, untimed
 
 Needs the engine and the standard library, and nothing of kmaint. What the engine prints goes to standard error.
 """
@@ -143,6 +144,8 @@ def main() -> int:
         for line in sys.stdin:
             asked = json.loads(line)
             do = say if asked["nats"] else measure
+            for _ in engine.stream(asked["prompts"], waking, nats=False) if (waking := asked.get("waking", 0)) else ():
+                pass
             answers.write(json.dumps(do(engine, asked["prompts"], asked["tokens"])) + "\n")
     except Exception as error:  # noqa: BLE001 - whatever an engine raises is the answer
         answers.write(json.dumps({"error": f"{type(error).__name__}: {error}", "log": traceback.format_exc()}) + "\n")
