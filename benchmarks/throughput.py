@@ -1,6 +1,6 @@
 """How many verdicts a minute: kmaint's gate on one GPU and on two, and KernelBench's evaluator on the same candidates.
 
-    python -m benchmarks.throughput HARNESSES --kernelbench CHECKOUT [--gpus 1 2] [--count 100] [--out FILE]
+    python -m benchmarks.throughput HARNESSES --kernelbench CHECKOUT [--gpus 1 2] [--cores 16] [--out FILE]
 
 One command, without network. Makes labelled candidates (candidates.py), shuffles them once, and lets each evaluator
 judge them in that order; each one's time starts with nothing running and ends with its last verdict. KernelBench's
@@ -63,7 +63,7 @@ def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace
     """All harnesses at once, on the first `gpus` GPUs; the controls of each suite are run anew."""
     started, found = time.monotonic(), dict[str, Verdict]()
     over = started + options.seconds
-    with _visible(gpus), _benches(options) as benches:
+    with _visible(gpus), _on_cores(options.cores * gpus), _benches(options) as benches:
         names = sorted({row["harness"] for row in rows})
         slots = Local(benches, jobs=options.jobs).jobs  # on each GPU
         each = max(1, round(slots / len(names)))
@@ -100,6 +100,17 @@ def _visible(gpus: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _on_cores(count: int) -> Iterator[None]:
+    """On so many of the cores that there are; on all where none are counted."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:count] if count else before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
 def _benches(options: argparse.Namespace) -> Iterator[list[evaluate.Bench]]:
     cold = evaluate.open_benches(device=options.device)
     with evaluate.warmed(cold[0]) as first:
@@ -131,7 +142,7 @@ def kernelbench_turn(folder: Path, rows: Rows, options: argparse.Namespace) -> T
     """One candidate after the other on one GPU, each in a process of its own."""
     started, found = time.monotonic(), dict[str, Verdict]()
     harnesses = {row["harness"]: read_harness(folder / row["harness"]) for row in rows}
-    with _visible(1):
+    with _visible(1), _on_cores(options.cores):
         for row in rows:
             if time.monotonic() - started > options.seconds:
                 break
@@ -206,6 +217,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--only", nargs="*", help="names of harness folders")
     parser.add_argument("--jobs", type=int, help="candidates at a time on each GPU")
+    parser.add_argument("--cores", type=int, default=0, help="of each GPU  [default: all, whatever the GPUs]")
     parser.add_argument("--seconds", type=float, default=3600.0, help="of each evaluator's turn")
     parser.add_argument("--device", choices=("auto", "cuda", "none"), default="cuda")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/throughput.json"))

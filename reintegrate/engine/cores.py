@@ -16,12 +16,32 @@ SHARED = 8
 """As many as an engine keeps busy at most while it generates: its own loop, its threads, and the driver's."""
 
 
-def shared() -> tuple[int, ...]:
-    """Some of those that this process may use; empty where there are no more than that, or none can be chosen."""
+TOPOLOGY = Path("/sys/devices/system/cpu")
+
+
+def shared(topology: Path = TOPOLOGY) -> tuple[int, ...]:
+    """Some of those that this process may use; empty where there are no more than that, or none can be chosen.
+
+    One of each core first: two threads on one core slow each other.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return ()
     own = sorted(os.sched_getaffinity(0))
-    return tuple(own[:SHARED]) if len(own) > SHARED else ()
+    seen: dict[str, int] = {}
+    rank = {}
+    for processor in own:
+        core = _core_of(processor, topology)
+        rank[processor] = seen[core] = seen.get(core, -1) + 1
+    first = sorted(own, key=lambda processor: rank[processor])
+    return tuple(sorted(first[:SHARED])) if len(own) > SHARED else ()
+
+
+def _core_of(processor: int, topology: Path) -> str:
+    """All that share its core, as the system writes them; itself where it does not say."""
+    try:
+        return (topology / f"cpu{processor}" / "topology" / "thread_siblings_list").read_text()
+    except OSError:
+        return str(processor)
 
 
 def confine(groups: Iterable[int], cores: Collection[int]) -> None:

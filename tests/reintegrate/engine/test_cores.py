@@ -51,6 +51,17 @@ def test_where_there_is_nothing_to_choose_from_nobody_is_moved() -> None:
     assert os.sched_getaffinity(0) == before
 
 
+def test_one_processor_of_each_core_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Siblings side by side on eight cores, and two processors of which the system says nothing."""
+    for number in range(16):
+        (folder := tmp_path / f"cpu{number}" / "topology").mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{number // 2 * 2}-{number // 2 * 2 + 1}\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(18)))
+    assert shared(tmp_path) == (0, 2, 4, 6, 8, 10, 12, 14)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(10)))
+    assert shared(tmp_path) == (0, 1, 2, 3, 4, 5, 6, 8)
+
+
 def stat(*rows: str) -> str:
     return "\n".join([*rows, "intr 1 2 3", ""])
 

@@ -1244,6 +1244,7 @@ def decode_segments(
     query_start_len_ptr,
     scale_log2,  # softmax scale times log2(e)
     block_table_stride: tl.int64,
+    block_table_width,
     query_stride_0: tl.int64,
     query_stride_1: tl.int64,
     output_stride_0: tl.int64,
@@ -1259,7 +1260,6 @@ def decode_segments(
     BLOCK_SIZE: tl.constexpr,
     TILE_SIZE: tl.constexpr,
     MIN_TILES: tl.constexpr,
-    SHORT_TILES: tl.constexpr,
     HEAD_SIZE: tl.constexpr,
     BLOCK_M: tl.constexpr,
     NUM_SEGMENTS: tl.constexpr,
@@ -1269,8 +1269,7 @@ def decode_segments(
     """Attention of one query token per sequence over one segment of its keys.
 
     Plain causal decode only: every key below ``seq_len`` is visible.  With one
-    segment, and for a short sequence, whose one segment it is, the output itself
-    is written, otherwise what ``join_segments`` needs.
+    segment the output itself is written, otherwise what ``join_segments`` needs.
     """
     kv_head_idx = tl.program_id(0)
     segm_idx = tl.program_id(1)
@@ -1283,13 +1282,19 @@ def decode_segments(
     token_idx = tl.load(query_start_len_ptr + seq_idx)
     token_end = tl.load(query_start_len_ptr + seq_idx + 1)
     seq_len = tl.load(seq_lens_ptr + seq_idx)
+    # Where this segment of a short sequence begins: its block ids are asked for
+    # before the length is there, so that its keys wait for one load and not two.
+    offs_t = tl.arange(0, TILE_SIZE)
+    table_ptr = block_tables_ptr + seq_idx * block_table_stride
+    first_entry = (segm_idx * MIN_TILES * TILE_SIZE + offs_t) // BLOCK_SIZE
+    next_block_idx = tl.load(
+        table_ptr + first_entry, mask=first_entry < block_table_width, other=0
+    )
     if token_idx == token_end:  # padding of a captured graph
         return
 
     num_tiles = cdiv_fn(seq_len, TILE_SIZE)
-    is_short = num_tiles <= SHORT_TILES
     tiles_per_segment = tl.maximum(cdiv_fn(num_tiles, NUM_SEGMENTS), MIN_TILES)
-    tiles_per_segment = tl.where(is_short, SHORT_TILES, tiles_per_segment)
     tile_start = segm_idx * tiles_per_segment
     tile_end = tl.minimum(tile_start + tiles_per_segment, num_tiles)
     if (tile_start >= num_tiles) & (segm_idx > 0):
@@ -1297,7 +1302,6 @@ def decode_segments(
 
     offs_m = tl.arange(0, BLOCK_M)
     offs_d = tl.arange(0, HEAD_SIZE)
-    offs_t = tl.arange(0, TILE_SIZE)
     head_mask = offs_m < num_queries_per_kv
     query_head_idx = kv_head_idx * num_queries_per_kv + offs_m
 
@@ -1314,15 +1318,15 @@ def decode_segments(
     L = tl.zeros([BLOCK_M], dtype=tl.float32)
     acc = tl.zeros([BLOCK_M, HEAD_SIZE], dtype=tl.float32)
 
-    table_ptr = block_tables_ptr + seq_idx * block_table_stride
     key_ptr = key_cache_ptr + kv_head_idx * stride_k_cache_2
     value_ptr = value_cache_ptr + kv_head_idx * stride_v_cache_2
 
     # Block ids are read a tile ahead, so that no load of keys waits for one.
-    seq_offset = tile_start * TILE_SIZE + offs_t
-    next_block_idx = tl.load(
-        table_ptr + seq_offset // BLOCK_SIZE, mask=seq_offset < seq_len, other=0
-    )
+    if tiles_per_segment > MIN_TILES:
+        seq_offset = tile_start * TILE_SIZE + offs_t
+        next_block_idx = tl.load(
+            table_ptr + seq_offset // BLOCK_SIZE, mask=seq_offset < seq_len, other=0
+        )
     for j in tl.range(tile_start, tile_end, num_stages=NUM_STAGES):
         seq_offset = j * TILE_SIZE + offs_t
         tile_mask = seq_offset < seq_len
@@ -1358,7 +1362,7 @@ def decode_segments(
         acc = tl.dot(P.to(V.dtype), V, acc * alpha[:, None])
         M = M_new
 
-    if is_short | (NUM_SEGMENTS == 1):
+    if NUM_SEGMENTS == 1:
         tl.store(
             output_ptr
             + token_idx * output_stride_0
@@ -1382,6 +1386,40 @@ def decode_segments(
 
 
 @triton.jit
+def _joined(
+    segm_output_ptr,
+    segm_max_ptr,
+    segm_expsum_ptr,
+    segm_offset,  # of the first segment of this sequence and head
+    used,
+    offs_d,
+    HEAD_SIZE: tl.constexpr,
+    ROWS: tl.constexpr,
+):
+    """What ``used`` segments come to, at most ROWS of them."""
+    offs_s = tl.arange(0, ROWS)
+    segm_mask = offs_s < used
+    segm_max = tl.load(
+        segm_max_ptr + segm_offset + offs_s, mask=segm_mask, other=float("-inf")
+    )
+    segm_expsum = tl.load(
+        segm_expsum_ptr + segm_offset + offs_s, mask=segm_mask, other=0.0
+    )
+    segm_output = tl.load(
+        segm_output_ptr + (segm_offset + offs_s)[:, None] * HEAD_SIZE + offs_d[None, :],
+        mask=segm_mask[:, None],
+        other=0.0,
+    )
+    overall_max = tl.max(segm_max)
+    # Without a key there is no maximum, and the sum below is 0.
+    overall_max = tl.where(overall_max > float("-inf"), overall_max, 0.0)
+    weight = tl.exp2(segm_max - overall_max)
+    overall_expsum = tl.sum(segm_expsum * weight)
+    acc = tl.sum(segm_output * weight[:, None], axis=0)
+    return tl.where(overall_expsum == 0.0, 0.0, acc / overall_expsum)
+
+
+@triton.jit
 def join_segments(
     output_ptr,
     segm_output_ptr,
@@ -1394,9 +1432,9 @@ def join_segments(
     num_query_heads: tl.constexpr,
     TILE_SIZE: tl.constexpr,
     MIN_TILES: tl.constexpr,
-    SHORT_TILES: tl.constexpr,
     HEAD_SIZE: tl.constexpr,
     COLUMNS: tl.constexpr,
+    FEW_SEGMENTS: tl.constexpr,
     NUM_SEGMENTS: tl.constexpr,
     USE_PDL: tl.constexpr,
 ):
@@ -1409,37 +1447,42 @@ def join_segments(
     token_end = tl.load(query_start_len_ptr + seq_idx + 1)
     num_tiles = cdiv_fn(tl.load(seq_lens_ptr + seq_idx), TILE_SIZE)
     tiles_per_segment = tl.maximum(cdiv_fn(num_tiles, NUM_SEGMENTS), MIN_TILES)
-    offs_s = tl.arange(0, NUM_SEGMENTS)
-    segm_mask = offs_s * tiles_per_segment < num_tiles
-    segm_offset = (seq_idx * num_query_heads + query_head_idx) * NUM_SEGMENTS + offs_s
+    used = cdiv_fn(num_tiles, tiles_per_segment)
+    segm_offset = (seq_idx * num_query_heads + query_head_idx) * NUM_SEGMENTS
+    out_ptr = (
+        output_ptr + token_idx * output_stride_0 + query_head_idx * output_stride_1
+    )
 
     # Waited for in any case: what follows this kernel relies on both being done.
     if USE_PDL:
         tl.extra.cuda.gdc_wait()
-    if (token_idx == token_end) | (num_tiles <= SHORT_TILES):
+    if token_idx == token_end:
         return
-
-    segm_max = tl.load(segm_max_ptr + segm_offset, mask=segm_mask, other=float("-inf"))
-    segm_expsum = tl.load(segm_expsum_ptr + segm_offset, mask=segm_mask, other=0.0)
-    segm_output = tl.load(
-        segm_output_ptr + segm_offset[:, None] * HEAD_SIZE + offs_d[None, :],
-        mask=segm_mask[:, None],
-        other=0.0,
-    )
-    overall_max = tl.max(segm_max)
-    # Without a key there is no maximum, and the sum below is 0.
-    overall_max = tl.where(overall_max > float("-inf"), overall_max, 0.0)
-    weight = tl.exp2(segm_max - overall_max)
-    overall_expsum = tl.sum(segm_expsum * weight)
-    acc = tl.sum(segm_output * weight[:, None], axis=0)
-    acc = tl.where(overall_expsum == 0.0, 0.0, acc / overall_expsum)
-    tl.store(
-        output_ptr
-        + token_idx * output_stride_0
-        + query_head_idx * output_stride_1
-        + offs_d,
-        acc,
-    )
+    # A short sequence fills few of the segments that its longest kin would need.
+    if used <= FEW_SEGMENTS:
+        acc = _joined(
+            segm_output_ptr,
+            segm_max_ptr,
+            segm_expsum_ptr,
+            segm_offset,
+            used,
+            offs_d,
+            HEAD_SIZE=HEAD_SIZE,
+            ROWS=FEW_SEGMENTS,
+        )
+        tl.store(out_ptr + offs_d, acc)
+    else:
+        acc = _joined(
+            segm_output_ptr,
+            segm_max_ptr,
+            segm_expsum_ptr,
+            segm_offset,
+            used,
+            offs_d,
+            HEAD_SIZE=HEAD_SIZE,
+            ROWS=NUM_SEGMENTS,
+        )
+        tl.store(out_ptr + offs_d, acc)
 # endregion
 
 
@@ -1480,9 +1523,9 @@ MIN_SPLIT_CONTEXT = 512
 """Shorter contexts are a few tiles for each segment as it is."""
 RESIDENT_PROGRAMS = 132 * 4
 """What one wave on an H100 or H200 holds: 4 programs on each multiprocessor."""
-SHORT_CONTEXT = 256
-"""Up to here one program walks all keys in less time than a join would take."""
-MIN_SEGMENT = 64
+MOST_SEGMENTS = 64
+"""More of them are mostly empty where a captured step is told of the longest context."""
+MIN_SEGMENT = 32
 """A shorter segment costs more to join than its keys take to read."""
 
 
@@ -1513,12 +1556,13 @@ def _decode(
     ) // (num_seqs * num_query_heads)
     num_segments = min(
         capacity,
+        MOST_SEGMENTS,
         RESIDENT_PROGRAMS // (num_seqs * num_kv_heads),
         triton.cdiv(max_seqlen_k, MIN_SEGMENT),
     )
     # Round down to a power of two: one tile of them is joined at once.
     num_segments = 1 << (max(num_segments, 1).bit_length() - 1)
-    tile_size, num_stages, num_warps = 32, 3, 2
+    tile_size, num_stages, num_warps = 32, 4, 2
     use_pdl = current_platform.is_arch_support_pdl()
     decode_segments[(num_kv_heads, num_segments, num_seqs)](
         segm_output,
@@ -1533,6 +1577,7 @@ def _decode(
         cu_seqlens_q,
         softmax_scale * 1.4426950408889634,
         block_table.stride(0),
+        block_table.shape[1],
         q.stride(0),
         q.stride(1),
         out.stride(0),
@@ -1548,7 +1593,6 @@ def _decode(
         BLOCK_SIZE=k.shape[1],
         TILE_SIZE=tile_size,
         MIN_TILES=MIN_SEGMENT // tile_size,
-        SHORT_TILES=SHORT_CONTEXT // tile_size,
         HEAD_SIZE=head_size,
         BLOCK_M=16,
         NUM_SEGMENTS=num_segments,
@@ -1571,9 +1615,9 @@ def _decode(
             num_query_heads=num_query_heads,
             TILE_SIZE=tile_size,
             MIN_TILES=MIN_SEGMENT // tile_size,
-            SHORT_TILES=SHORT_CONTEXT // tile_size,
             HEAD_SIZE=head_size,
             COLUMNS=columns,
+            FEW_SEGMENTS=min(num_segments, 16),
             NUM_SEGMENTS=num_segments,
             USE_PDL=use_pdl,
             num_warps=4,
