@@ -84,8 +84,8 @@ def test_an_engine_that_ran_the_patch_proves_the_benchmark(landed: Landed) -> No
     [exhibit] = backing(landed).exhibits
     assert exhibit.check == "engine_benchmark"
     assert exhibit.line == (
-        "sglang 0.5.17, a-model on NVIDIA H200: 1.120 (1.100 to 1.140) of base's tokens per second over 1 points, base over "
-        "base 1.000 (0.990 to 1.010)"
+        "sglang 0.5.17, a-model on NVIDIA H200: 1.120 (1.100 to 1.140) of base's tokens per second over 1 points, "
+        "base over base 1.000 (0.990 to 1.010)"
     )
     assert "decode 1x4096" in exhibit.text
     ran = (Accuracy(leg="base", code=0, said="0.91"), Accuracy(leg="patched", code=0, said="0.91"))

@@ -85,7 +85,7 @@ def convicted(measured: Callable[[], Measured | Rejection], bench: Bench) -> Mea
     for _ in range(AGAIN):
         if not (isinstance(found, Dishonest) and found.codes == ("clock_disagrees",)):
             break
-        bench.progress("time, again: two clocks disagreed")
+        bench.progress(f"time, again: two clocks disagreed: {found.reason}")
         found = measured()
     return found
 

@@ -15,7 +15,10 @@ WORST_RATIO = 0.98
 GAP_US = 1.5
 """Between two kernels of a graph an H200 takes about 1 us; short ones run as much longer where each is recorded."""
 TRACE_SHARE = 0.1
-"""A traced replay is one, not a median, and follows another with no flush between them."""
+"""A traced replay is one, not a median."""
+COLD_SHARE = 0.3
+"""It follows another with no flush between them, so it finds in the L2 what a timed one fetches, and has nothing of the
+flush to write back: on an H200 calls that read 268 MB took 14 % longer than their record, and faster ones 19 %."""
 
 
 def combine(workloads: Sequence[WorkloadTiming], *, seed: int = 0) -> Timing:
@@ -58,8 +61,9 @@ def trace_agrees(claimed_us: float, trace: Trace, *, captured: bool) -> bool:
 
     Not less than the device was busy, and in a captured graph not more than that and the gaps between its launches.
     """
-    slack_us = GAP_US * trace.launches + TRACE_SHARE * claimed_us
-    return trace.busy_us <= claimed_us + slack_us and (not captured or claimed_us <= trace.busy_us + slack_us)
+    gaps_us = GAP_US * trace.launches
+    less = trace.busy_us <= claimed_us + gaps_us + TRACE_SHARE * claimed_us
+    return less and (not captured or claimed_us <= trace.busy_us + gaps_us + COLD_SHARE * trace.busy_us)
 
 
 def below_floor(timing: WorkloadTiming) -> bool:

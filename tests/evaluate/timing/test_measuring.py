@@ -192,7 +192,7 @@ def test_only_who_disagrees_every_time_is_called_a_liar(
     answers = iter(said)
     found = convicted(lambda: results[next(answers)], dataclasses.replace(bench, progress=told.append))
     assert isinstance(found, kind)
-    assert told == ["time, again: two clocks disagreed"] * again
+    assert told == ["time, again: two clocks disagreed: T4: claims 0.82x"] * again
 
 
 def asked(ratios: list[float]) -> dict[str, Any]:

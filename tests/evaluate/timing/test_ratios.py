@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from kmaint.evaluate.timing import ratios as timing
 from kmaint.intervals import interval
-from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
+from kmaint.records.evaluation import Interval, Timing, Trace, WorkloadTiming
 
 MICROSECONDS = st.floats(1.0, 1000.0)
 BLOCKS = st.lists(st.tuples(MICROSECONDS, MICROSECONDS), min_size=1, max_size=12)
@@ -141,3 +142,12 @@ def test_combine_keeps_the_samples() -> None:
     found = timing.combine([one])
     assert isinstance(found, Timing)
     assert found.workloads == (one,)
+
+
+@pytest.mark.parametrize(("claimed_us", "busy_us"), [(85.8, 75.36), (80.61, 67.9)])
+def test_a_replay_out_of_a_warm_cache_is_no_lie(claimed_us: float, busy_us: float) -> None:
+    """Seen on an H200: an original that reads 268 MB a call, and a candidate that reads it faster."""
+    record = Trace(busy_us=busy_us, launches=1.0, streams=1, kernels=("kernel",))
+    assert timing.trace_agrees(claimed_us, record, captured=True)
+    assert not timing.trace_agrees(claimed_us, replace(record, busy_us=busy_us / 1.3), captured=True)
+    assert not timing.trace_agrees(busy_us / 1.3, record, captured=True)
