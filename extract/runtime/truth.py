@@ -18,7 +18,7 @@ class Truth(Protocol):
     """What float64 gives for a case, by the path of the output; asked for only where two calls differ."""
 
     def __call__(self, draw: int = 0, /) -> Mapping[str, torch.Tensor]:
-        """With a draw above 0, for the case as that one moves it (see `moved`)."""
+        """With a draw other than 0, for the case as that one moves it (see `moved`)."""
 
 
 def kept(truth: Truth) -> Truth:
@@ -35,12 +35,15 @@ def kept(truth: Truth) -> Truth:
     return found
 
 
-DRAWS = 12
-"""How often a case is moved to see what it does not decide: which way each number goes is chance."""
 MOST_DRAWS = 60
-"""How often where it decides none of what is asked: a weight of a softmax varies by factors, few draws by many."""
+"""How often a case is moved to see what it does not decide: a weight of a softmax varies by factors, and two scores of 80
+million that stand next to each other change places in one draw of five or ten only."""
 TELLING_DRAWS = 3
-"""Where these move nothing, no other will."""
+"""After these it is asked whether more can tell anything: only where moving the case farther moves it at all."""
+FARTHER_DRAWS = 6
+FARTHER = 32.0
+"""Times as far: for each number 2^-17, less than any result of its own type may be off by, so that what is decided stays
+where it is, while scores that are close lie in another order in every second draw."""
 FEW, OUTSIDE = 2, 0.06
 """Of the elements in question so many, and this share of them, may lie outside of what the draws came to. One more draw
 of softmaxes over 64 scores of a billion had 1 to 7 % of its elements outside of 60 draws; twice the result had 13 % and
@@ -53,13 +56,13 @@ A_FEW_ROUNDINGS = 2.0**-22
 
 def moved(arguments: Mapping[str, Any], draw: int) -> dict[str, Any]:
     """The arguments with every element of float64 moved by up to a few roundings of float32, each way and at random; as
-    they are for the draw 0."""
-    found = dict(arguments)
+    they are for the draw 0, and FARTHER for one below."""
+    found, by = dict(arguments), A_FEW_ROUNDINGS * (FARTHER if draw < 0 else 1.0)
     for number, (name, value) in enumerate(arguments.items() if draw else ()):
         if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
             noise = torch.Generator(value.device).manual_seed(draw * 1000 + number)
             share = torch.rand(value.shape, generator=noise, device=value.device, dtype=torch.float64)
-            found[name] = value * (1.0 + A_FEW_ROUNDINGS * (2.0 * share - 1.0))
+            found[name] = value * (1.0 + by * (2.0 * share - 1.0))
     return found
 
 
@@ -97,6 +100,12 @@ class Spread:
         self.wide = self.wide | ~(near | self._same_kind(before, kinds))
         self.others = {name: self.others[name] | kinds[name] for name in kinds}
 
+    @property
+    def open(self) -> torch.Tensor:
+        """Elementwise, whether a draw moved anything of its row: the same weights decide all of a row, and beside what
+        they move by much may stand what they move by less than is allowed there."""
+        return self.wide.any(dim=-1, keepdim=True).expand_as(self.wide) if self.wide.dim() > 1 else self.wide
+
     def thinkable(self, got: torch.Tensor) -> torch.Tensor:
         """Whether it is a number of the size of what its row came to."""
         return got.isfinite() & (got.abs() <= SIZE * torch.maximum(row_scale(self.low), row_scale(self.high)))
@@ -117,12 +126,20 @@ def _kinds(x: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"nan": x.isnan(), "inf": x == torch.inf, "-inf": x == -torch.inf}
 
 
+def _may_open(truth: Truth, path: str, known: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:
+    """Elementwise, whether anything of its row moves where the case is moved farther."""
+    spread = Spread.around(known, tolerance)
+    for draw in range(1, FARTHER_DRAWS + 1):
+        spread.add(truth(-draw)[path].double().cpu())
+    return spread.open
+
+
 def undecided(
     truth: Truth, path: str, got: torch.Tensor, tolerance: Tolerance, asked: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Elementwise, whether the case does not say what comes out, and may come to what was got.
 
-    It does not where moving its numbers by a few roundings of float32 changes the result by more than the tolerance:
+    It does not where moving its numbers by a few roundings of float32 changes its row by more than the tolerance:
     where a softmax is over scores of a billion, say, another order of summation decides. Looked at no longer than the
     elements that are `asked` for need.
     """
@@ -134,10 +151,15 @@ def undecided(
     spread, found = Spread.around(known, tolerance), nowhere
     for draw in range(1, MOST_DRAWS + 1):
         spread.add(truth(draw)[path].double().cpu())
-        found = spread.wide & spread.holds(got)
-        if bool(found[asked].all()) or (draw >= TELLING_DRAWS and not bool(spread.wide[asked].any())):
+        found = spread.open & spread.holds(got)
+        if bool(found[asked].all()):
             break
-        if draw >= DRAWS and not bool(spread.wide[asked].all()):
+        still = asked & ~spread.open
+        if (
+            draw == TELLING_DRAWS
+            and bool(still.any())
+            and not bool(_may_open(truth, path, known, tolerance)[still].all())
+        ):
             break
     else:
         late = asked & ~found & spread.wide & spread.thinkable(got)

@@ -6,6 +6,7 @@ input. The guard sees each tensor as if on the device that was measured. Prints 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import json
@@ -31,6 +32,10 @@ class Platform:
 
     def is_device_capability(self, asked: tuple[int, int]) -> bool:
         return tuple(asked) == self.capability
+
+
+class Reached(Exception):
+    """The variant was called."""
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -89,10 +94,14 @@ def main() -> None:
     on(patched, capability)
 
     def refused(*_: Any, **__: Any) -> None:
-        raise AssertionError("the variant ran outside its guard")
+        raise Reached("the variant ran outside its guard")
 
     vars(patched)[asked["variant"]] = refused
     vars(patched)[asked["predicate"]] = lambda *given: guard(*map(as_measured, given))
+    entry = getattr(patched, asked["entry"])
+    with contextlib.suppress(Reached):
+        entry(**build(contract, Case(seed=7, **asked["taken"]), "cpu").arguments)
+        raise AssertionError(f"{asked['taken']} passes the guard, and never comes to the variant")
     for axes in asked["run"]:
         found = []
         for module in (shipped, patched):

@@ -92,7 +92,7 @@ def registry_patch(win: Win, tree: Path) -> Patch | Declined:
     init = f"{prefix}{OPERATORS}{rest.split('/')[0]}/__init__.py"
     if not found or not (tree / prefix / SPECIFICATIONS).is_file() or not (tree / init).is_file():
         return Declined("the tree has no sglang.kernels registry that this kernel belongs to")
-    variant = stand_beside(win, f"use_{_name(win)}")
+    variant = stand_beside(win, f"use_{_name(win)}", whole=True)
     return variant if isinstance(variant, Declined) else _patch(win, tree, init, variant)
 
 

@@ -17,9 +17,10 @@ from kmaint.formatting import format_python
 from kmaint.records.change import Check, Edit
 from kmaint.records.workload import Binding
 from reintegrate.imports import COLUMNS
+from reintegrate.kinds.added import added_by
 from reintegrate.kinds.guard import Guard, guard_of, outside
 from reintegrate.kinds.predicate import Predicate, predicate
-from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
+from reintegrate.kinds.variant import Variant, variant_of
 from reintegrate.kinds.win import Declined, Win
 
 WORKER = Path(__file__).with_name("guard_worker.py")
@@ -68,12 +69,13 @@ def suffix_of(win: Win) -> str:
     return f"sm{win.capability[0]}{win.capability[1]}" if win.capability else ""
 
 
-def stand_beside(win: Win, name: str) -> Beside | Declined:
-    """The winner as a variant, behind a guard of that name."""
+def stand_beside(win: Win, name: str, *, whole: bool = False) -> Beside | Declined:
+    """The winner as a variant, behind a guard of that name: what it adds, where that is all; else, or where a `whole`
+    launcher is asked for, a copy."""
     guard = guard_of(win)
     if isinstance(guard, Declined):
         return guard
-    variant = variant_of(win, suffix_of(win))
+    variant = (None if whole else added_by(win)) or variant_of(win, suffix_of(win))
     if isinstance(variant, Declined):
         return variant
     device = DEVICE_TESTS.get(win.harness.provenance.framework, TORCH)
@@ -81,14 +83,12 @@ def stand_beside(win: Win, name: str) -> Beside | Declined:
     test = predicate(win, guard, name, device_test=asked)
     if isinstance(test, Declined):
         return test
-    return Beside(guard=guard, variant=variant, test=test, device=device, edit=_edit(win, variant, test))
+    return Beside(guard=guard, variant=variant, test=test, device=device, edit=_edit(variant, test))
 
 
-def _edit(win: Win, variant: Variant, test: Predicate) -> Edit:
-    region, entry = variant.region, win.harness.entry
-    launcher = split_regions((win.harness.folder / KERNEL).read_text())[region.path, region.symbol]
-    call = f"{variant.launcher}({handed_on(launcher, entry)})"
-    branched = with_branch(launcher, entry, f"{test.name}({', '.join(test.parameters)})", call)
+def _edit(variant: Variant, test: Predicate) -> Edit:
+    region = variant.region
+    branched = variant.branched(f"{test.name}({', '.join(test.parameters)})")
     shown = format_python(test.source, columns=COLUMNS)
     return Edit(
         path=region.path,
@@ -115,6 +115,7 @@ def outside_as_shipped(win: Win, found: Beside) -> Check:
         "variant": found.variant.launcher,
         "capability": found.guard.capability,
         "cases": cases,
+        "taken": min((one.axes for one in win.harness.contract.timed if found.guard.admits(one.axes)), key=_work),
         "run": sorted((one for one in around if _work(one) <= MOST_WORK), key=_work)[:MOST_CASES],
     }
     with tempfile.TemporaryDirectory(prefix="kmaint-guard-") as scratch:

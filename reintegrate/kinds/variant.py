@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from kmaint.folder import KERNEL, split_regions
 from kmaint.formatting import format_python
@@ -20,18 +21,40 @@ COMPILED = ("jit", "autotune", "heuristics")
 Key = tuple[str, str]
 
 
+class Variant(Protocol):
+    """What stands above the original launcher, the name in it that a branch calls, and every name that it binds."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def launcher(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def region(self) -> Region:
+        """The original launcher's."""
+
+    def branched(self, test: str) -> str:
+        """The original launcher's lines, with a branch among them that is taken where the test holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """The variant's source, the name of its launcher, and every name that it binds."""
+class Copied:
+    """A variant with a launcher of its own: a copy, with the winner's changes, of all on the way to them."""
 
     source: str
     launcher: str
     names: tuple[str, ...]
     region: Region
-    """The original launcher's, which the variant stands above."""
+    shipped: str
+    entry: str
+
+    def branched(self, test: str) -> str:
+        """With a first statement that hands the call on to the copy."""
+        return with_branch(self.shipped, self.entry, test, f"{self.launcher}({handed_on(self.shipped, self.entry)})")
 
 
-def variant_of(win: Win, suffix: str) -> Variant | Declined:
+def variant_of(win: Win, suffix: str) -> Copied | Declined:
     """The functions on the way from the entry to what was changed, each with the suffix to its name."""
     harness = win.harness
     before, after = split_regions((harness.folder / KERNEL).read_text()), split_regions(win.source)
@@ -50,7 +73,14 @@ def variant_of(win: Win, suffix: str) -> Variant | Declined:
     texts = [_renamed(after[key], names).strip("\n") for key in chosen]
     source = format_python("\n\n\n".join(texts) + "\n", columns=COLUMNS)
     bound = (*names.values(), *sorted(name for found in own.values() for name in found))
-    return Variant(source=source, launcher=names[harness.entry], names=bound, region=regions[entry])
+    return Copied(
+        source=source,
+        launcher=names[harness.entry],
+        names=bound,
+        region=regions[entry],
+        shipped=before[entry],
+        entry=harness.entry,
+    )
 
 
 def beside(name: str, suffix: str) -> str:
@@ -101,7 +131,12 @@ def _header(source: Source, node: ast.FunctionDef, names: Mapping[str, str]) -> 
 
 
 def with_branch(launcher: str, name: str, test: str, call: str) -> str:
-    """The launcher's text with a first statement that hands the call on; no line of it is changed.
+    """The launcher's text with a first statement that hands the call on."""
+    return with_first(launcher, name, f"if {test}:\n        return {call}")
+
+
+def with_first(launcher: str, name: str, statement: str) -> str:
+    """The launcher's text with another first statement; no line of it is changed.
 
     It stands below the docstring and above the comments of what was the first statement.
     """
@@ -112,10 +147,10 @@ def with_branch(launcher: str, name: str, test: str, call: str) -> str:
     line = min([first.lineno, *(one.lineno for one in getattr(first, "decorator_list", []))])
     while line > 1 and (not source.lines[line - 2].strip() or source.lines[line - 2].lstrip().startswith("#")):
         line -= 1
-    branch = format_python(f"def _():\n    if {test}:\n        return {call}\n", columns=COLUMNS)
+    shown = format_python(f"def _():\n    {statement}\n", columns=COLUMNS)
     rest = source.lines[line - 1 :]
     gap = ["\n"] if rest and rest[0].strip() else []
-    lines = [*source.lines[: line - 1], *branch.splitlines(keepends=True)[1:], *gap, *rest]
+    lines = [*source.lines[: line - 1], *shown.splitlines(keepends=True)[1:], *gap, *rest]
     return "".join(lines)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kmaint.records.harness import Harness
-from reintegrate.kinds.variant import Variant, handed_on, variant_of, with_branch
+from reintegrate.kinds.variant import Copied, handed_on, variant_of, with_branch
 from reintegrate.kinds.win import Declined, Win
 from tests.reintegrate.wins import evaluation
 
@@ -20,7 +20,7 @@ def launch(x, *rest, out=None, **options):
 '''
 
 
-def variant(harness: Harness, *edits: tuple[str, str], source: str = "") -> Variant | Declined:
+def variant(harness: Harness, *edits: tuple[str, str], source: str = "") -> Copied | Declined:
     source = source or (CASE / "winner.py").read_text()
     for before, after in edits:
         assert before in source
@@ -32,7 +32,7 @@ def test_what_only_the_launcher_changes_leaves_the_kernel_where_it_is(harness_of
     original = (CASE / "kernel.py").read_text()
     launch = ("        output_lse is not None,\n    )", "        output_lse is not None,\n        num_warps=1,\n    )")
     found = variant(harness_of("merge_state"), launch, source=original)
-    assert isinstance(found, Variant)
+    assert isinstance(found, Copied)
     assert found.names == ("_merge_state_triton_sm90",)
     assert "merge_state_kernel[(num_tokens" in found.source
 
@@ -41,7 +41,7 @@ def test_a_host_functions_decorators_stay_with_the_original(harness_of: Callable
     harness = harness_of("merge_state")
     decorated = ("def merge_state_triton(", '@register_custom_op("merge")\n@torch.no_grad()\ndef merge_state_triton(')
     found = variant(harness, decorated)
-    assert isinstance(found, Variant)
+    assert isinstance(found, Copied)
     assert "register_custom_op" not in found.source
     assert "no_grad" not in found.source
     assert found.source.count("@triton.jit\ndef _merge_state_kernel_sm90(") == 1
