@@ -64,7 +64,8 @@ def table(kept: dict[str, Any]) -> str:
 
 
 def _step_us(point: PointResult, leg: Leg) -> float:
-    return statistics.median(one.token_s or one.seconds for one in point.samples[leg]) * 1e6
+    name = "token_s" if point.speed is point.token else "seconds"
+    return statistics.median(float(getattr(one, name)) for one in point.samples[leg]) * 1e6
 
 
 def _told(found: Interval) -> str:

@@ -101,9 +101,12 @@ def _visible(gpus: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_cores(count: int) -> Iterator[None]:
-    """On so many of the cores that there are; on all where none are counted."""
+    """On so many of the processors that there are; on all where none are counted."""
+    if not count:
+        yield
+        return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(before)[:count] if count else before)
+    os.sched_setaffinity(0, sorted(before)[:count])
     try:
         yield
     finally:

@@ -83,20 +83,17 @@ def throughput(found: EngineBench) -> Cell:
 def _line(found: PointResult) -> Line:
     asked = found.point
     tokens = asked.batch * (asked.tokens if asked.phase == "decode" else asked.context)
-    seconds, first, token = (
-        {leg: _median(found.samples[leg], name) for leg in LEGS[:2]} for name in ("seconds", "first_s", "token_s")
-    )
-    each_s = {leg: tokens / one for leg, one in seconds.items() if one}
+    first, token = ({leg: _median(found.samples[leg], name) for leg in LEGS[:2]} for name in ("first_s", "token_s"))
     # As what is compared: while it decodes, or over the whole visit.
     name, of = ("token_s", asked.batch) if found.speed is found.token else ("seconds", tokens)
-    others = {leg: of / (_median(found.samples[leg], name) or math.inf) for leg in found.others}
+    each_s = {leg: of / (_median(samples, name) or math.inf) for leg, samples in found.samples.items()}
     return Line(
         point=asked.name,
-        throughput=Cell(ratio=found.throughput, of=f"{each_s['base']:,.0f} → {each_s['patched']:,.0f} tokens/s"),
+        throughput=Cell(ratio=found.speed, of=f"{each_s['base']:,.0f} → {each_s['patched']:,.0f} tokens/s"),
         first_token=Cell(ratio=found.first_token, of=_milliseconds(first)),
         token=Cell(ratio=found.token, of=_milliseconds(token)) if found.token else None,
         noise=found.noise,
-        others=tuple(Cell(ratio=found.others[leg], of=f"{each:,.0f} tokens/s") for leg, each in others.items()),
+        others=tuple(Cell(ratio=ratio, of=f"{each_s[leg]:,.0f} tokens/s") for leg, ratio in found.others.items()),
         visits=len(found.samples["base"]),
     )
 

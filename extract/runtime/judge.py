@@ -238,6 +238,13 @@ def _sound(truth: torch.Tensor, want: torch.Tensor, tolerance: Tolerance) -> tor
     return sound.all(dim=-1, keepdim=True) if sound.dim() else sound
 
 
+def beyond(truth: torch.Tensor, got: torch.Tensor, allowed: float) -> torch.Tensor:
+    """The elements whose error against the float64 `truth` is more than that fraction of their row's scale, and those
+    that are no number where the truth is one."""
+    near = (got.double() - truth).abs() <= allowed * row_scale(truth)
+    return ~near & truth.isfinite()
+
+
 def error_against(truth: torch.Tensor, got: torch.Tensor) -> float:
     """Largest error of `got` against the float64 `truth`, as a fraction of its row's scale; elements not finite
     in the truth do not count."""

@@ -17,6 +17,7 @@ from .judge import (
     INTERPRETER_CANNOT_JUDGE,
     WORSE,
     Difference,
+    beyond,
     damaged,
     differences,
     error_against,
@@ -133,7 +134,7 @@ def less_accurate(truth: Truth, expected: Outcome, actual: Outcome, *, interpret
         own, other = error_against(known, want), error_against(known, got)
         allowed = WORSE * own + tolerance.absolute
         if own <= tolerance.relative and not other <= allowed:
-            left_open = undecided(truth, leaf.path, got, tolerance)
+            left_open = undecided(truth, leaf.path, got, tolerance, beyond(known, got, allowed), rows=False)
             other = error_against(known, torch.where(left_open, known, got.double()).to(got.dtype))
         if own <= tolerance.relative and not other <= allowed:
             text = f"{leaf.path} is off by {other:.3g} of its row's scale; the original by {own:.3g}"

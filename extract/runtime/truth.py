@@ -36,14 +36,14 @@ def kept(truth: Truth) -> Truth:
 
 
 MOST_DRAWS = 60
-"""How often a case is moved to see what it does not decide: a weight of a softmax varies by factors, and two scores of 80
-million that stand next to each other change places in one draw of five or ten only."""
+"""How often a case is moved to see what it does not decide: a weight of a softmax varies by factors, and two scores of
+80 million that stand next to each other change places in one draw of five or ten only."""
 TELLING_DRAWS = 3
 """After these it is asked whether more can tell anything: only where moving the case farther moves it at all."""
 FARTHER_DRAWS = 6
 FARTHER = 32.0
-"""Times as far: for each number 2^-17, less than any result of its own type may be off by, so that what is decided stays
-where it is, while scores that are close lie in another order in every second draw."""
+"""Times as far, 2^-17: scores that are close then lie in another order in every second draw, and a result that hangs
+on its arguments no more than in proportion stays within what its type allows."""
 FEW, OUTSIDE = 2, 0.06
 """Of the elements in question so many, and this share of them, may lie outside of what the draws came to. One more draw
 of softmaxes over 64 scores of a billion had 1 to 7 % of its elements outside of 60 draws; twice the result had 13 % and
@@ -71,6 +71,7 @@ class Spread:
     """Elementwise, what a case came to: the finite results from `low` to `high`, and which others there were."""
 
     known: torch.Tensor
+    tolerance: Tolerance
     allowed: torch.Tensor
     low: torch.Tensor
     high: torch.Tensor
@@ -84,6 +85,7 @@ class Spread:
         magnitude = torch.where(finite, known.abs(), 0.0)
         return Spread(
             known=known,
+            tolerance=tolerance,
             allowed=tolerance.relative * magnitude + tolerance.absolute * row_scale(known),
             low=torch.where(finite, known, torch.inf),
             high=torch.where(finite, known, -torch.inf),
@@ -102,8 +104,7 @@ class Spread:
 
     @property
     def open(self) -> torch.Tensor:
-        """Elementwise, whether a draw moved anything of its row: the same weights decide all of a row, and beside what
-        they move by much may stand what they move by less than is allowed there."""
+        """Elementwise, whether a draw moved anything of its row: the same weights decide all of it."""
         return self.wide.any(dim=-1, keepdim=True).expand_as(self.wide) if self.wide.dim() > 1 else self.wide
 
     def thinkable(self, got: torch.Tensor) -> torch.Tensor:
@@ -126,22 +127,32 @@ def _kinds(x: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"nan": x.isnan(), "inf": x == torch.inf, "-inf": x == -torch.inf}
 
 
-def _may_open(truth: Truth, path: str, known: torch.Tensor, tolerance: Tolerance) -> torch.Tensor:
-    """Elementwise, whether anything of its row moves where the case is moved farther."""
-    spread = Spread.around(known, tolerance)
+def _tells(spread: Spread, truth: Truth, path: str, got: torch.Tensor, asked: torch.Tensor) -> bool:
+    """Whether more draws may excuse what is asked: where moving the case farther moves each row of it, and comes to
+    half of it. A draw of six may miss one value of many, so a few may be others."""
+    wider = Spread.around(spread.known, spread.tolerance)
     for draw in range(1, FARTHER_DRAWS + 1):
-        spread.add(truth(-draw)[path].double().cpu())
-    return spread.open
+        wider.add(truth(-draw)[path].double().cpu())
+    moves = spread.open | wider.open
+    met = spread.holds(got) | wider.holds(got)
+    return bool(moves[asked].all()) and int((asked & met).sum()) + FEW >= int(asked.sum()) / 2
 
 
 def undecided(
-    truth: Truth, path: str, got: torch.Tensor, tolerance: Tolerance, asked: torch.Tensor | None = None
+    truth: Truth,
+    path: str,
+    got: torch.Tensor,
+    tolerance: Tolerance,
+    asked: torch.Tensor | None = None,
+    *,
+    rows: bool = True,
 ) -> torch.Tensor:
-    """Elementwise, whether the case does not say what comes out, and may come to what was got.
+    """Elementwise, which of those `asked` the case does not decide, and may come to what was got.
 
-    It does not where moving its numbers by a few roundings of float32 changes its row by more than the tolerance:
-    where a softmax is over scores of a billion, say, another order of summation decides. Looked at no longer than the
-    elements that are `asked` for need.
+    It does not decide them where moving its numbers by a few roundings of float32 changes the result by more than the
+    tolerance: where a softmax is over scores of a billion, say, another order of summation decides. With `rows`, where
+    that changes anything of their row: the original's row is then no yardstick, and beside what moves by much stands
+    what moves by less than is allowed there.
     """
     known, got = truth()[path].double().cpu(), got.double()
     nowhere = torch.zeros(got.shape, dtype=torch.bool)
@@ -151,15 +162,8 @@ def undecided(
     spread, found = Spread.around(known, tolerance), nowhere
     for draw in range(1, MOST_DRAWS + 1):
         spread.add(truth(draw)[path].double().cpu())
-        found = spread.open & spread.holds(got)
-        if bool(found[asked].all()):
-            break
-        still = asked & ~spread.open
-        if (
-            draw == TELLING_DRAWS
-            and bool(still.any())
-            and not bool(_may_open(truth, path, known, tolerance)[still].all())
-        ):
+        found = asked & (spread.open if rows else spread.wide) & spread.holds(got)
+        if bool(found[asked].all()) or (draw == TELLING_DRAWS and not _tells(spread, truth, path, got, asked & ~found)):
             break
     else:
         late = asked & ~found & spread.wide & spread.thinkable(got)

@@ -30,7 +30,7 @@ LOSING = 0.96
 class Screened:
     """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU.
 
-    `least` is the ratio of the workload that gains least, where each was timed.
+    `least` is the ratio of that timed workload which gains least.
     """
 
     ratio: float | None
@@ -41,7 +41,7 @@ class Screened:
     @property
     def standing(self) -> tuple[bool, float]:
         """To be sorted by: what loses on no workload is ahead of what does, since that can be no win as it is."""
-        return self.least is None or self.least >= LOSING, self.ratio or 0.0
+        return self.ratio is not None and (self.least is None or self.least >= LOSING), self.ratio or 0.0
 
 
 def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Screened]:

@@ -57,6 +57,7 @@ class PointResult:
     throughput: Interval
     first_token: Interval
     token: Interval | None
+    """None where a visit of any engine had one token only."""
     noise: Interval
     others: dict[Leg, Interval] = field(default_factory=dict)
 

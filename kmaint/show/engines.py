@@ -45,7 +45,7 @@ def bench(found: EngineBench, output: Format) -> int:
 
 def _row(found: PointResult) -> tuple[str, ...]:
     token = _interval(found.token) if found.token else ""
-    ratios = (found.throughput, found.first_token)
+    ratios = (found.speed, found.first_token)
     rest = (found.noise, *found.others.values())
     return found.point.name, *map(_interval, ratios), token, *map(_interval, rest)
 

@@ -107,7 +107,7 @@ def _measured(found: EngineBench) -> Iterator[Exhibit]:
     rows = [
         (
             one.point.name,
-            *(_interval(ratio) if ratio else "" for ratio in (one.throughput, one.first_token, one.token, one.noise)),
+            *(_interval(ratio) if ratio else "" for ratio in (one.speed, one.first_token, one.token, one.noise)),
         )
         for one in found.points
     ]

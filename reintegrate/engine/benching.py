@@ -187,7 +187,7 @@ def result(point: Point, samples: dict[Leg, tuple[Sample, ...]]) -> PointResult:
     seconds = {leg: _by_round([one.seconds for one in found]) for leg, found in samples.items()}
     first = {leg: _by_round([one.first_s for one in found]) for leg, found in samples.items()}
     token = {leg: _by_round([one.token_s or 0.0 for one in found]) for leg, found in samples.items()}
-    known = all(one.token_s for leg in LEGS[:2] for one in samples[leg])
+    known = all(one.token_s for found in samples.values() for one in found)
     compared = token if _measure(point, samples) == "token_s" else seconds
     return PointResult(
         point=point,

@@ -24,7 +24,7 @@ INDENT = 4
 """Of a function's body at module level."""
 LOOSER = (ast.IfExp, ast.Lambda, ast.NamedExpr)
 """And `or`: what binds less than `and`."""
-DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -74,23 +74,21 @@ def added_by(win: Win) -> Added | None:
     before, after = split_regions((harness.folder / KERNEL).read_text()), split_regions(win.source)
     regions = {(region.path, region.symbol): region for region in harness.regions}
     home = next((key for key in regions if harness.entry in key[1].split(",")), None)
-    changed = [key for key in regions if before[key] != after[key]]
-    if harness.level != "launcher" or home not in changed:
+    changed = sorted((key for key in regions if before[key] != after[key]), key=lambda key: regions[key].line)
+    if harness.level != "launcher" or home not in changed or harness.entry not in Source(after[home]).functions:
         return None
     if any(key[0] != home[0] or regions[key].indent for key in changed):
         return None
-    pairs = [(before[key], after[key]) for key in changed if key != home]
-    launchers = [_around(text[home], harness.entry) for text in (before, after)]
-    (above, shipped, below), (over, launcher, under) = launchers
+    above, shipped, below = _around(before[home], harness.entry)
+    over, launcher, under = _around(after[home], harness.entry)
     branch = inserted(shipped, launcher, _is_branch)
-    added = [inserted(old, new, _defines) for old, new in ((above, over), *pairs, (below, under))]
-    if branch is None or None in added:
+    own = {key: ((above, over), (below, under)) if key == home else ((before[key], after[key]),) for key in changed}
+    added = [inserted(old, new, _defines) for key in changed for old, new in own[key]]
+    if branch is None or None in added or not _is_apart(branch, shipped, launcher):
         return None
     blocks = [one.lines.strip("\n") for one in added if one and one.lines.strip()]
     source = format_python("\n\n\n".join(blocks) + "\n", columns=COLUMNS)
-    names = bound_names(source)
-    functions = {one.name for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)}
-    called = sorted(needed_names(textwrap.dedent(branch.lines)) & functions)
+    names, called = bound_names(source), _called(branch, source)
     if not called or names & set().union(*map(bound_names, before.values())):
         return None
     return Added(
@@ -101,6 +99,38 @@ def added_by(win: Win) -> Added | None:
         branch=branch,
         entry=harness.entry,
     )
+
+
+def _called(branch: Insertion, source: str) -> list[str]:
+    """The functions of the source that the branch goes on to, in its order; what its test asks is none of them."""
+    functions = {one.name for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)}
+    taken = ast.parse(textwrap.dedent(branch.lines)).body[0]
+    assert isinstance(taken, ast.If)
+    return [n.id for one in taken.body for n in ast.walk(one) if isinstance(n, ast.Name) and n.id in functions]
+
+
+def _is_apart(branch: Insertion, shipped: str, launcher: str) -> bool:
+    """Whether all else of the launcher is to Python what it was: a statement of its own, that takes over no `else`, and
+    makes no name local that the rest has from elsewhere."""
+    old, new = _function(shipped), _function(launcher)
+    first = branch.before.count("\n") + 1
+    last = first + branch.lines.count("\n")
+    inside = [one for one in new.body if first <= one.lineno < last]
+    rest = [one for one in new.body if one not in inside]
+    if len(inside) != 1 or [*map(ast.dump, rest)] != [*map(ast.dump, old.body)]:
+        return False
+    bound = {node.id for node in ast.walk(inside[0]) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {(alias.asname or alias.name).split(".")[0] for node in ast.walk(inside[0]) for alias in _aliases(node)}
+    return not bound & needed_names(shipped)
+
+
+def _aliases(node: ast.AST) -> list[ast.alias]:
+    return node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
+
+
+def _function(text: str) -> ast.FunctionDef:
+    (found,) = [one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef)]
+    return found
 
 
 def inserted(old: str, new: str, fits: Callable[[str], bool]) -> Insertion | None:
@@ -114,9 +144,22 @@ def inserted(old: str, new: str, fits: Callable[[str], bool]) -> Insertion | Non
         end = len(whole) - (len(lines) - start)
         if end < start or whole[end:] != lines[start:]:
             return None
-        if fits("".join(whole[start:end])):
+        if fits("".join(whole[start:end])) and _same_else(lines, whole, start, end):
             return Insertion(*("".join(part) for part in (whole[:start], whole[start:end], whole[end:])))
     return None
+
+
+def _same_else(old: Sequence[str], new: Sequence[str], start: int, end: int) -> bool:
+    """Whether the statements of the old text are in the new one, each with its own decorators; of what is none, yes."""
+    before, after = _parsed("".join(old)), _parsed("".join(new))
+    if before is None or after is None or len(before) == len(after):
+        return True
+    rest = [one for one in after if not start < min([one.lineno, *(d.lineno for d in _decorators(one))]) <= end]
+    return [*map(ast.dump, rest)] == [*map(ast.dump, before)]
+
+
+def _decorators(one: ast.stmt) -> list[ast.expr]:
+    return one.decorator_list if isinstance(one, ast.FunctionDef | ast.ClassDef) else []
 
 
 def _around(text: str, name: str) -> tuple[str, str, str]:
@@ -141,7 +184,12 @@ def _is_branch(block: str) -> bool:
 def _defines(block: str) -> bool:
     """Whether it does nothing but bind names, if anything."""
     body = _parsed(block)
-    return body is not None and all(isinstance(one, DEFINITIONS) or _is_docstring(one) for one in body)
+    return body is not None and all(_binds(one) or _is_docstring(one) for one in body)
+
+
+def _binds(one: ast.stmt) -> bool:
+    targets = one.targets if isinstance(one, ast.Assign) else [one.target] if isinstance(one, ast.AnnAssign) else None
+    return isinstance(one, DEFINITIONS) if targets is None else all(isinstance(name, ast.Name) for name in targets)
 
 
 def _is_docstring(one: ast.stmt) -> bool:

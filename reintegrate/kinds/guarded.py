@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from kmaint.errors import UsageError
-from kmaint.records.change import Patch
+from kmaint.records.change import Check, Patch
 from reintegrate.imports import with_import
 from reintegrate.kinds.guard import Guard
-from reintegrate.kinds.standing import outside_as_shipped, stand_beside, suffix_of
+from reintegrate.kinds.standing import Beside, NeverTakenError, outside_as_shipped, stand_beside, suffix_of
 from reintegrate.kinds.variant import beside
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.names import bound_names
@@ -19,9 +20,10 @@ def guarded_patch(win: Win, tree: Path) -> Patch | Declined:
 
     UsageError where the file has such names already.
     """
-    found = stand_beside(win, f"_use{beside(win.harness.entry, suffix_of(win))}")
-    if isinstance(found, Declined):
-        return found
+    known = _shown(win, f"_use{beside(win.harness.entry, suffix_of(win))}")
+    if isinstance(known, Declined):
+        return known
+    found, shown = known
     path = found.edit.path
     text = (tree / path).read_text()
     bound = bound_names(text)
@@ -37,8 +39,19 @@ def guarded_patch(win: Win, tree: Path) -> Patch | Declined:
         files={path: win.harness.provenance.files[path]},
         kind="guarded",
         reason=_why(win, found.guard),
-        shown=(outside_as_shipped(win, found),),
+        shown=(shown,),
     )
+
+
+def _shown(win: Win, name: str) -> tuple[Beside, Check] | Declined:
+    """The winner as a variant, with what was seen of its guard: what it adds, or a copy where that is not come by."""
+    for whole in (False, True):
+        found = stand_beside(win, name, whole=whole)
+        if isinstance(found, Declined):
+            return found
+        with contextlib.suppress(NeverTakenError):
+            return found, outside_as_shipped(win, found)
+    raise AssertionError("a copy is taken wherever the guard holds")
 
 
 def _why(win: Win, guard: Guard) -> str:

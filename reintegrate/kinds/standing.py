@@ -17,7 +17,7 @@ from kmaint.formatting import format_python
 from kmaint.records.change import Check, Edit
 from kmaint.records.workload import Binding
 from reintegrate.imports import COLUMNS
-from reintegrate.kinds.added import added_by
+from reintegrate.kinds.added import Added, added_by
 from reintegrate.kinds.guard import Guard, guard_of, outside
 from reintegrate.kinds.predicate import Predicate, predicate
 from reintegrate.kinds.variant import Variant, variant_of
@@ -101,21 +101,29 @@ def _edit(variant: Variant, test: Predicate) -> Edit:
     )
 
 
+class NeverTakenError(Exception):
+    """A call that the guard admits was not seen to come to the variant."""
+
+
 def outside_as_shipped(win: Win, found: Beside) -> Check:
-    """The guard held against every workload and the sizes next to it; small cases outside it run, and are compared."""
+    """The guard held against every workload and the sizes next to it; small cases outside it run, and are compared.
+
+    NeverTakenError where the variant stands behind a test of its own, and no call inside the guard came by it here.
+    """
     name = "outside the guard"
     if win.python is None:
         return Check(name=name, state="not_run", detail="no interpreter was given")
     cases = [{"axes": one.axes, "inside": found.guard.admits(one.axes)} for one in win.harness.contract.workloads]
     around = outside(win.harness, found.guard)
     cases += [{"axes": axes, "inside": False} for axes in around]
+    admitted = sorted((one.axes for one in win.harness.contract.timed if found.guard.admits(one.axes)), key=_work)
     asked = {
         "entry": win.harness.entry,
         "predicate": found.test.name,
         "variant": found.variant.launcher,
         "capability": found.guard.capability,
         "cases": cases,
-        "taken": min((one.axes for one in win.harness.contract.timed if found.guard.admits(one.axes)), key=_work),
+        "taken": admitted[:1] if isinstance(found.variant, Added) else [],
         "run": sorted((one for one in around if _work(one) <= MOST_WORK), key=_work)[:MOST_CASES],
     }
     with tempfile.TemporaryDirectory(prefix="kmaint-guard-") as scratch:
@@ -130,7 +138,10 @@ def outside_as_shipped(win: Win, found: Beside) -> Check:
     if ended.code:
         said = next(iter(ended.stderr.strip().splitlines()[-1:]), "it ran too long")
         raise UsageError(f"the guard of {win.harness.entry} does not hold: {said}", "land it by hand")
-    ran = json.loads(ended.stdout.splitlines()[-1])["ran"]
+    told = json.loads(ended.stdout.splitlines()[-1])
+    if told["not_taken"]:
+        raise NeverTakenError(told["not_taken"])
+    ran = told["ran"]
     if not ran:
         return Check(
             name=name, state="not_run", detail=f"{len(cases)} cases go where they should; none is small enough"

@@ -4,6 +4,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from kmaint.evaluate import Bench, Screened, screen
 from kmaint.evaluate.screen import timed
 from kmaint.folder import read_harness, write_manifest
@@ -56,7 +58,7 @@ def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_oth
     assert same is not None
     assert slow is not None
     assert slow < same
-    assert found["slow"].least == slow  # the only workload's
+    assert found["slow"].least == pytest.approx(slow)  # the only workload's
     assert found["slow"].standing < found["same"].standing
     assert found["wrong"].reason.startswith("T4: ")
     assert found["fails"] == Screened(ratio=None, estimated=False, reason="KeyError: 'no key'")

@@ -59,7 +59,8 @@ def settled(original_us: Sequence[float], candidate_us: Sequence[float], noise: 
 def trace_agrees(claimed_us: float, trace: Trace, *, captured: bool) -> bool:
     """Whether a call's time by events fits the device's own records.
 
-    Not less than the device was busy, and in a captured graph not more than that and the gaps between its launches.
+    Not less than the device was busy, and in a captured graph not more than that, the gaps between its launches, and
+    what a warm cache spares the record.
     """
     gaps_us = GAP_US * trace.launches
     less = trace.busy_us <= claimed_us + gaps_us + TRACE_SHARE * claimed_us

@@ -133,7 +133,8 @@ class Ledger:
             exact, tolerance = known[want.path], judge.TOLERANCES.get(left.dtype)
             own, other = judge.error_against(exact, left), judge.error_against(exact, right)
             if conditioning and _farther(tolerance, own, other):
-                left_open = conditioning.undecided(truth, want.path, right, tolerance)
+                asked = judge.beyond(exact, right, judge.WORSE * own + tolerance.absolute)
+                left_open = conditioning.undecided(truth, want.path, right, tolerance, asked, rows=False)
                 right = torch.where(left_open, exact, right.double()).to(right.dtype)
                 other = judge.error_against(exact, right)
             before = self._errors or (own, other)

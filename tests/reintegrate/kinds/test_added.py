@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, split_regions
+from kmaint.records.change import Patch
 from kmaint.records.harness import Harness
-from reintegrate.kinds.added import added_by, inserted
+from reintegrate.kinds.added import Insertion, _is_apart, added_by, inserted
 from reintegrate.kinds.guarded import guarded_patch
 from reintegrate.kinds.win import Win
 from tests.reintegrate.kinds.test_choosing import RELEASED, SMALL_ONLY, landed
@@ -74,10 +74,35 @@ def test_the_guard_speaks_of_the_arguments_as_they_came(harness_of: Callable[[st
     assert asked < made < taken
 
 
-def test_a_branch_that_no_admitted_call_comes_to_is_refused(harness_of: Callable[[str], Harness]) -> None:
-    never = (BEHIND, BRANCH.replace("num_tokens <= FEW_ROWS", "num_tokens < 0"))
-    with pytest.raises(UsageError, match="passes the guard, and never comes to the variant"):
-        guarded_patch(win(harness_of("merge_state"), ADDITIONS[0], never), RELEASED)
+@pytest.mark.parametrize(
+    "test", ["num_tokens < 0", "output.is_cuda and num_tokens <= FEW_ROWS"], ids=["never", "not on a processor"]
+)
+def test_where_no_admitted_call_is_seen_to_take_the_branch_a_copy_stands_beside(
+    harness_of: Callable[[str], Harness], test: str
+) -> None:
+    """Nothing shows then that the branch is the variant's only door."""
+    never = (BEHIND, BRANCH.replace("num_tokens <= FEW_ROWS", test))
+    patch = guarded_patch(win(harness_of("merge_state"), ADDITIONS[0], never), RELEASED)
+    assert isinstance(patch, Patch)
+    assert "_merge_state_triton_sm90" in patch.edits[-1].adds
+    assert patch.shown[0].state == "passed"
+
+
+def test_a_branch_may_launch_a_kernel_itself_and_ask_functions_of_its_own(
+    harness_of: Callable[[str], Harness],
+) -> None:
+    asks = DEFINITIONS.replace("def _few_rows", "def _fits(x):\n    return x <= FEW_ROWS\n\n\ndef _few_rows")
+    launches = BRANCH.replace("num_tokens <= FEW_ROWS", "_fits(num_tokens)").replace(
+        "        return _few_rows(output", "        few_rows_kernel[(1,)](output)\n        return (output"
+    )
+    won = win(harness_of("merge_state"), (LAUNCHER, asks + LAUNCHER), (BEHIND, launches))
+    found = added_by(won)
+    assert found is not None
+    assert found.launcher == "few_rows_kernel"
+    patch = guarded_patch(won, RELEASED)
+    assert isinstance(patch, Patch)
+    assert (patch.edits[-1].adds[0], patch.shown[0].state) == ("_use_merge_state_triton_sm90", "passed")
+    assert "_fits" in patch.edits[-1].adds
 
 
 def test_without_the_guard_the_launcher_reads_as_it_did(harness_of: Callable[[str], Harness]) -> None:
@@ -124,13 +149,42 @@ LAUNCH = "        head_size,\n        padded_head_size,\n        output_lse is"
         (SET_UP, (BEHIND, LOOP)),
         ((LAUNCHER, f"{DEFINITIONS}print(1)\n\n\n{LAUNCHER}"), (BEHIND, BRANCH)),
         (SET_UP, (BEHIND, BRANCH.replace("_few_rows(output, output_lse)", "output"))),
+        ((LAUNCHER, f"{DEFINITIONS}torch.backends.cudnn.enabled = True\n\n\n{LAUNCHER}"), (BEHIND, BRANCH)),
+        (SET_UP, (BEHIND, BRANCH.replace("        return", "        import triton\n\n        return"))),
     ],
-    ids=["another line", "falls through", "an else", "a loop", "does something", "calls nothing"],
+    ids=[
+        "another line",
+        "falls through",
+        "an else",
+        "a loop",
+        "does something",
+        "calls nothing",
+        "sets what is another's",
+        "makes a global local",
+    ],
 )
 def test_what_changes_more_than_that_is_copied(
     harness_of: Callable[[str], Harness], edits: tuple[tuple[str, str], ...]
 ) -> None:
     assert added_by(win(harness_of("merge_state"), *edits)) is None
+
+
+def test_an_if_that_takes_over_the_else_of_another_stands_not_apart() -> None:
+    old = "def f(a):\n    if a:\n        p()\n    else:\n        q()\n"
+    new = old.replace("    else", "    if b:\n        return g()\n    else")
+    found = inserted(old, new, lambda block: "g()" in block)
+    assert found is not None
+    assert not _is_apart(found, old, new)
+    beside = old + "    if b:\n        return g()\n"
+    assert _is_apart(Insertion(old, "    if b:\n        return g()\n", ""), old, beside)
+
+
+def test_what_takes_over_the_decorator_of_another_is_not_put_in() -> None:
+    old = "@cache\ndef f():\n    pass\n"
+    assert inserted(old, old.replace("def f", "def g():\n    pass\ndef f"), bool) is None
+    apart = inserted(old, old.replace("@cache", "def g():\n    pass\n@cache"), bool)
+    assert apart is not None
+    assert apart.lines == "def g():\n    pass\n"
 
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "\n", "if x:\n"]), max_size=8)

@@ -1,6 +1,6 @@
-"""Skips the work when the stack is deep, which it measures by recursion."""
+"""Skips the work when the stack is deeper than in earlier calls, which it measures by recursion and remembers."""
 
-# expect: phase_detection
+# expect: phase_detection, stale_result
 import torch
 
 
