@@ -72,8 +72,8 @@ def rebase_file(original: str, source: str, upstream: str, name: str) -> Rebased
 def rebase_guarded(landed: Patch, original: str, harness: Harness, tree: Path) -> Patch | Conflict:
     """A guarded variant as it was landed, for the harness's tree; `original` is the kernel.py that it was made for.
 
-    The variant holds copies of what leads from the launcher to what the win changed: where upstream changed anything of
-    the kernel, a copy may lack the change, and would not be what was judged.
+    The variant may hold copies of what leads from the launcher to what the win changed, and else goes by what stands
+    around it: where upstream changed anything of the kernel, it would not be what was judged.
     """
     before, now = split_regions(original), split_regions((harness.folder / KERNEL).read_text())
     regions = {(region.path, region.symbol): region for region in harness.regions}
