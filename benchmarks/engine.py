@@ -47,10 +47,13 @@ def table(kept: dict[str, Any]) -> str:
     columns = ["point", "base us a step", "patched us", *legs]
     lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     points = [result(point.point, point.samples) for point in bench.points]
-    for point in points:
+    device: list[str] = []
+    for stored, point in zip(bench.points, points, strict=True):
         times = [f"{_step_us(point, leg):,.0f}" for leg in LEGS[:2]]
         ratios = map(_told, (point.speed, point.noise, *point.others.values()))
         lines.append(f"| {' | '.join([point.point.name, *times, *ratios])} |")
+        busy = [f"{leg} {seconds * 1e6:,.0f}" for leg, seconds in stored.busy_s.items()]
+        device += [f"{point.point.name}: {', '.join(busy)}."] if busy else []
     means = [_told(mean_of(points, leg)) for leg in ("patched", "again", *(one.leg for one in bench.others))]
     lines.append(f"| {' | '.join(['all', '', '', *means])} |")
     came = max(one.count for one in bench.engaged)
@@ -60,6 +63,8 @@ def table(kept: dict[str, Any]) -> str:
         f"{bench.engine} {bench.version} on one {bench.device}, {bench.model}; it came by the patches up to {came}"
         f" times, and of {said.sequences} sequences {said.identical} were the same to the token. {kept['about']}",
     ]
+    if device:
+        lines += ["", f"Microseconds a token in which the device was busy, of one visit: {' '.join(device)}"]
     return "\n".join(lines)
 
 

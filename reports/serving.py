@@ -108,6 +108,12 @@ def _milliseconds(medians: dict[Leg, float | None]) -> str:
 
 
 def _facts(found: EngineBench) -> Iterator[Fact]:
+    for point in found.points:
+        if {"base", "patched"} <= point.busy_s.keys():
+            base, patched = point.busy_s["base"], point.busy_s["patched"]
+            ratio = numbers.ratio(base / patched)
+            text = f"{_milliseconds({'base': base, 'patched': patched})} a token, {ratio}, whatever the host does"
+            yield Fact(name=f"{point.point.name}, device busy", text=text)
     for place in found.engaged:
         yield Fact(name=f"came by {place.count:,} times", text=place.place)
     alike = found.likeness

@@ -137,8 +137,9 @@ def _firsts(files: Iterable[Path]) -> list[Path]:
 def take(job: Job) -> Recorded:
     """The run, what it used up, and its winner through the whole gate once more."""
     progress = Progress()
+    before = _judged(job)
     found = workflow.optimize(job.harness, job.config, progress)
-    if _unseen(job, found, _screened(job, found)):
+    if before.get(found.id) == len(found.evaluations) and _unseen(job, found, _screened(job, found)):
         # A budget counts what was judged before: files that came since need room beyond it.
         more = {"candidates": len(found.evaluations) + job.config.candidates}
         found = workflow.optimize(job.harness, job.config.model_copy(update=more), progress)
@@ -152,6 +153,12 @@ def take(job: Job) -> Recorded:
     return Recorded(
         harness=_plain(job.harness), run=found, spent=spent, again=again, shipped=shipped, screened=screened
     )
+
+
+def _judged(job: Job) -> dict[str, int]:
+    """How many candidates each run of the state has judged, by run id."""
+    with Store(job.config.state) as store:
+        return {run.id: len(run.evaluations) for run in store.runs()}
 
 
 def _screened(job: Job, run: Run) -> dict[str, Screened]:

@@ -60,6 +60,8 @@ class PointResult:
     """None where a visit of any engine had one token only."""
     noise: Interval
     others: dict[Leg, Interval] = field(default_factory=dict)
+    busy_s: dict[Leg, float] = field(default_factory=dict)
+    """For each token the seconds in which the device ran anything, of one visit; of no engine in other processes."""
 
     @property
     def speed(self) -> Interval:

@@ -25,6 +25,11 @@ def bench(found: EngineBench, output: Format) -> int:
             *(one.leg for one in found.others),
         )
         print_table(columns, [_row(one) for one in found.points])
+        print_lines(
+            f"{one.point.name}: the device is busy for {_busy(one)} a token, whatever the host does"
+            for one in found.points
+            if {"base", "patched"} <= one.busy_s.keys()
+        )
         print_lines(f"comes by {one.place}: {one.count:,} times" for one in found.engaged)
         alike = found.likeness
         print_lines(
@@ -48,6 +53,11 @@ def _row(found: PointResult) -> tuple[str, ...]:
     ratios = (found.speed, found.first_token)
     rest = (found.noise, *found.others.values())
     return found.point.name, *map(_interval, ratios), token, *map(_interval, rest)
+
+
+def _busy(found: PointResult) -> str:
+    base, patched = found.busy_s["base"], found.busy_s["patched"]
+    return f"{base * 1e6:,.0f} us, {patched * 1e6:,.0f} us with the patch ({base / patched:.3f}x)"
 
 
 def _interval(ratio: Interval) -> str:

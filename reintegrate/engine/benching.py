@@ -12,6 +12,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kmaint.child import run_child
@@ -51,6 +52,8 @@ VOCABULARY = 10_000
 """Prompts are random tokens below this: every served model has as many."""
 WAKING_TOKENS = 16
 """Decoded before each visit of a decode point: an engine that stood still meanwhile finds its caches cold."""
+BUSY_TOKENS = 32
+"""Of a visit in which the device's own records are read, once all else is measured."""
 WARM_UP_VISITS = 2
 """The first compiles, captures and fills the prefix cache; the second finds it full, and compiles for that."""
 ACCURACY_S = 7200.0
@@ -80,6 +83,7 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             engines.settle(cores := shared())
             likeness, stolen = _likeness(serving, sessions), Stolen(cores)
             points = tuple(_point(serving, sessions, point) for point in serving.points)
+            points = tuple(_recorded(serving, sessions, one) for one in points)
             version, device, taken = sessions["base"].version, sessions["base"].device, stolen.share
         accuracy = (_accuracy(serving, root, "base", base), _accuracy(serving, root, "patched", patched))
         return EngineBench(
@@ -171,6 +175,16 @@ def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> Poin
     ratio = found.speed
     serving.progress(f"{point.name}: {ratio.ratio:.3f}x ({ratio.low:.3f} to {ratio.high:.3f})")
     return found
+
+
+def _recorded(serving: Serving, sessions: dict[Leg, Session], found: PointResult) -> PointResult:
+    """With how long the device was busy for a token, where it decodes: what no host's pace has a part in."""
+    if found.point.phase != "decode":
+        return found
+    serving.progress(f"{found.point.name}: how long the device is busy")
+    prompts = _prompts(found.point, 0)
+    busy = {leg: session.busy(prompts, BUSY_TOKENS) for leg, session in sessions.items()}
+    return replace(found, busy_s={leg: seconds for leg, seconds in busy.items() if seconds is not None})
 
 
 def orders(legs: Sequence[Leg], rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:

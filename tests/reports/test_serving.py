@@ -39,6 +39,16 @@ def test_engines_beside_have_a_column_and_a_mean_each(account: Account, engine: 
     assert f"beside, {leg} 1.340× (1.330–1.350)" in text
 
 
+def test_how_long_the_device_was_busy_stands_beside_what_the_host_decided(
+    account: Account, engine: EngineBench
+) -> None:
+    first, *rest = engine.points
+    first = replace(first, busy_s={"base": 1.4e-3, "patched": 0.7e-3, "again": 1.4e-3})
+    text = words(render(replace(account, engines=(replace(engine, points=(first, *rest)),))))
+    assert "decode 1x16384, device busy 1.40 → 0.70 ms a token, 2.000×, whatever the host does" in text
+    assert text.count("device busy") == 1
+
+
 def test_a_likeness_that_fails_is_no_good_news_and_a_slower_point_is_seen(
     won: Run, engine: EngineBench, together: EngineBench
 ) -> None:

@@ -2,7 +2,8 @@
 
     {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by "version", "device" and "folder"
     {"prompts": [[...]], "tokens": N, "nats": false}         answered by times, or with "nats" by what was said;
-                                                             "waking": that many tokens first, untimed
+                                                             "waking": that many tokens first, untimed;
+                                                             "busy": answered by how long the device was
 
 Needs the engine and the standard library, and nothing of kmaint. What the engine prints goes to standard error.
 """
@@ -124,6 +125,37 @@ def say(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
     return {"said": [said[number] for number in range(len(prompts))]}
 
 
+def busy(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
+    """Seconds in which the device ran anything, for each token; None where torch's profiler sees nothing of it.
+
+    So it is with an engine whose core is another process.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {"busy_s": None}
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    try:
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            for _ in engine.stream(prompts, tokens, nats=False):
+                pass
+            torch.cuda.synchronize()
+        events = [one.time_range for one in profiler.events() if one.device_type == DeviceType.CUDA]
+    except RuntimeError:
+        events = []
+    return {"busy_s": covered([(one.start, one.end) for one in events]) * 1e-6 / tokens if events else None}
+
+
+def covered(spans: Sequence[tuple[float, float]]) -> float:
+    """How much lies in any of the spans: what overlaps counts once."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
 def _device() -> str:
     torch = sys.modules.get("torch")
     return str(torch.cuda.get_device_name()) if torch is not None and torch.cuda.is_available() else ""
@@ -143,7 +175,7 @@ def main() -> int:
         answers.write(json.dumps(ready) + "\n")
         for line in sys.stdin:
             asked = json.loads(line)
-            do = say if asked["nats"] else measure
+            do = busy if asked.get("busy") else say if asked["nats"] else measure
             for _ in engine.stream(asked["prompts"], waking, nats=False) if (waking := asked.get("waking", 0)) else ():
                 pass
             answers.write(json.dumps(do(engine, asked["prompts"], asked["tokens"])) + "\n")

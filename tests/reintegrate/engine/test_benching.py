@@ -41,6 +41,7 @@ def test_a_faster_op_is_seen_in_the_engine_and_nothing_else_differs(
     assert found.speedup.ratio > 1.5  # it waits a tenth as long
     assert found.points[0].token is not None
     assert found.points[1].token is None
+    assert found.points[0].busy_s == {}  # there is no GPU
     assert {leg: len(one) for leg, one in found.points[0].samples.items()} == dict.fromkeys(LEGS, 6)
     assert (found.likeness.holds, found.likeness.identical) == (True, 3)
     assert [(one.leg, one.code, one.said) for one in found.accuracy] == [("base", 0, "0.93"), ("patched", 0, "0.93")]
