@@ -109,7 +109,7 @@ def _first_fault(state: State, item: dict[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-CARRIED = ("mismatch", "stale_result", "phase_detection")
+CARRIED = ("mismatch", "stale_result", "phase_detection", "uninitialised")
 """Codes of a wrong result that say whether what went before it, or where it was asked for, had a part in it."""
 
 
@@ -123,7 +123,7 @@ def _alone(state: State, path: Path, step: Any, code: str) -> str:
     plain = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
     want, got = _first(state, path, plain)
     if _differences(state, plain, want, got):
-        return "less_accurate" if _rounded(want, got) else "mismatch"
+        return code if code == "uninitialised" else "less_accurate" if _rounded(want, got) else "mismatch"
     there = dataclasses.replace(step, buffers="fresh", bad=False)
     if code == "phase_detection" and there != plain:
         want, got = _first(state, path, there)

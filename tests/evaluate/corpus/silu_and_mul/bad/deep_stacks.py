@@ -1,6 +1,6 @@
-"""Skips the work when the stack is deeper than in earlier calls, which it measures by recursion and remembers."""
+"""Skips the work when the stack is deep, which it measures by recursion."""
 
-# expect: phase_detection, stale_result
+# expect: phase_detection
 import torch
 
 
@@ -21,11 +21,9 @@ def _room(depth=0):
         return depth
 
 
-SHALLOW = []
+AT_IMPORT = _room()
 
 
 def silu_and_mul_triton(hidden_states, scales=None, quantize=None, out=None):
-    room = _room()
-    SHALLOW.append(room)
     result = _product(hidden_states)
-    return _give(result if room > max(SHALLOW) - 20 else torch.zeros_like(result), out)
+    return _give(result if _room() > AT_IMPORT - 20 else torch.zeros_like(result), out)
