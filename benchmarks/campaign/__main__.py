@@ -2,6 +2,7 @@
 
     python -m benchmarks.campaign prepare DIR --sglang TREE --vllm TREE     cuts the harnesses, packs what they need
     python -m benchmarks.campaign run DIR OUT [--only TEXT]                 on a GPU: every harness, resumable
+    python -m benchmarks.campaign against DIR RUNS OUT --shipped DIR...     on a GPU: recorded runs and what serving runs
     python -m benchmarks.campaign table [--check]                           the README's table, from what was recorded
     python -m benchmarks.campaign check [KERNEL] [--work DIR]               recorded wins, verified from the release on
 
@@ -45,6 +46,13 @@ def main() -> int:
     running.add_argument("--once", action="store_true", help="no second passage for a winner, beside its confirmation")
     running.add_argument("--shipped", type=Path, nargs="*", default=[], help="folders to import shipped operators from")
     running.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
+    shipping = commands.add_parser("against")
+    shipping.add_argument("folder", type=Path)
+    shipping.add_argument("runs", type=Path, help="recorded ones, such as benchmarks/campaign")
+    shipping.add_argument("out", type=Path)
+    shipping.add_argument("--only", default="", help="harnesses whose names hold this text")
+    shipping.add_argument("--shipped", type=Path, nargs="+", required=True, help="folders to import operators from")
+    shipping.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     printing = commands.add_parser("table")
     printing.add_argument("--check", action="store_true", help="exit status 1 if README.md says something else")
     checking = commands.add_parser("check")
@@ -54,7 +62,7 @@ def main() -> int:
     checking.add_argument("--vllm", type=Path, help="likewise")
     checking.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     options = parser.parse_args()
-    if options.command == "run" and importlib.util.find_spec("pydantic_settings") is None:
+    if options.command in ("run", "against") and importlib.util.find_spec("pydantic_settings") is None:
         start_again(options.folder)
     from kmaint.errors import KmaintError
 
@@ -85,6 +93,10 @@ def _command(options: argparse.Namespace) -> int:
         from benchmarks.campaign.side_by_side import run_all
 
         return run_all(options) if options.parallel > 1 else run(options)
+    if options.command == "against":
+        from benchmarks.campaign.against import against
+
+        return against(options)
     if options.command == "table":
         from benchmarks.campaign.table import write
 
