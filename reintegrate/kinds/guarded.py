@@ -55,7 +55,10 @@ def _shown(win: Win, name: str) -> tuple[Beside, Check] | Declined:
 
 
 def _why(win: Win, guard: Guard) -> str:
-    where = ", ".join(guard.inside)
-    if lost := win.lost():
-        return f"it wins on {where} and loses on {', '.join(one.name for one in lost)}"
-    return f"it wins on {where}, and is kept to what was measured and checked"
+    won = {one.name for one in win.won()}
+    said = f"it wins on {', '.join(name for name in guard.inside if name in won)}"
+    if alike := [name for name in guard.inside if name not in won]:
+        said += f", from which no launcher can tell {', '.join(alike)}, where it gains nothing"
+    if lost := [one.name for one in win.lost() if one.name not in guard.inside]:
+        return f"{said} and loses on {', '.join(lost)}"
+    return f"{said}, and is kept to what was measured and checked"

@@ -47,8 +47,13 @@ class Win:
 
     def lost(self) -> list[Workload]:
         """Those on which it is slower: the whole interval lies below 1, or the ratio by more than the noise."""
+        plainly = self.lost_plainly()
+        return [workload for workload, one in self.timed() if one.speedup.high < 1 or workload in plainly]
+
+    def lost_plainly(self) -> list[Workload]:
+        """Those on which it is slower by more than the noise: what others gain is no excuse for them."""
         floor = 1 - self.timing.noise_floor if self.timing else 0.0
-        return [workload for workload, one in self.timed() if one.speedup.high < 1 or one.speedup.ratio < floor]
+        return [workload for workload, one in self.timed() if one.speedup.ratio < floor]
 
     def won(self) -> list[Workload]:
         """Those on which it is faster: the whole interval lies above 1."""

@@ -108,6 +108,14 @@ def test_a_length_on_the_device_that_loses_keeps_out_all_that_cannot_be_told_fro
     assert guard.inside == ("T4096H32D8192",)
 
 
+def test_a_loss_within_the_noise_keeps_nothing_out_that_gains_beside_it() -> None:
+    one = captured({(256, 4096): 0.998, (4096, 4096): 1.3})
+    assert one.lost_plainly() == []
+    guard = guard_of(one)
+    assert isinstance(guard, Guard)
+    assert guard.inside == ("T256H32D4096", "T4096H32D4096")
+
+
 def test_where_nothing_is_gained_at_a_limit_that_is_told_the_guard_keeps_it_out() -> None:
     guard = guard_of(captured({(64, 4096): 1.3, (64, 8192): 1.0, (64, 16384): 1.3}))
     assert isinstance(guard, Guard)
