@@ -2,7 +2,7 @@
 
     python -m benchmarks.campaign prepare DIR --sglang TREE --vllm TREE     cuts the harnesses, packs what they need
     python -m benchmarks.campaign run DIR OUT [--only TEXT]                 on a GPU: every harness, resumable
-    python -m benchmarks.campaign against DIR RUNS OUT --shipped DIR...     on a GPU: recorded runs and what serving runs
+    python -m benchmarks.campaign against DIR RUNS OUT --shipped DIR...     on a GPU: recorded runs and what is served
     python -m benchmarks.campaign table [--check]                           the README's table, from what was recorded
     python -m benchmarks.campaign check [KERNEL] [--work DIR]               recorded wins, verified from the release on
 

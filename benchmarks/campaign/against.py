@@ -49,7 +49,7 @@ def against(options: argparse.Namespace) -> int:
 
 
 def pairs(folder: Path, runs: Path, only: str) -> Iterator[Pair]:
-    """The recorded runs whose kernel serving replaces by an operator that can be called, and that were not timed yet."""
+    """The recorded runs whose kernel serving replaces by an operator that can be called, but for those timed before."""
     entries = {(entry.id, entry.release): entry for entry in read_entries()}
     for one in ready(folder):
         entry = entries[one.id, one.release]

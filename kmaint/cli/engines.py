@@ -28,6 +28,11 @@ def bench(
         ),
     ] = None,
     each: Annotated[bool, typer.Option("--each", help="Of several runs, measure each one's patch alone too.")] = False,
+    logprobs: Annotated[
+        bool,
+        typer.Option("--logprobs", help="Ask for the log-probability of each token, as a rollout for training does."),
+    ] = False,
+    tokens: Annotated[int, typer.Option(min=2, help="Tokens that each sequence decodes at a visit.")] = 128,
     rounds: Annotated[int, typer.Option(min=2, help="Rounds at each point; in one every engine is visited twice.")] = 6,
     accuracy: Annotated[str, typer.Option(help="A command of yours that is run with each side's engine.")] = "",
     state: StateOption = None,
@@ -40,9 +45,10 @@ def bench(
     The installed engine is copied, and the patch applied to one copy: hashes show that nothing else differs. Base,
     patched and base again run at once, each with its share of the GPU's memory, and take turns. Before that, a copy
     that counts shows how often the engine comes by what the patch changed; where it never does, nothing is measured.
-    Told its memory by --set kv_cache_memory_bytes=N, an engine measures none: all then start side by side, and the GPU
-    has to hold them. --beside and --each add engines that take part in the same rounds. CUDA graphs are as the engine
-    has them by default. Kept with each run, for its page: a run alone, and among others.
+    Told its memory by --set kv_cache_memory_bytes=N (vLLM) or --set max_total_tokens=N with mem_fraction_static=0.9
+    (SGLang), an engine measures none: all then start side by side, and the GPU has to hold them. --beside and --each
+    add engines that take part in the same rounds. CUDA graphs are as the engine has them by default. Kept with each
+    run, for its page: a run alone, and among others. Killed, the same command takes up what was measured.
 
     \b
     kmaint bench RUN --engine vllm --model DIR --python VENV/bin/python \\
@@ -58,12 +64,13 @@ def bench(
     asked = engines.Asked(
         engine=engine,
         model=model,
-        points=tuple(engines.point_of(text) for text in point or engines.POINTS),
+        points=tuple(engines.point_of(text, tokens) for text in point or engines.POINTS),
         arguments=engines.arguments_of(argument or []),
         rounds=rounds,
         accuracy=accuracy,
         beside=engines.pairs_of(beside or []),
         each=each,
+        logprobs=logprobs,
     )
     runs = [workflow.find_run(text, config) for text in run]
     raise typer.Exit(show.bench(engines.bench(runs, asked, config, console.Progress(quiet=quiet)), output))

@@ -61,7 +61,7 @@ class PointResult:
     noise: Interval
     others: dict[Leg, Interval] = field(default_factory=dict)
     busy_s: dict[Leg, float] = field(default_factory=dict)
-    """For each token the seconds in which the device ran anything, of one visit; of no engine in other processes."""
+    """For each token the seconds in which the device ran anything, of one visit; only where a profiler saw it."""
 
     @property
     def speed(self) -> Interval:
@@ -141,6 +141,8 @@ class EngineBench:
     """Processors that all engines were kept to while they were measured; empty where each had what there was."""
     stolen: float | None = None
     """Share of these processors' time that the host of a virtual machine gave to others meanwhile."""
+    logprobs: bool = False
+    """Whether the log-probability of each token was asked for at every visit."""
 
     @property
     def is_engaged(self) -> bool:

@@ -38,6 +38,7 @@ def bench(found: EngineBench, output: Format) -> int:
                 f"common; {alike.contract}: {'holds' if alike.holds else alike.reason}",
                 *(f"{one.leg}: {_interval(one.speedup)} of base's tokens per second" for one in found.others),
                 *(f"{one.leg}: accuracy command ended with {one.code}: {one.said}" for one in found.accuracy),
+                *(["each token was asked for with its log-probability"] if found.logprobs else []),
                 *([f"the host gave {found.stolen:.1%} of the processors' time to others"] if found.stolen else []),
                 f"{found.engine} {found.version} on {found.device or 'no GPU'}: {_interval(found.speedup)} of base's "
                 f"tokens per second over {len(found.points)} points, base over base {_interval(found.noise)}",

@@ -42,47 +42,63 @@ class Asked:
     accuracy: str = ""
     beside: tuple[tuple[str, Value], ...] = ()
     each: bool = False
+    logprobs: bool = False
 
 
 def bench(runs: Sequence[Run], asked: Asked, config: Config, progress: Progress) -> EngineBench:
-    """The patches of the runs, one upon another, in a served engine; kept in the folder of each as it ends."""
+    """The patches of the runs, one upon another, in a served engine; kept in the folder of each as it ends.
+
+    What is there after each point lies beside, and is taken up by the same call where this one is killed.
+    """
     alone = asked.each and len(runs) > 1
+    name = ENGINE if len(runs) == 1 else TOGETHER
+    part = run_folder(runs[0], config) / f"part_of_{name}"
     engines = len(LEGS) + len(asked.beside) + alone * len(runs)
     memory: dict[str, Value] = {MEMORY[asked.engine]: round(SHARED / engines, 2)}
     serving = reintegrate.engine.Serving(
         python=config.python,
-        setup=Setup(engine=asked.engine, model=asked.model, arguments={**memory, **asked.arguments}),
+        setup=Setup(
+            engine=asked.engine,
+            model=asked.model,
+            arguments={**memory, **asked.arguments},
+            logprobs=asked.logprobs,
+        ),
         points=asked.points,
         rounds=asked.rounds,
         exact=all(_is_exact(run) for run in runs),
         accuracy=asked.accuracy,
         beside=asked.beside,
         each=alone,
+        earlier=_read(part),
+        keep=lambda found: folder.write_text(part, wire.text(found, indent=1)),
         progress=progress,
     )
     found = reintegrate.engine.bench_engine(
         [run.id for run in runs], [_patch_file(run, config) for run in runs], serving
     )
     for run in runs:
-        folder.write_text(
-            run_folder(run, config) / (ENGINE if len(runs) == 1 else TOGETHER), wire.text(found, indent=1)
-        )
+        folder.write_text(run_folder(run, config) / name, wire.text(found, indent=1))
+    part.unlink(missing_ok=True)
     return found
 
 
 def earlier_bench(run: Run, config: Config, name: str = ENGINE) -> EngineBench | None:
     """What `bench` wrote down for this run, if it did."""
-    kept = run_folder(run, config) / name
+    return _read(run_folder(run, config) / name)
+
+
+def _read(kept: Path) -> EngineBench | None:
     return wire.load(EngineBench, json.loads(kept.read_text())) if kept.is_file() else None
 
 
-def point_of(text: str) -> Point:
-    """`decode:1x16384` as a point. UsageError where it is none."""
+def point_of(text: str, tokens: int | None = None) -> Point:
+    """`decode:1x16384` as a point, at which so many tokens are decoded. UsageError where it is none."""
     phase, _, sizes = text.partition(":")
     batch, _, context = sizes.partition("x")
     if phase not in TOKENS or not (batch.isdigit() and context.isdigit() and int(batch) and int(context)):
         raise UsageError(f"{text!r} is no point of an engine", "write decode:BATCHxCONTEXT or prefill:BATCHxCONTEXT")
-    return wire.load(Point, {"phase": phase, "batch": int(batch), "context": int(context), "tokens": TOKENS[phase]})
+    decoded = tokens if tokens and phase == "decode" else TOKENS[phase]
+    return wire.load(Point, {"phase": phase, "batch": int(batch), "context": int(context), "tokens": decoded})
 
 
 def _patch_file(run: Run, config: Config) -> Path:

@@ -6,34 +6,19 @@ What else a user wants to see beside them (another argument, one patch alone) ta
 from __future__ import annotations
 
 import contextlib
-import random
 import shlex
 import shutil
-import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kmaint.child import run_child
 from kmaint.errors import UsageError
-from kmaint.intervals import geometric_mean, interval
-from kmaint.records.engine import (
-    LEGS,
-    Accuracy,
-    Engaged,
-    EngineBench,
-    Leg,
-    Likeness,
-    Other,
-    Point,
-    PointResult,
-    Sample,
-)
-from kmaint.records.evaluation import Interval
+from kmaint.records.engine import LEGS, Accuracy, Engaged, EngineBench, Leg, Other, PointResult
 from reintegrate.engine.cores import Stolen, shared
 from reintegrate.engine.engagement import count_in, engaged, variables
-from reintegrate.engine.likeness import Said, alike
 from reintegrate.engine.overlay import (
     Installed,
     Overlay,
@@ -43,19 +28,11 @@ from reintegrate.engine.overlay import (
     find_installed,
     lay,
 )
+from reintegrate.engine.ratios import mean_of
 from reintegrate.engine.session import Session
 from reintegrate.engine.starting import Engine, Engines, Serving, environment_of, starting
+from reintegrate.engine.visiting import Points, likeness, measured, prompts
 
-TELLING_TOKENS = 16
-"""Tokens of each sequence whose log-probabilities are compared."""
-VOCABULARY = 10_000
-"""Prompts are random tokens below this: every served model has as many."""
-WAKING_TOKENS = 16
-"""Decoded before each visit of a decode point: an engine that stood still meanwhile finds its caches cold."""
-BUSY_TOKENS = 32
-"""Of a visit in which the device's own records are read, once all else is measured."""
-WARM_UP_VISITS = 2
-"""The first compiles, captures and fills the prefix cache; the second finds it full, and compiles for that."""
 ACCURACY_S = 7200.0
 
 
@@ -81,30 +58,51 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             came = counting()
             sessions = {leg: one() for leg, one in begun.items()}
             engines.settle(cores := shared())
-            likeness, stolen = _likeness(serving, sessions), Stolen(cores)
-            points = tuple(_point(serving, sessions, point) for point in serving.points)
-            points = tuple(_recorded(serving, sessions, one) for one in points)
-            version, device, taken = sessions["base"].version, sessions["base"].device, stolen.share
+            compares, stolen = likeness(serving, sessions), Stolen(cores)
+            facts = _facts(serving, sessions, runs, digests)
+
+            def so_far(points: Points) -> EngineBench:
+                return EngineBench(
+                    **facts,
+                    files=tuple(files),
+                    points=points,
+                    speedup=mean_of(points, "patched"),
+                    noise=mean_of(points, "again"),
+                    engaged=came,
+                    likeness=compares,
+                    others=tuple(_other(points, one) for one in others),
+                    cores=cores,
+                    stolen=stolen.share,
+                )
+
+            points = measured(serving, sessions, _before(serving, facts), lambda points: serving.keep(so_far(points)))
+            found = so_far(points)
         accuracy = (_accuracy(serving, root, "base", base), _accuracy(serving, root, "patched", patched))
-        return EngineBench(
-            runs=tuple(runs),
-            engine=serving.setup.engine,
-            version=version,
-            device=device,
-            model=serving.setup.model,
-            arguments=dict(serving.setup.arguments),
-            files=tuple(files),
-            digests=digests,
-            points=points,
-            speedup=mean_of(points, "patched"),
-            noise=mean_of(points, "again"),
-            engaged=came,
-            likeness=likeness,
-            accuracy=tuple(one for one in accuracy if one),
-            others=tuple(_other(points, one) for one in others),
-            cores=cores,
-            stolen=taken,
-        )
+        return replace(found, accuracy=tuple(one for one in accuracy if one))
+
+
+def _facts(
+    serving: Serving, sessions: Mapping[Leg, Session], runs: Sequence[str], digests: dict[Leg, str]
+) -> dict[str, Any]:
+    """What two benchmarks have to share for the points of one to be points of the other."""
+    setup = serving.setup
+    return {
+        "runs": tuple(runs),
+        "engine": setup.engine,
+        "version": sessions["base"].version,
+        "device": sessions["base"].device,
+        "model": setup.model,
+        "arguments": dict(setup.arguments),
+        "digests": digests,
+        "logprobs": setup.logprobs,
+    }
+
+
+def _before(serving: Serving, facts: Mapping[str, Any]) -> Points:
+    """The points of an earlier call that was ended in between, where it was of the very same."""
+    earlier = serving.earlier
+    same = earlier is not None and all(getattr(earlier, name) == value for name, value in facts.items())
+    return earlier.points if earlier is not None and same else ()
 
 
 def _sides(installed: Installed, root: Path, patch_files: Sequence[Path]) -> tuple[Overlay, Overlay]:
@@ -139,7 +137,7 @@ def _count(
             session = start()
             serving.progress("counting how often the engine comes by the patch")
             for point in serving.points:
-                session.measure(_prompts(point, 0), point.tokens)
+                session.measure(prompts(point, 0), point.tokens)
         came = engaged(counting, places, counts)
         if not any(one.count for one in came):
             raise UsageError(
@@ -161,102 +159,9 @@ def _others(serving: Serving, root: Path, base: Overlay, patches: Mapping[str, P
         yield Engine(name=f"{run} alone", overlay=alone, run=run)
 
 
-def _point(serving: Serving, sessions: dict[Leg, Session], point: Point) -> PointResult:
-    samples: dict[Leg, list[Sample]] = {leg: [] for leg in sessions}
-    waking = WAKING_TOKENS if point.phase == "decode" else 0  # in prefill the prompts are new
-    for session in sessions.values():
-        for _ in range(WARM_UP_VISITS):
-            session.measure(_prompts(point, 0), point.tokens)
-    for number, order in enumerate(orders(tuple(sessions), serving.rounds, seed=f"{point.name}")):
-        serving.progress(f"{point.name}: round {number // 2 + 1} of {serving.rounds}")
-        for leg in order:
-            samples[leg].append(sessions[leg].measure(_prompts(point, number + 1), point.tokens, waking=waking))
-    found = result(point, {leg: tuple(found) for leg, found in samples.items()})
-    ratio = found.speed
-    serving.progress(f"{point.name}: {ratio.ratio:.3f}x ({ratio.low:.3f} to {ratio.high:.3f})")
-    return found
-
-
-def _recorded(serving: Serving, sessions: dict[Leg, Session], found: PointResult) -> PointResult:
-    """With how long the device was busy for a token, where it decodes: what no host's pace has a part in."""
-    if found.point.phase != "decode":
-        return found
-    serving.progress(f"{found.point.name}: how long the device is busy")
-    prompts = _prompts(found.point, 0)
-    busy = {leg: session.busy(prompts, BUSY_TOKENS) for leg, session in sessions.items()}
-    return replace(found, busy_s={leg: seconds for leg, seconds in busy.items() if seconds is not None})
-
-
-def orders(legs: Sequence[Leg], rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:
-    """Two orders a round, the second the first turned over: what drifts hits every leg alike."""
-    draw = random.Random(seed)  # noqa: S311 - seeded so that a run can be repeated
-    for _ in range(rounds):
-        order = tuple(draw.sample(legs, len(legs)))
-        yield order
-        yield order[::-1]
-
-
-def result(point: Point, samples: dict[Leg, tuple[Sample, ...]]) -> PointResult:
-    """The two visits of a round are one sample; a ratio pairs the samples of a round."""
-    seconds = {leg: _by_round([one.seconds for one in found]) for leg, found in samples.items()}
-    first = {leg: _by_round([one.first_s for one in found]) for leg, found in samples.items()}
-    token = {leg: _by_round([one.token_s or 0.0 for one in found]) for leg, found in samples.items()}
-    known = all(one.token_s for found in samples.values() for one in found)
-    compared = token if _measure(point, samples) == "token_s" else seconds
-    return PointResult(
-        point=point,
-        samples=samples,
-        throughput=interval(seconds["base"], seconds["patched"]),
-        first_token=interval(first["base"], first["patched"]),
-        token=interval(token["base"], token["patched"]) if known else None,
-        noise=interval(compared["base"], compared["again"]),
-        others={leg: interval(compared["base"], found) for leg, found in compared.items() if leg not in LEGS},
-    )
-
-
-def _measure(point: Point, samples: Mapping[Leg, Sequence[Sample]]) -> str:
-    """What of a sample is compared, by name: seconds a token in decode, where each visit has them."""
-    known = all(one.token_s for found in samples.values() for one in found)
-    return "token_s" if point.phase == "decode" and known else "seconds"
-
-
-def _by_round(visits: Sequence[float]) -> list[float]:
-    return [statistics.fmean(pair) for pair in zip(visits[::2], visits[1::2], strict=True)]
-
-
 def _other(points: Sequence[PointResult], engine: Engine) -> Other:
     mean = mean_of(points, engine.name)
     return Other(leg=engine.name, speedup=mean, arguments=dict(engine.arguments), run=engine.run)
-
-
-def mean_of(points: Sequence[PointResult], leg: Leg) -> Interval:
-    """Base over that engine in tokens per second, as the geometric mean over the points."""
-    return geometric_mean([(1.0, _ratios(one, leg)) for one in points])
-
-
-def _ratios(found: PointResult, leg: Leg) -> list[float]:
-    name = _measure(found.point, found.samples)
-    base, other = (_by_round([getattr(one, name) for one in found.samples[which]]) for which in ("base", leg))
-    return [a / b for a, b in zip(base, other, strict=True)]
-
-
-def _prompts(point: Point, visit: int) -> list[list[int]]:
-    """In decode the same at every visit, so that the prefix cache has them; in prefill new at each."""
-    draw = random.Random(f"{point.name} {visit if point.phase == 'prefill' else 0}")  # noqa: S311 - equal for all legs
-    return [[draw.randrange(VOCABULARY) for _ in range(point.context)] for _ in range(point.batch)]
-
-
-def _likeness(serving: Serving, sessions: dict[Leg, Session]) -> Likeness:
-    serving.progress("comparing what the engines say")
-    said: dict[Leg, list[Said]] = {
-        leg: [
-            one
-            for point in serving.points
-            for one in sessions[leg].say(_prompts(point, 0), min(point.tokens, TELLING_TOKENS))
-        ]
-        for leg in LEGS
-    }
-    return alike(said, exact=serving.exact)
 
 
 def _accuracy(serving: Serving, root: Path, leg: Leg, side: Overlay) -> Accuracy | None:

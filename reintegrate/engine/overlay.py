@@ -31,8 +31,19 @@ AS_IT_STANDS = ("core.autocrlf=false", "apply.whitespace=nowarn")
 SECRETS = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD")
 """How variables end that authenticate somebody."""
 
-ENGINES_OWN = ("VLLM_", "SGLANG_", "SGL_", "HF_", "TRANSFORMERS_", "NCCL_", "CUDA_", "TORCH_")
-"""How the variables begin by which a user sets an engine up."""
+ENGINES_OWN = (
+    "VLLM_",
+    "SGLANG_",
+    "SGL_",
+    "HF_",
+    "TRANSFORMERS_",
+    "NCCL_",
+    "CUDA_",
+    "TORCH_",
+    "FLASHINFER_",
+    "TVM_FFI_",
+)
+"""How the variables begin by which a user sets an engine up, or the libraries that it takes its kernels from."""
 
 # Found without importing it: an engine's import takes a minute, and may need the GPU.
 LOCATE = """

@@ -31,6 +31,8 @@ class Setup:
     engine: str
     model: str
     arguments: Mapping[str, str | int | float | bool]
+    logprobs: bool = False
+    """Whether each token's log-probability is asked for in all that is measured, as a rollout for training does."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,6 @@ def open_session(
     with tempfile.TemporaryFile() as log, conversing([python, PROGRAM], env=environment, log=log) as process:
         begun(process)
         talk = Talk(process, name, log)
-        ready = talk.ask(
-            {"engine": setup.engine, "model": setup.model, "arguments": dict(setup.arguments)}, limit_s=START_S
-        )
+        told = {"engine": setup.engine, "model": setup.model, "arguments": dict(setup.arguments)}
+        ready = talk.ask({**told, "logprobs": setup.logprobs}, limit_s=START_S)
         yield Session(talk, ready["version"], ready["device"], Path(ready["folder"]))

@@ -13,14 +13,16 @@ from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child start
 
 from kmaint.child import kill_group
 from kmaint.errors import UsageError
-from kmaint.records.engine import Point, Value
+from kmaint.records.engine import EngineBench, Point, Value
 from reintegrate.engine.cores import confine
 from reintegrate.engine.overlay import Overlay, environment_for
 from reintegrate.engine.session import Session, Setup, open_session
 
-AT_ONCE = frozenset({"kv_cache_memory_bytes"})
-"""Arguments with which an engine is told how much memory to take for its cache, and does not measure what is left for
-it. All may then be there at once: the one that counts starts beside the others, and ends before they measure."""
+AT_ONCE = frozenset({"kv_cache_memory_bytes", "max_total_tokens"})
+"""Arguments with which an engine is told how large to make its cache: what is left of the memory decides nothing.
+
+All may then be there at once: the one that counts starts beside the others, and ends before they measure. SGLang takes
+the smaller of max_total_tokens and what its mem_fraction_static leaves, so that share has to be large."""
 MOST = 32
 """Engines at a time."""
 
@@ -39,6 +41,10 @@ class Serving:
     """Arguments, by name and value, with each of which alone an engine of the base is measured too."""
     each: bool = False
     """Whether each patch alone is measured too."""
+    earlier: EngineBench | None = None
+    """What a call that was ended in between had kept: its points are not measured again."""
+    keep: Callable[[EngineBench], None] = field(default=lambda _found: None)
+    """Has all that is there after each point."""
     progress: Callable[[str], None] = field(default=lambda _text: None)
 
 

@@ -1,6 +1,7 @@
 """One engine in one process: reads a request a line, answers each with a line of JSON.
 
-    {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by "version", "device" and "folder"
+    {"engine": "vllm", "model": DIR, "arguments": {...}}     first; answered by "version", "device" and "folder";
+                                                             "logprobs": whether each token's is always asked for
     {"prompts": [[...]], "tokens": N, "nats": false}         answered by times, or with "nats" by what was said;
                                                              "waking": that many tokens first, untimed;
                                                              "busy": answered by how long the device was
@@ -10,17 +11,26 @@ Needs the engine and the standard library, and nothing of kmaint. What the engin
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
+import tempfile
 import traceback
+from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
 Prompts = Sequence[Sequence[int]]
 Chunk = tuple[int, int, list[dict[str, Any]]]
 """A sequence's number, how many tokens it has by now, and what is known of each where that was asked for."""
+Span = tuple[float, float]
+"""From one microsecond to another."""
+
+ON_DEVICE = frozenset({"kernel", "gpu_memcpy", "gpu_memset"})
+"""What torch's profiler calls the work of a device in the traces that it writes."""
 
 
 class Engine(Protocol):
@@ -28,8 +38,14 @@ class Engine(Protocol):
 
     version: str
 
-    def stream(self, prompts: Prompts, tokens: int, *, nats: bool) -> Iterator[Chunk]:
-        """A chunk whenever a sequence got longer, until every sequence has `tokens` more."""
+    def stream(self, prompts: Prompts, tokens: int, *, nats: int | None) -> Iterator[Chunk]:
+        """A chunk whenever a sequence got longer, until every sequence has `tokens` more.
+
+        `nats`: log-probabilities of how many of the likeliest are asked for beside each token's own; None for neither.
+        """
+
+    def recorded(self, chunks: Iterator[Chunk]) -> list[Span]:
+        """When the device ran something while these were made; nothing where no profiler sees it."""
 
 
 class Vllm:
@@ -44,9 +60,9 @@ class Vllm:
             model=model, **{"skip_tokenizer_init": True, "enable_prefix_caching": True, **arguments}
         ).llm_engine
 
-    def stream(self, prompts: Prompts, tokens: int, *, nats: bool) -> Iterator[Chunk]:
+    def stream(self, prompts: Prompts, tokens: int, *, nats: int | None) -> Iterator[Chunk]:
         parameters = self._parameters(
-            temperature=0.0, max_tokens=tokens, ignore_eos=True, detokenize=False, logprobs=2 if nats else None
+            temperature=0.0, max_tokens=tokens, ignore_eos=True, detokenize=False, logprobs=nats
         )
         numbers = {}
         for number, prompt in enumerate(prompts):
@@ -62,6 +78,9 @@ class Vllm:
                     _of_vllm(said) if nats and output.finished else [],
                 )
 
+    def recorded(self, chunks: Iterator[Chunk]) -> list[Span]:
+        return recorded_here(chunks)
+
 
 def _of_vllm(said: Any) -> list[dict[str, Any]]:
     found = []
@@ -74,23 +93,32 @@ def _of_vllm(said: Any) -> list[dict[str, Any]]:
 
 
 class Sglang:
-    """SGLang's engine; its scheduler is a process of its own."""
+    """SGLang's engine; its scheduler is a process of its own, which has to sleep while another engine is measured."""
 
     def __init__(self, model: str, arguments: dict[str, Any]) -> None:
         import sglang
 
         self.version = sglang.__version__
-        self._engine = sglang.Engine(model_path=model, **{"skip_tokenizer_init": True, **arguments})
+        own = {"skip_tokenizer_init": True, "sleep_on_idle": True}
+        self._engine = sglang.Engine(model_path=model, **{**own, **arguments})
 
-    def stream(self, prompts: Prompts, tokens: int, *, nats: bool) -> Iterator[Chunk]:
+    def stream(self, prompts: Prompts, tokens: int, *, nats: int | None) -> Iterator[Chunk]:
         asked = {"temperature": 0.0, "max_new_tokens": tokens, "ignore_eos": True}
-        more = {"return_logprob": True, "top_logprobs_num": 2} if nats else {}
+        more = {} if nats is None else {"return_logprob": True, "top_logprobs_num": nats}
         for output in self._engine.generate(
             input_ids=[list(prompt) for prompt in prompts], sampling_params=asked, stream=True, **more
         ):
             told = output["meta_info"]
             finished = told.get("finish_reason") is not None
             yield output.get("index", 0), told["completion_tokens"], _of_sglang(told) if nats and finished else []
+
+    def recorded(self, chunks: Iterator[Chunk]) -> list[Span]:
+        """As the profiler in the scheduler's process writes them down."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._engine.start_profile(output_dir=folder, activities=["GPU"], with_stack=False)
+            deque(chunks, maxlen=0)
+            self._engine.stop_profile()
+            return [span for file in Path(folder).glob("*.json.gz") for span in of_trace(file)]
 
 
 def _of_sglang(told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -100,15 +128,40 @@ def _of_sglang(told: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def of_trace(file: Path) -> list[Span]:
+    """Of a trace as torch's profiler writes it."""
+    with gzip.open(file, "rt") as text:
+        events = json.load(text)["traceEvents"]
+    return [(one["ts"], one["ts"] + one["dur"]) for one in events if one.get("cat") in ON_DEVICE]
+
+
+def recorded_here(chunks: Iterator[Chunk]) -> list[Span]:
+    """As torch's profiler sees it from this process: nothing of an engine whose core is another one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return []
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    try:
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            deque(chunks, maxlen=0)
+            torch.cuda.synchronize()
+        events = [one.time_range for one in profiler.events() if one.device_type == DeviceType.CUDA]
+    except RuntimeError:
+        events = []
+    return [(one.start, one.end) for one in events]
+
+
 ENGINES: dict[str, type[Vllm | Sglang]] = {"vllm": Vllm, "sglang": Sglang}
 
 
-def measure(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
+def measure(engine: Engine, prompts: Prompts, tokens: int, nats: int | None = None) -> dict[str, Any]:
     """Seconds until all is there, and each sequence's first and last token; None between them where there is one."""
     first: dict[int, float] = {}
     last: dict[int, float] = {}
     started = perf_counter()
-    for number, _count, _known in engine.stream(prompts, tokens, nats=False):
+    for number, _count, _known in engine.stream(prompts, tokens, nats=nats):
         last[number] = perf_counter() - started
         first.setdefault(number, last[number])
     each = [(last[n] - first[n]) / (tokens - 1) for n in first] if tokens > 1 else []
@@ -121,33 +174,17 @@ def measure(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
 
 def say(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
     """What each sequence says, in the prompts' order."""
-    said = {number: known for number, _count, known in engine.stream(prompts, tokens, nats=True) if known}
+    said = {number: known for number, _count, known in engine.stream(prompts, tokens, nats=2) if known}
     return {"said": [said[number] for number in range(len(prompts))]}
 
 
-def busy(engine: Engine, prompts: Prompts, tokens: int) -> dict[str, Any]:
-    """Seconds in which the device ran anything, for each token; None where torch's profiler sees nothing of it.
-
-    So it is with an engine whose core is another process.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return {"busy_s": None}
-    from torch.autograd import DeviceType
-    from torch.profiler import ProfilerActivity, profile
-
-    try:
-        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
-            for _ in engine.stream(prompts, tokens, nats=False):
-                pass
-            torch.cuda.synchronize()
-        events = [one.time_range for one in profiler.events() if one.device_type == DeviceType.CUDA]
-    except RuntimeError:
-        events = []
-    return {"busy_s": covered([(one.start, one.end) for one in events]) * 1e-6 / tokens if events else None}
+def busy(engine: Engine, prompts: Prompts, tokens: int, nats: int | None = None) -> dict[str, Any]:
+    """Seconds in which the device ran anything, for each token; None where no profiler sees anything of it."""
+    spans = engine.recorded(engine.stream(prompts, tokens, nats=nats))
+    return {"busy_s": covered(spans) * 1e-6 / tokens if spans else None}
 
 
-def covered(spans: Sequence[tuple[float, float]]) -> float:
+def covered(spans: Sequence[Span]) -> float:
     """How much lies in any of the spans: what overlaps counts once."""
     total, reached = 0.0, float("-inf")
     for start, end in sorted(spans):
@@ -165,6 +202,15 @@ def _folder(package: str) -> str:
     return os.path.dirname(os.path.realpath(sys.modules[package].__file__ or ""))  # noqa: PTH120
 
 
+def _answered(engine: Engine, asked: dict[str, Any], nats: int | None) -> dict[str, Any]:
+    prompts, tokens = asked["prompts"], asked["tokens"]
+    if waking := asked.get("waking", 0):
+        deque(engine.stream(prompts, waking, nats=nats), maxlen=0)
+    if asked["nats"]:
+        return say(engine, prompts, tokens)
+    return (busy if asked.get("busy") else measure)(engine, prompts, tokens, nats)
+
+
 def main() -> int:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -174,11 +220,8 @@ def main() -> int:
         ready = {"version": engine.version, "device": _device(), "folder": _folder(setup["engine"])}
         answers.write(json.dumps(ready) + "\n")
         for line in sys.stdin:
-            asked = json.loads(line)
-            do = busy if asked.get("busy") else say if asked["nats"] else measure
-            for _ in engine.stream(asked["prompts"], waking, nats=False) if (waking := asked.get("waking", 0)) else ():
-                pass
-            answers.write(json.dumps(do(engine, asked["prompts"], asked["tokens"])) + "\n")
+            answer = _answered(engine, json.loads(line), 0 if setup.get("logprobs") else None)
+            answers.write(json.dumps(answer) + "\n")
     except Exception as error:  # noqa: BLE001 - whatever an engine raises is the answer
         answers.write(json.dumps({"error": f"{type(error).__name__}: {error}", "log": traceback.format_exc()}) + "\n")
         return 1

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from kmaint.errors import UsageError
-from kmaint.records.engine import LEGS, Engaged, Point, Sample
-from reintegrate.engine.benching import bench_engine, orders, result
+from kmaint.records.engine import LEGS, Engaged, Point
+from reintegrate.engine.benching import bench_engine
 from reintegrate.engine.session import Setup
 from reintegrate.engine.starting import Serving
 from tests.reintegrate.engine.conftest import PatchOf
@@ -45,6 +43,15 @@ def test_a_faster_op_is_seen_in_the_engine_and_nothing_else_differs(
     assert {leg: len(one) for leg, one in found.points[0].samples.items()} == dict.fromkeys(LEGS, 6)
     assert (found.likeness.holds, found.likeness.identical) == (True, 3)
     assert [(one.leg, one.code, one.said) for one in found.accuracy] == [("base", 0, "0.93"), ("patched", 0, "0.93")]
+
+
+def test_log_probabilities_are_asked_for_at_every_visit_where_that_is_wanted(
+    serving: Serving, patch_of: PatchOf
+) -> None:
+    asked = replace(serving, points=(DECODE,), rounds=2, setup=replace(serving.setup, logprobs=True))
+    found = bench_engine(["a run"], [patch_of("vllm/ops/add.py", "time.sleep(0.01)", "time.sleep(0.001)")], asked)
+    assert found.logprobs
+    assert found.likeness.holds
 
 
 def test_other_engines_take_part_in_the_same_rounds(serving: Serving, patch_of: PatchOf) -> None:
@@ -108,36 +115,3 @@ def test_a_command_that_cannot_be_started_is_refused_before_anything_is_measured
 ) -> None:
     with pytest.raises(UsageError, match=re.escape(f"--accuracy {command!r}: {why}")):
         bench_engine(["a run"], [patch_of("vllm/ops/add.py", "0.01", "0.001")], replace(serving, accuracy=command))
-
-
-def test_a_token_without_a_time_gives_no_ratio_of_them() -> None:
-    samples = {leg: tuple(Sample(seconds=1.0, first_s=1.0, token_s=each) for each in (0.5, 0.0)) for leg in LEGS}
-    assert result(DECODE, samples).token is None
-
-
-@given(st.integers(1, 8), st.text(max_size=5))
-def test_the_order_is_mirrored_and_can_be_repeated(rounds: int, seed: str) -> None:
-    legs = (*LEGS, "another")
-    found = list(orders(legs, rounds, seed=seed))
-    assert found == list(orders(legs, rounds, seed=seed))
-    assert all(sorted(order) == sorted(legs) for order in found)
-    assert all(there == back[::-1] for there, back in zip(found[::2], found[1::2], strict=True))
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.floats(0.1, 10.0), min_size=2, max_size=6), st.floats(0.5, 2.0), st.floats(0.0, 0.5))
-def test_a_drift_that_grows_evenly_within_a_round_cancels(rounds: list[float], ratio: float, drift: float) -> None:
-    """Visits at 0, 1, 2, 3, 4, 5 of a round, in the order base, patched, again and back."""
-    at = {"base": (0, 5), "patched": (1, 4), "again": (2, 3)}
-    factor = {"base": 1.0, "patched": 1.0 / ratio, "again": 1.0}
-    samples = {
-        leg: tuple(
-            Sample(seconds=length * factor[leg] * (1 + drift * visit), first_s=length, token_s=None)
-            for length in rounds
-            for visit in at[leg]
-        )
-        for leg in LEGS
-    }
-    found = result(DECODE, samples)
-    assert found.throughput.ratio == pytest.approx(ratio)
-    assert found.noise.ratio == pytest.approx(1.0)

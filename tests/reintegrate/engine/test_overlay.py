@@ -130,9 +130,12 @@ def test_an_engine_learns_of_no_token_and_has_caches_of_its_own(
     monkeypatch.setenv("VLLM_API_KEY", "secret")
     monkeypatch.setenv("VLLM_MAX_TOKENS_PER_EXPERT", "7")
     monkeypatch.setenv("VLLM_USE_V1", "1")
+    monkeypatch.setenv("FLASHINFER_USE_CUDA_NORM", "1")
+    monkeypatch.setenv("TVM_FFI_CACHE_DIR", "/built")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     given = environment_for(lay(installed, tmp_path / "base"), tmp_path / "scratch")
     assert "secret" not in given.values()
     assert (given["VLLM_USE_V1"], given["VLLM_MAX_TOKENS_PER_EXPERT"]) == ("1", "7")
+    assert (given["FLASHINFER_USE_CUDA_NORM"], given["TVM_FFI_CACHE_DIR"]) == ("1", "/built")
     assert given["PYTHONPATH"] == f"{tmp_path / 'base'}:/elsewhere"
     assert given["TRITON_CACHE_DIR"] == str(tmp_path / "scratch" / "triton_cache_dir")
