@@ -1,9 +1,9 @@
-"""Rewrite the README's table of the whole engine from what 'kmaint bench' measured on a machine with a GPU.
+"""Rewrite the README's tables of whole engines from what 'kmaint bench' measured on a machine with a GPU.
 
     python -m benchmarks.engine [--check]
 
-Reads benchmarks/results/*-engine.json: `bench` is a run's engine.json or engine_together.json, and `about` says on what
-machine it was measured, and what else ran there.
+Reads benchmarks/results/*-engine.json, of each engine the newest: `bench` is a run's engine.json or
+engine_together.json, and `about` says on what machine it was measured, and what else ran there.
 """
 
 from __future__ import annotations
@@ -21,41 +21,49 @@ from reintegrate.engine import mean_of, result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-BEGIN, END = "<!-- engine: written by benchmarks/engine.py -->", "<!-- end of engine -->"
+ENGINES = ("vllm", "sglang")
+
+
+def marks(engine: str) -> tuple[str, str]:
+    """Between what in the README the table of this engine stands."""
+    return f"<!-- engine {engine}: written by benchmarks/engine.py -->", f"<!-- end of engine {engine} -->"
 
 
 def main() -> int:
     readme = ROOT / "README.md"
-    before = readme.read_text()
-    head, rest = before.split(BEGIN)
-    after = f"{head}{BEGIN}\n{table(newest())}\n{END}{rest.split(END)[1]}"
+    before = after = readme.read_text()
+    for engine in ENGINES:
+        begin, end = marks(engine)
+        head, rest = after.split(begin)
+        after = f"{head}{begin}\n{table(newest(engine))}\n{end}{rest.split(end)[1]}"
     if "--check" in sys.argv:
         return int(after != before)
     readme.write_text(after)
     return 0
 
 
-def newest() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(max(RESULTS.glob("*-engine.json")).read_text())
-    return found
+def newest(engine: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*-engine.json"))]
+    return [one for one in found if one["bench"]["engine"] == engine][-1]
 
 
 def table(kept: dict[str, Any]) -> str:
-    """Every point, and the mean of all, from the samples; microseconds a step are the median of the visits."""
+    """Every point, and the mean of all, from the samples; microseconds a step are the median of the visits.
+
+    Last, base over patched in time that the device was busy, where that was recorded.
+    """
     bench = wire.load(EngineBench, kept["bench"])
     legs = ["both patches", "base again", *(one.leg for one in bench.others)]
-    columns = ["point", "base us a step", "patched us", *legs]
+    busy = [_busy(point) for point in bench.points]
+    columns = ["point", "base us a step", "patched us", *legs, *(["device busy"] if any(busy) else [])]
     lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     points = [result(point.point, point.samples) for point in bench.points]
-    device: list[str] = []
-    for stored, point in zip(bench.points, points, strict=True):
+    for point, ratio in zip(points, busy, strict=True):
         times = [f"{_step_us(point, leg):,.0f}" for leg in LEGS[:2]]
         ratios = map(_told, (point.speed, point.noise, *point.others.values()))
-        lines.append(f"| {' | '.join([point.point.name, *times, *ratios])} |")
-        busy = [f"{leg} {seconds * 1e6:,.0f}" for leg, seconds in stored.busy_s.items()]
-        device += [f"{point.point.name}: {', '.join(busy)}."] if busy else []
+        lines.append(f"| {' | '.join([point.point.name, *times, *ratios, *([ratio] if any(busy) else [])])} |")
     means = [_told(mean_of(points, leg)) for leg in ("patched", "again", *(one.leg for one in bench.others))]
-    lines.append(f"| {' | '.join(['all', '', '', *means])} |")
+    lines.append(f"| {' | '.join(['all', '', '', *means, *([''] if any(busy) else [])])} |")
     came = max(one.count for one in bench.engaged)
     said = bench.likeness
     lines += [
@@ -63,9 +71,14 @@ def table(kept: dict[str, Any]) -> str:
         f"{bench.engine} {bench.version} on one {bench.device}, {bench.model}; it came by the patches up to {came}"
         f" times, and of {said.sequences} sequences {said.identical} were the same to the token. {kept['about']}",
     ]
-    if device:
-        lines += ["", f"Microseconds a token in which the device was busy, of one visit: {' '.join(device)}"]
     return "\n".join(lines)
+
+
+def _busy(point: PointResult) -> str:
+    if not {"base", "patched"} <= point.busy_s.keys():
+        return ""
+    base, patched = point.busy_s["base"], point.busy_s["patched"]
+    return f"{base * 1e6:,.0f} to {patched * 1e6:,.0f} us, {base / patched:.3f}x"
 
 
 def _step_us(point: PointResult, leg: Leg) -> float:

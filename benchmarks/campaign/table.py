@@ -43,18 +43,26 @@ class Row:
 
     @property
     def best(self) -> Recorded | None:
-        """The run that won by most over what serving runs, else over the extracted kernel, else one that has a time."""
+        """The run that won by most over what serving runs, else one timed against it, else over the extracted."""
         return max(self.runs.values(), key=self._standing, default=None)
 
-    def _standing(self, found: Recorded) -> tuple[bool, bool, bool, float]:
-        timing = self.over_shipped(found) or figure(found)
-        return self.won(found), found.won, timing is not None, timing.speedup.low if timing else 0.0
+    def _standing(self, found: Recorded) -> tuple[bool, bool, bool, bool, float]:
+        over, timing = self.over_shipped(found), figure(found)
+        shown = over or timing
+        low = shown.speedup.low if shown else 0.0
+        return self.won(found), found.won, over is not None, timing is not None, low
 
     def over_shipped(self, found: Recorded) -> Timing | None:
         """How the run's winner stands to what serving runs: the extracted kernel itself, or the operator it took."""
         if not self.entry.shipped:
             return figure(found)
         return found.shipped.timing if found.shipped else None
+
+    @property
+    def shipped(self) -> Timing | None:
+        """What has the time of what serving runs, of whichever run."""
+        found = (self.best, *self.runs.values())
+        return next((timing for one in found if one and (timing := self.over_shipped(one))), None)
 
     def won(self, found: Recorded) -> bool:
         """Whether it counts: a win over what serving runs, of which no workload lost more than the gate allows."""
@@ -187,7 +195,7 @@ def _line(row: Row) -> str:
         f"{row.title}{' *' if row.before else ''}",
         row.entry.family,
         "yes" if row.entry.hot_path else "no",
-        _us(shipped, "original") or (f"{row.entry.shipped}: not timed" if row.entry.shipped else ""),
+        _us(row.shipped, "original") or (f"{row.entry.shipped}: not timed" if row.entry.shipped else ""),
         _us(timing, "original"),
         *(_us(figure(one) if (one := row.runs.get(way)) and one.won else None, "candidate") for way in WAYS),
         _us(timing, "floor"),

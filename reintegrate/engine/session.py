@@ -88,14 +88,14 @@ class Session:
         asked = {"prompts": prompts, "tokens": tokens, "nats": False, "waking": waking}
         return Sample(**self.talk.ask(asked, ASK_S))
 
-    def busy(self, prompts: Sequence[Sequence[int]], tokens: int) -> float | None:
+    def busy(self, prompts: Sequence[Sequence[int]], tokens: int, *, waking: int) -> float | None:
         """Seconds of the device for each of so many tokens, as its own records have them; None where it has none.
 
-        To be asked for last: an engine that was recorded may be slower from then on.
+        `waking` tokens go before, so that the prefix cache has the prompts. To be asked for last: an engine that was
+        recorded may be slower from then on.
         """
-        found: float | None = self.talk.ask({"prompts": prompts, "tokens": tokens, "nats": False, "busy": True}, ASK_S)[
-            "busy_s"
-        ]
+        asked = {"prompts": prompts, "tokens": tokens, "nats": False, "waking": waking, "busy": True}
+        found: float | None = self.talk.ask(asked, ASK_S)["busy_s"]
         return found
 
     def say(self, prompts: Sequence[Sequence[int]], tokens: int) -> list[Said]:

@@ -19,7 +19,7 @@ VOCABULARY = 10_000
 """Prompts are random tokens below this: every served model has as many."""
 WAKING_TOKENS = 16
 """Decoded before each visit of a decode point: an engine that stood still meanwhile finds its caches cold."""
-BUSY_TOKENS = 32
+BUSY_TOKENS = 64
 """Of a visit in which the device's own records are read, once all else is measured."""
 WARM_UP_VISITS = 2
 """The first compiles, captures and fills the prefix cache; the second finds it full, and compiles for that."""
@@ -80,7 +80,7 @@ def _recorded(serving: Serving, sessions: Mapping[Leg, Session], found: PointRes
 def _busy(session: Session, asked: list[list[int]]) -> float | None:
     """None too where an engine does not outlive its profiler: all else is measured by now."""
     try:
-        return session.busy(asked, BUSY_TOKENS)
+        return session.busy(asked, BUSY_TOKENS, waking=WAKING_TOKENS)
     except UsageError:
         return None
 

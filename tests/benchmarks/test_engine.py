@@ -1,15 +1,19 @@
-"""The README's table of the whole engine."""
+"""The README's tables of whole engines."""
 
-from benchmarks.engine import BEGIN, END, ROOT, newest, table
+import pytest
+
+from benchmarks.engine import ENGINES, ROOT, marks, newest, table
 
 
-def test_the_readme_says_what_was_measured() -> None:
-    said = (ROOT / "README.md").read_text().split(BEGIN)[1].split(END)[0]
-    assert said.strip() == table(newest()).strip()
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_readme_says_what_was_measured(engine: str) -> None:
+    begin, end = marks(engine)
+    said = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0]
+    assert said.strip() == table(newest(engine)).strip()
 
 
 def test_every_point_has_its_row_and_its_noise() -> None:
-    kept = newest()
+    kept = newest("vllm")
     lines, others = table(kept).splitlines(), [one["leg"] for one in kept["bench"]["others"]]
     points = [line for line in lines if line.startswith("| decode ")]
     assert "attention_backend=FLASH_ATTN" in others
@@ -19,3 +23,10 @@ def test_every_point_has_its_row_and_its_noise() -> None:
     }
     assert all(line.count("x (") == 2 + len(others) for line in points)
     assert {line.count("|") for line in (*lines[:2], *points)} == {6 + len(others)}
+
+
+def test_how_long_the_device_is_busy_is_told_where_it_was_recorded() -> None:
+    lines = table(newest("sglang")).splitlines()
+    assert lines[0].endswith("| device busy |")
+    assert all(line.endswith("x |") and " us, 1.0" in line for line in lines if line.startswith("| decode "))
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1

@@ -58,6 +58,14 @@ def test_a_claim_of_twenty_percent_that_is_not_there_is_found(
     assert worker.orders == 8 * PASSES
 
 
+@given(st.floats(2.0, 500.0), st.floats(0.2, 1.0))
+def test_nobody_is_accused_of_a_claim_that_is_worse_than_the_truth(original_us: float, modest: float) -> None:
+    true_us = {ORIGINAL: original_us, CANDIDATE: original_us, AGAIN: original_us}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        watch, _ = watched((original_us, original_us / modest), true_us, monkeypatch, [0.0])
+    assert watch.disagreement() == ""
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.floats(20.0, 500.0), st.floats(1.0, 40.0), st.lists(st.floats(0.0, 100.0), min_size=1, max_size=9))
 def test_a_leg_that_is_many_times_faster_is_timed_for_long_enough(
