@@ -53,6 +53,16 @@ def test_a_win_over_the_op_that_serving_runs_is_told_by_that_ratio(merge: Record
     assert "**1.50x (1.40 to 1.60)**" in text
 
 
+def test_of_two_winners_the_one_that_was_timed_against_what_serving_runs_is_shown(merge: Recorded) -> None:
+    timing = merge.timing
+    assert timing is not None
+    against = Against(timing=replace(timing, speedup=Interval(ratio=0.9, low=0.8, high=1.0)))
+    beside = replace(merge, shipped=against)
+    text = render([Row(entry=entry_of(merge, "another op"), runs={"builtin": merge, "handoff": beside})])
+    assert "no win: 0.90x (0.80 to 1.00)" in text
+    assert "another op: not timed" not in text
+
+
 def test_a_winner_that_does_not_win_again_is_no_win(mrope: Recorded) -> None:
     winner = mrope.run.winner
     assert winner is not None and isinstance(winner.verdict, Passed)
