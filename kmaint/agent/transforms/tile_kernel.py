@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from kmaint.agent.transforms.base import NotApplicable
 from kmaint.agent.transforms.tile_calls import Calls, program_axis
-from kmaint.agent.transforms.tile_edits import Edits
+from kmaint.agent.transforms.tile_edits import INDENTATION, Edits
 from kmaint.agent.transforms.tile_kinds import STATIC, UNIFORM, DeeperBlocks, Kind, join
+from kmaint.agent.transforms.tile_starts import as_rows, carried, start_of
 from kmaint.agent.transforms.tile_values import Axis
 from kmaint.spans import Function, assigned, constexprs, parameters
 
@@ -267,67 +268,24 @@ class Lifting:
             raise NotApplicable("a per-row condition on one line with its statement")
         taken = self._fresh("active")
         condition = self.values.condition(node.test, test)
-        self._outdent(node, path.indent + 4)
-        self._header(node, f"{taken} = {path.mask} & {condition}", path)
-        inner = replace(path, mask=taken, indent=path.indent + 4)
-        body = node.body[:-1] if leaves else node.body
-        self.block(body, inner)
+        inner = replace(path, mask=taken, indent=path.indent + INDENTATION)
+        margin = " " * (node.col_offset - path.indent)
+        self.edits.in_place_of_test(node, f"{taken} = {path.mask} & {condition}", inner.indent)
+        self.block(node.body[:-1] if leaves else node.body, inner)
         if node.orelse:
-            self._otherwise(node, path, taken)
+            others = self._fresh("inactive")
+            self.edits.in_place_of_else(node, f"{margin}{others} = {path.mask} & ~{taken}")
+            self.block(node.orelse, replace(inner, mask=others))
         if leaves:
-            last = node.body[-1]
-            margin = " " * (node.col_offset - path.indent)
-            start, end = self.edits.lines_of(last)
-            self.edits.replace_span(start, end, f"{margin}{path.mask} = {path.mask} & ~{taken}\n")
+            span = self.edits.lines_of(node.body[-1])
+            self.edits.replace_span(*span, f"{margin}{path.mask} = {path.mask} & ~{taken}\n")
         return True
 
     def _take_out(self, node: ast.If, path: Path, test: Kind) -> bool:
         if path.looping or path.masked:
             raise NotApplicable("returns in the middle of a loop or of a per-row condition")
-        text = f"{path.mask} = {path.mask} & {self.values.negated(node.test, test)}"
-        margin = " " * node.col_offset
-        start, end = self.edits.lines_of(node)
-        lines = self.edits.source.lines[node.lineno - 1 : node.body[0].lineno]
-        comments = [line.strip() for line in lines[1:] if line.strip().startswith("#")]
-        comments += [found.group().strip() for line in (lines[0], lines[-1]) if (found := re.search(r"  #.*", line))]
-        self.edits.replace_span(start, end, "".join(f"{margin}{line}\n" for line in (*comments, text)))
+        self.edits.in_place_of_all(node, f"{path.mask} = {path.mask} & {self.values.negated(node.test, test)}")
         return True
-
-    def _otherwise(self, node: ast.If, path: Path, taken: str) -> None:
-        first = node.orelse[0]
-        margin = " " * (node.col_offset - path.indent)
-        others = self._fresh("inactive")
-        last = node.body[-1]
-        start = self.edits.lines_of(last)[1]
-        end = self.edits.lines_of(first)[0]
-        between = self.edits.source.text[start:end]
-        if (isinstance(first, ast.If) and "else" not in between) or isinstance(node.body[-1], ast.Return):
-            raise NotApplicable("elif, or a return with an else, under a per-row condition")
-        kept = re.sub(
-            r"^ *else\s*:", f"{margin}{others} = {path.mask} & ~{taken}", between, count=1, flags=re.MULTILINE
-        )
-        self.edits.replace_span(start, end, kept)
-        self.block(node.orelse, replace(path, mask=others, indent=path.indent + 4))
-
-    def _header(self, node: ast.If, text: str, path: Path) -> None:
-        start = self.edits.lines_of(node)[0]
-        after = self.edits.source.span(node.test)[1]
-        colon = self.edits.source.text.index(":", after)
-        self.edits.replace_span(start, colon + 1, " " * (node.col_offset - path.indent) + text)
-
-    def _outdent(self, node: ast.If, columns: int) -> None:
-        """Bring every line below the `if` to the columns it has once the `if` is gone."""
-        assert node.end_lineno is not None
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.lineno != inner.end_lineno:
-                raise NotApplicable("a text of several lines under a per-row condition")
-        text = self.edits.source.text
-        colon = text.index(":", self.edits.source.span(node.test)[1])
-        header_end = text.count("\n", 0, colon) + 1
-        for number in range(header_end + 1, node.end_lineno + 1):
-            if self.edits.source.lines[number - 1].strip():
-                start = self.edits.line_start(number)
-                self.edits.replace_span(start, start + columns, "")
 
     def _fresh(self, name: str) -> str:
         taken, number = {*self.known, *assigned(self.function)}, 1
@@ -361,55 +319,16 @@ class Lifting:
             entry = dict(self.known)
             self.edits.spans = dict(spans)
             self.block(node.body, inside)
-            settled = {name: _carried(kind, self.known[name]) for name, kind in entry.items()}
+            settled = {name: carried(kind, self.known[name]) for name, kind in entry.items()}
             if settled == entry:
                 return
             for name in entry:
                 if settled[name].row and not entry[name].row:
-                    self._start_as_rows(node, name, settled[name])
+                    start = start_of(self.function, node, name)
+                    self._starts |= [as_rows(self.edits, self.axis, start, settled[name])]
             spans |= self._starts
             self.known = self.values.known = {**self.known, **settled}
         raise NotApplicable("a loop whose variables do not settle")
-
-    def _start_as_rows(self, loop: ast.stmt, name: str, kind: Kind) -> None:
-        """Triton wants a carried variable to keep its shape: its start gets the rows."""
-        starts = [
-            item
-            for item in ast.walk(self.function)
-            if isinstance(item, ast.Assign) and item.lineno < loop.lineno and ast.unparse(item.targets[0]) == name
-        ]
-        if not starts:
-            raise NotApplicable(f"{name} becomes a row's value inside a loop")
-        start = max(starts, key=lambda item: item.lineno).value
-        shape = f"[{', '.join(self.axis.shape)}]"
-        match start:
-            case ast.Constant(value=bool()) | ast.Constant(value=None):
-                raise NotApplicable(f"{name} becomes a row's value inside a loop")
-            case ast.Constant(value=int()) if kind.rank == 0:
-                text = f"tl.full({shape}, {self.edits.source.of(start)}, tl.int32)"
-            case ast.Constant(value=float()) | ast.UnaryOp() | ast.Call(func=ast.Name(id="float")) if kind.rank == 0:
-                text = f"tl.full({shape}, {self.edits.source.of(start)}, tl.float32)"
-            case ast.Call(
-                func=ast.Attribute(attr="zeros" | "full"), args=[ast.Tuple(elts=sizes) | ast.List(elts=sizes), *_]
-            ):
-                assert isinstance(start.args[0], ast.Tuple | ast.List)
-                padding = self.axis.shape[: self.axis.depth + 1 - len(sizes)]
-                written = [self.edits.source.of(size) for size in sizes]
-                crosswise = kind.rank == 1 and kind.place != self.axis.depth
-                inner = ", ".join([self.axis.rows, *written, "1"] if crosswise else [*padding, *written])
-                self._starts[self.edits.source.span(start.args[0])] = f"[{inner}]"
-                return
-            case _:
-                raise NotApplicable(f"{name} becomes a row's value inside a loop")
-        self._starts[self.edits.source.span(start)] = text
-
-
-def _carried(before: Kind, after: Kind) -> Kind:
-    """The kind at a loop's start of what was `before` ahead of it and is `after` at its end."""
-    row = True if True in (before.row, after.row) else join(before, after).row
-    if before.rank == after.rank:
-        return replace(after, row=row, static=before.static and after.static, boolean=before.boolean and after.boolean)
-    return Kind(row=row, rank=None)
 
 
 def _reads(value: ast.expr, call: ast.Call) -> bool:
