@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from kmaint.child import run_child
 from kmaint.errors import InternalError
-from kmaint.folder import END, KERNEL, MARKER, split_regions
-from kmaint.records.change import Edit, Patch
-from kmaint.records.harness import Harness
-from reintegrate.imports import with_import
-from reintegrate.names import bound_names
+from kmaint.folder import END, MARKER, split_regions
 
 Key = tuple[str, str]
 """Path and symbol of a region."""
@@ -67,41 +62,6 @@ def rebase_file(original: str, source: str, upstream: str, name: str) -> Rebased
     if isinstance(found, Conflict):
         return found
     return Rebased(source=found, contained=found == upstream, changed=original != upstream)
-
-
-def rebase_guarded(landed: Patch, original: str, harness: Harness, tree: Path) -> Patch | Conflict:
-    """A guarded variant as it was landed, for the harness's tree; `original` is the kernel.py that it was made for.
-
-    The variant may hold copies of what leads from the launcher to what the win changed, and else goes by what stands
-    around it: where upstream changed anything of the kernel, it would not be what was judged.
-    """
-    before, now = split_regions(original), split_regions((harness.folder / KERNEL).read_text())
-    regions = {(region.path, region.symbol): region for region in harness.regions}
-    places = {key: key if key in now else _moved(key, before, now) for key in before}
-    for key, place in places.items():
-        if place is None or now[place] != before[key]:
-            return Conflict(reason=f"upstream changed {key[1]}, of which the guarded variant may hold a copy")
-    edits, files, imports = list[Edit](), dict[str, str](), list[Edit]()
-    for edit in landed.edits:
-        place = places.get((edit.path, edit.symbol))
-        if place is None:
-            imports.append(edit)
-            continue
-        region = regions[place]
-        moved = replace(edit, path=region.path, line=region.line, end_line=region.end_line)
-        edits.append(replace(moved, before_sha256=region.sha256))
-        files[region.path] = harness.provenance.files[region.path]
-    for path in files:
-        text = (tree / path).read_text()
-        wanted = {name: one for one in imports for name in one.adds if name not in bound_names(text)}
-        edits[:0] = [with_import(path, text, _module_of(one, name), name) for name, one in wanted.items()]
-    return Patch(edits=tuple(edits), files=files, kind=landed.kind, reason=landed.reason)
-
-
-def _module_of(edit: Edit, name: str) -> str:
-    """Of which module an edit imports the name."""
-    nodes = (node for node in ast.parse(edit.after).body if isinstance(node, ast.ImportFrom))
-    return next(node.module or "" for node in nodes if name in [alias.asname or alias.name for alias in node.names])
 
 
 def _merged(name: str, base: str, ours: str, theirs: str) -> str | Conflict:

@@ -21,6 +21,7 @@ from kmaint.records.ledger import CHECKED, State, Step, Win
 from kmaint.workflow.extracting import extract_kernel
 from kmaint.workflow.keeping import all_wins, now
 from kmaint.workflow.progress import Progress
+from kmaint.workflow.runs import find_run
 from kmaint.workflow.testing import check, hold, write_tests
 
 CANDIDATE, CONFLICTS = "candidate", "conflicts.txt"
@@ -42,6 +43,7 @@ class _Upstream:
     tree: Path
     scan: Scan
     into: Path
+    config: Config
 
     @property
     def release(self) -> Release:
@@ -71,7 +73,7 @@ def recheck(
         progress(f"scanning {tree} at {clone.git('rev-parse', '--short=12', 'HEAD')}")
         scan = extract.scan_tree(place)
         into = (config.state / "rechecks" / str(scan.release.commit)[:12]).resolve()
-        upstream = _Upstream(place, scan, into)
+        upstream = _Upstream(place, scan, into, config)
         for win in wins:
             known = None if again else _earlier(win, upstream.release)
             step = known or _recheck_win(win, upstream, config, progress)
@@ -120,7 +122,7 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     folder.write_text(candidate, rebased.source)
     try:
         patch = _patch(win, kernel, harness, rebased.source, upstream)
-        if isinstance(patch, reintegrate.Conflict):
+        if isinstance(patch, reintegrate.Declined):
             return upstream.step("conflicts", f"{moved}{patch.reason}", candidate)
         landing = reintegrate.land(
             patch, upstream.tree, branch=f"kmaint/{win.id}", message=f"{_title(win)}\n", into=into
@@ -163,15 +165,20 @@ def _standing_text(kernel: Kernel, harness: Harness | None, upstream: _Upstream)
 
 def _patch(
     win: Win, kernel: Kernel, harness: Harness | None, source: str, upstream: _Upstream
-) -> Patch | reintegrate.Conflict:
-    """Of the kind that was landed, as far as it can be: what stood behind a guard is not to be landed without."""
+) -> Patch | reintegrate.Declined:
+    """Of the kind that was landed, by what was measured then: a guard holds for workloads that are the same here."""
     if harness is None or kernel.language == "cuda":
         return reintegrate.file_patch(kernel.path, kernel.name, _standing_text(kernel, harness, upstream), source)
-    if win.patch.kind == "guarded":
-        return reintegrate.rebase_guarded(win.patch, win.original, harness, upstream.tree)
-    if win.patch.kind == "registry":
-        return reintegrate.Conflict(reason="it was landed as a backend, which is not carried over: land it anew")
-    return reintegrate.patch_of(harness, source)
+    if win.patch.kind == "edit":
+        return reintegrate.patch_of(harness, source)
+    run = find_run(win.run, upstream.config)
+    assert run.winner is not None
+    measured = {one.name: one.axes for one in folder.read_harness(Path(run.harness)).contract.timed}
+    if other := [one.name for one in harness.contract.timed if measured.get(one.name) != one.axes]:
+        return reintegrate.Declined(f"{', '.join(other)} would be timed here, for which its guard was not made")
+    evaluation = replace(run.winner, candidate=replace(run.winner.candidate, source=source))
+    carried = reintegrate.Win(harness=harness, evaluation=evaluation, kernel=kernel, python=upstream.config.python)
+    return reintegrate.choose_again(win.patch.kind, carried, upstream.tree)
 
 
 def _extracted(

@@ -39,6 +39,15 @@ def choose(win: Win, tree: Path) -> Patch:
     )
 
 
+def choose_again(kind: Kind, win: Win, tree: Path) -> Patch | Declined:
+    """A patch of the kind that the win was landed as and of no other, for a tree that went on since.
+
+    What stood behind a guard is not to be landed without, and what a guard was made for has to be measured here too.
+    """
+    makers = {"config": config_patch, "guarded": guarded_patch, "registry": registry_patch}
+    return makers[kind](win, tree) if kind in makers else patch_of(win.harness, win.source)
+
+
 def _attempts(win: Win, tree: Path) -> dict[Kind, Attempt]:
     """The kinds in the order of their size. An operator that serving runs otherwise gets a backend where it can."""
     table: dict[Kind, Attempt] = {"config": lambda: config_patch(win, tree)}

@@ -1,22 +1,13 @@
 """A win carried to another upstream: merged where both changes fit, and a conflict is shown, never guessed."""
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmaint.folder import KERNEL as KERNEL_FILE
-from kmaint.folder import read_harness, sha256, split_regions
-from kmaint.records.change import Patch
-from kmaint.records.harness import Harness
-from reintegrate.kinds.choosing import choose
-from reintegrate.kinds.win import Win
-from reintegrate.patch import splice
-from reintegrate.rebase import Conflict, Rebased, rebase, rebase_file, rebase_guarded, three_way, with_regions
-from tests.reintegrate.wins import evaluation
+from kmaint.folder import split_regions
+from reintegrate.rebase import Conflict, Rebased, rebase, rebase_file, three_way, with_regions
 
 CASE = Path(__file__).parent / "cases" / "merge_state"
 RELEASED = Path(__file__).parents[1] / "cases" / "sglang-0.5.17"
@@ -92,43 +83,6 @@ def newer(tmp_path: Path) -> Path:
     (tmp_path / AT).parent.mkdir(parents=True)
     (tmp_path / AT).write_text(f"# one\n# two\n# three\n{(RELEASED / AT).read_text()}")
     return tmp_path
-
-
-def cut_from(newer: Path, folder: Path, kernel: str) -> Harness:
-    """The harness as it is cut from there, with that kernel.py."""
-    shutil.copytree(CASE, folder)
-    (folder / KERNEL_FILE).write_text(kernel)
-    harness = replace(read_harness(CASE), folder=folder)
-    regions = tuple(replace(one, line=one.line + 3, end_line=one.end_line + 3) for one in harness.regions)
-    files = {AT: sha256((newer / AT).read_text())}
-    return replace(harness, regions=regions, provenance=replace(harness.provenance, files=files))
-
-
-def guarded() -> Patch:
-    ratios = {"T64": 1.3, "T768": 1.2, "T4096": 0.9}
-    patch = choose(Win(harness=read_harness(CASE), evaluation=evaluation(WINNER, ratios)), RELEASED)
-    assert patch.kind == "guarded"
-    return patch
-
-
-def test_what_stood_behind_a_guard_is_carried_over_with_it(newer: Path, tmp_path: Path) -> None:
-    landed, harness = guarded(), cut_from(newer, tmp_path / "harness", ORIGINAL)
-    found = rebase_guarded(landed, ORIGINAL, harness, newer)
-    assert isinstance(found, Patch)
-    assert [one.line for one in found.edits] == [one.line + 3 for one in landed.edits]
-    text = splice((newer / AT).read_text(), found.edits)
-    before = splice((RELEASED / AT).read_text(), landed.edits)
-    assert text == f"# one\n# two\n# three\n{before}"
-    assert "def _use_merge_state_triton_sm90(" in text
-
-
-def test_a_copy_of_what_upstream_changed_is_not_carried_over(newer: Path, tmp_path: Path) -> None:
-    """Be it the launcher, or the kernel that the variant of the launcher calls."""
-    launcher = changed("    num_tokens = output.shape[0]\n", "    num_tokens = len(output)\n")
-    kernel = changed("    num_heads = tl.num_programs(1)\n", "    num_heads = tl.num_programs(axis=1)\n")
-    for name, text in (("merge_state_triton", launcher), ("merge_state_kernel", kernel)):
-        found = rebase_guarded(guarded(), ORIGINAL, cut_from(newer, tmp_path / name, text), newer)
-        assert found == Conflict(reason=f"upstream changed {name}, of which the guarded variant may hold a copy")
 
 
 def test_a_region_of_that_name_that_was_there_before_is_no_new_place() -> None:

@@ -3,19 +3,24 @@
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import reintegrate
 from kmaint.errors import UsageError
-from kmaint.records.change import Landing
+from kmaint.folder import KERNEL, sha256, split_regions
+from kmaint.records.change import Landing, Patch
 from kmaint.records.harness import Harness
-from reintegrate.kinds.win import Win
+from reintegrate.kinds.choosing import choose_again
+from reintegrate.kinds.win import Declined, Win
+from reintegrate.patch import splice
 from tests.reintegrate.wins import evaluation
 
 CASES = Path(__file__).parents[1] / "cases"
 RELEASED = Path(__file__).parents[2] / "cases" / "sglang-0.5.17"
+AT = "sglang/kernels/ops/attention/merge_state.py"
 EVERYWHERE = {"T64": 1.3, "T768": 1.2, "T4096": 1.1}
 SMALL_ONLY = {"T64": 1.3, "T768": 1.2, "T4096": 0.9}
 FALLS_BACK = (
@@ -81,6 +86,40 @@ def test_a_win_on_part_of_the_sizes_is_a_guarded_variant(
     ]
     assert landing.checks[0].detail.endswith("ran under the interpreter, bit-identical to the shipped code")
     assert landing.checks[3].detail == "1 passed, 1 skipped under the Triton interpreter"
+
+
+def test_on_a_tree_that_went_on_a_guarded_win_is_guarded_again(
+    harness_of: Callable[[str], Harness], tmp_path: Path
+) -> None:
+    """Though it would be an edit: with what upstream changed in the launcher, which the variant is a copy of."""
+    change = ("    num_tokens = output.shape[0]\n", "    num_tokens = len(output)\n")
+    harness = newer(harness_of("merge_state"), tmp_path, change)
+    patch = choose_again("guarded", win(harness, SMALL_ONLY, change), tmp_path)
+    assert isinstance(patch, Patch)
+    assert (patch.kind, [check.state for check in patch.shown]) == ("guarded", ["passed"])
+    text = splice((tmp_path / AT).read_text(), patch.edits)
+    assert text.startswith("# one\n# two\n# three\n")
+    assert text.count("num_tokens = len(output)") == 2
+    assert "def _use_merge_state_triton_sm90(" in text
+    assert choose_again("registry", win(harness, SMALL_ONLY, change), tmp_path) == Declined(
+        "the tree has no sglang.kernels registry that this kernel belongs to"
+    )
+
+
+def newer(harness: Harness, tree: Path, change: tuple[str, str]) -> Harness:
+    """The harness as it is cut from a tree in which three lines stand above the kernel, and one is another."""
+    (tree / AT).parent.mkdir(parents=True)
+    (tree / AT).write_text(f"# one\n# two\n# three\n{(RELEASED / AT).read_text().replace(*change)}")
+    kernel = (harness.folder / KERNEL).read_text()
+    assert change[0] in kernel
+    (harness.folder / KERNEL).write_text(kernel.replace(*change))
+    texts = split_regions((harness.folder / KERNEL).read_text())
+    regions = tuple(
+        replace(one, line=one.line + 3, end_line=one.end_line + 3, sha256=sha256(texts[one.path, one.symbol]))
+        for one in harness.regions
+    )
+    files = {AT: sha256((tree / AT).read_text())}
+    return replace(harness, regions=regions, provenance=replace(harness.provenance, files=files))
 
 
 def test_a_winner_that_asks_for_more_is_guarded(harness_of: Callable[[str], Harness]) -> None:
