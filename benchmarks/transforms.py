@@ -38,6 +38,7 @@ from kmaint.records.run import Run
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+CAMPAIGN = ROOT / "benchmarks" / "campaign"
 PAGE = ROOT / "docs" / "transforms.md"
 BEGIN, END = "<!-- transforms: written by benchmarks/transforms.py -->", "<!-- end of transforms -->"
 VARIANTS = 2
@@ -128,7 +129,7 @@ def counted(folder: Path) -> dict[str, Any]:
 
 def measured() -> Iterator[dict[str, Any]]:
     """What recorded runs on a GPU found of each transform: one row a candidate, in the order of the runs."""
-    for path in sorted(RESULTS.glob("*/*.json")):
+    for path in (*sorted(RESULTS.glob("*/*.json")), *sorted(CAMPAIGN.glob("*/builtin.json"))):
         content = json.loads(path.read_text())
         if isinstance(content, dict) and {"run", "harness"} <= set(content):
             run = wire.load(Run, content["run"])

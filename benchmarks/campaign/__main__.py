@@ -60,6 +60,9 @@ def main() -> int:
     checking.add_argument("--work", type=Path, default=Path("build/campaign"), help="for trees, harnesses and state")
     checking.add_argument("--sglang", type=Path, help="a tree of the release, instead of fetching one")
     checking.add_argument("--vllm", type=Path, help="likewise")
+    checking.add_argument(
+        "--shipped", type=Path, nargs="*", default=[], help="folders to import shipped operators from"
+    )
     checking.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     options = parser.parse_args()
     if options.command in ("run", "against") and importlib.util.find_spec("pydantic_settings") is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import extract
 import reintegrate
 from benchmarks.campaign import recorded
+from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.recorded import WAYS, Recorded
+from benchmarks.campaign.shipping import Against, against_shipped
 from benchmarks.campaign.table import figure, interval
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
@@ -44,10 +46,13 @@ def verify(options: argparse.Namespace) -> int:
     work = options.work.resolve()
     config = load_config(state=work / "state", device=options.device)
     trees = Trees(work=work, given={"sglang": options.sglang, "vllm": options.vllm})
-    outcomes = [outcome_of(one, trees, config) for one in found]
-    for one, outcome in zip(found, outcomes, strict=True):
-        print(f"{one.folder} ({one.run.provider}): {'holds' if outcome.holds else 'does not hold'}: {outcome.said}")
-    return int(not all(outcome.holds for outcome in outcomes))
+    failed = 0
+    for one in found:
+        outcome = outcome_of(one, trees, config, options.shipped)
+        failed += not outcome.holds
+        stands = "holds" if outcome.holds else "does not hold"
+        print(f"{one.folder} ({one.run.provider}): {stands}: {outcome.said}", flush=True)
+    return int(failed > 0)
 
 
 def wins() -> Iterator[Recorded]:
@@ -73,8 +78,11 @@ class Trees:
         return tree, extract.scan_tree(tree)
 
 
-def outcome_of(found: Recorded, trees: Trees, config: Config) -> Outcome:
-    """Rebuild, compare, judge: the first thing that speaks against the win, else how it stands."""
+def outcome_of(found: Recorded, trees: Trees, config: Config, paths: Sequence[Path] = ()) -> Outcome:
+    """Rebuild, compare, judge: the first thing that speaks against the win, else how it stands.
+
+    With `paths` to import what serving runs from, and a GPU, a winner that was timed against that is so again.
+    """
     try:
         harness = rebuilt(found, trees, config)
         if moved := differing(found.harness, wire.dump(harness)):
@@ -82,9 +90,29 @@ def outcome_of(found: Recorded, trees: Trees, config: Config) -> Outcome:
         place = config.state / "winners" / found.run.id / harness.replaced.name
         write_text(place, carried_over(found, harness.replaced.read_text()))
         (evaluation,) = workflow.check(harness, [place], config, Progress())
+        outcome = judged(found, evaluation)
+        if outcome.holds and paths and found.shipped and found.shipped.timing:
+            return over_shipped(
+                found, outcome, against_shipped(entry_of(found), harness, place.read_text(), paths, config)
+            )
     except KmaintError as error:
         return Outcome(holds=False, said=str(error))
-    return judged(found, evaluation)
+    return outcome
+
+
+def entry_of(found: Recorded) -> Entry:
+    """What kernels.toml says of the run's kernel."""
+    return next(one for one in read_entries() if (one.id, one.release) == (found.run.kernel, found.release))
+
+
+def over_shipped(found: Recorded, outcome: Outcome, now: Against) -> Outcome:
+    """The outcome with what became of the ratio over the operator that serving runs; a win over it has to be one."""
+    assert found.shipped is not None and found.shipped.timing is not None
+    said = f"{outcome.said}; over {entry_of(found).shipped}: "
+    if now.timing is None:
+        return Outcome(holds=True, said=f"{said}{now.reason}")
+    said += f"{interval(now.timing.speedup)}, {compared(found.shipped.timing.speedup, now.timing.speedup)}"
+    return Outcome(holds=now.won or not found.shipped.won, said=said)
 
 
 def rebuilt(found: Recorded, trees: Trees, config: Config) -> Harness:

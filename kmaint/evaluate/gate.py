@@ -259,7 +259,8 @@ def _profile(climb: Climb) -> tuple[Rejection | None, str]:
 
 def _profile_of(climb: Climb) -> Profile:
     assert climb.built is not None
-    return profile(climb.built.launches, climb.timing, climb.harness.contract, climb.bench.environment)
+    library = climb.harness.language == "triton" and not climb.built.kernels
+    return profile(climb.built.launches, climb.timing, climb.harness.contract, climb.bench.environment, library=library)
 
 
 def _passed(climb: Climb) -> Passed:

@@ -27,10 +27,12 @@ SHARED_PER_MULTIPROCESSOR = 228 * 1024
 WARPS_PER_MULTIPROCESSOR = 64
 BLOCKS_PER_MULTIPROCESSOR = 32
 AT_THE_ROOFLINE = 0.85
+IDLE_TAIL = 0.25
+"""Of the places that its waves have, so many left empty by the last one are worth a step."""
 LATENCY_BOUND_US = 5.0
 
 NEXT_STEP: Mapping[Bottleneck, str] = {
-    "memory": "move fewer bytes, or leave it: it runs close to what the memory allows",
+    "memory": "keep more bytes in flight, by pipelined or wider loads, or move fewer",
     "latency": "give each program more independent loads: several rows or heads a program, wider loads",
     "compute": "use fewer or cheaper instructions: hoist invariants, exp2 for exp, one pass instead of two",
     "occupancy": "lower registers or shared memory a program, so that more warps are resident",
@@ -38,6 +40,7 @@ NEXT_STEP: Mapping[Bottleneck, str] = {
     "library": "leave it to the library",
     "unknown": "time it on a GPU",
 }
+LEAVE = "leave it: it runs at {:.0%} of the roofline"
 UNTIED = "look at it with a profiler: what the compiler says is tied to no launch"
 """Of what was timed and is no Triton kernel."""
 
@@ -120,23 +123,40 @@ def _moved_bytes(launches: Sequence[Launch]) -> float:
     )
 
 
-def profile(launches: Sequence[Launch], timing: Timing | None, contract: Contract, environment: Environment) -> Profile:
-    """What holds the kernel back. Without times the fraction comes from the estimate, and so says the record."""
+def profile(
+    launches: Sequence[Launch],
+    timing: Timing | None,
+    contract: Contract,
+    environment: Environment,
+    *,
+    library: bool = False,
+) -> Profile:
+    """What holds the kernel back. Without times the fraction comes from the estimate, and so says the record.
+
+    `library`: all of its work is done by others' kernels.
+    """
     resources = tuple(launch.resources for launch in launches)
     if timing is None:
         times = estimate_total_us(launches, contract, environment)
     else:
         times = {w.workload: statistics.median(w.candidate_us) for w in timing.workloads}
     fraction = _fraction(times, contract, environment)
-    bottleneck = classify(launches, times, fraction, environment)
+    bottleneck = "library" if library else classify(launches, times, fraction, environment)
     return Profile(
         bottleneck=bottleneck,
         estimated=timing is None,
         resources=resources,
         roofline_fraction=fraction,
-        next_step=UNTIED if bottleneck == "unknown" and timing is not None else NEXT_STEP[bottleneck],
+        next_step=_next_step(bottleneck, fraction, timed=timing is not None),
         bytes_per_program=_bytes_per_program(launches, contract),
     )
+
+
+def _next_step(bottleneck: Bottleneck, fraction: float | None, *, timed: bool) -> str:
+    """What would have to move; that it is to be left only with the fraction which says so, as measured."""
+    if timed and fraction is not None and fraction >= AT_THE_ROOFLINE:
+        return LEAVE.format(fraction)
+    return UNTIED if bottleneck == "unknown" and timed else NEXT_STEP[bottleneck]
 
 
 def _bytes_per_program(launches: Sequence[Launch], contract: Contract) -> float | None:
@@ -172,9 +192,20 @@ def classify(
         return "occupancy"
     if any(_issue_share(launch, times, environment) > 0.6 for launch in launches):
         return "compute"
+    if any(_idle_tail(launch, environment) > IDLE_TAIL for launch in launches):
+        return "imbalance"
     narrow = any(0 < found.load_bits < 128 for found in resources)
     short = bool(times) and statistics.median(times.values()) < LATENCY_BOUND_US
     return "latency" if narrow or short else "memory"
+
+
+def _idle_tail(launch: Launch, environment: Environment) -> float:
+    """The share of its waves' places that stay empty; 0 where one wave does not even fill up: that is for want of
+    programs."""
+    multiprocessors = environment.multiprocessors or ASSUMED_MULTIPROCESSORS
+    places = multiprocessors * max(1, resident_warps(launch.resources) // launch.resources.num_warps)
+    waves = launch.programs / places
+    return 1.0 - waves / math.ceil(waves) if waves > 1.0 else 0.0
 
 
 def _issue_share(launch: Launch, times: Mapping[str, float], environment: Environment) -> float:

@@ -96,6 +96,7 @@ class Ledger:
         self._interpreted = interpreted
         self._exact = True
         self._largest = 0.0
+        self._oracle = False
         self._errors: tuple[float, float] | None = None
         self._not_judged: set[str] = set()
         self._differences: list[dict[str, str]] = []
@@ -122,7 +123,10 @@ class Ledger:
             self._largest = max(self._largest, judge.error_against(left.double(), right))
 
     def measure(self, workload: str, truth: Truth, expected: Any, actual: Any) -> None:
-        """Errors of both against the truth, over the leaves that the reference knows."""
+        """Errors of both against the truth, over the leaves that the reference knows.
+
+        Where the original misses it by more than its type's rounding, neither error says anything, and neither counts.
+        """
         known = truth()
         for want, got in zip(expected.leaves, actual.leaves, strict=False):
             if want.path not in known or want.kind != "tensor" or got.shape != want.shape:
@@ -137,6 +141,9 @@ class Ledger:
                 left_open = conditioning.undecided(truth, want.path, right, tolerance, asked, rows=False)
                 right = torch.where(left_open, exact, right.double()).to(right.dtype)
                 other = judge.error_against(exact, right)
+            self._oracle = True
+            if tolerance is not None and not own <= tolerance.relative:
+                continue
             before = self._errors or (own, other)
             self._errors = (max(before[0], own), max(before[1], other))
             if _farther(tolerance, own, other):
@@ -150,7 +157,7 @@ class Ledger:
         original, candidate = self._errors or (None, None)
         return {
             "kind": "bit-exact" if self._exact else "rounding-only",
-            "oracle": self._errors is not None,
+            "oracle": self._oracle,
             "original_error": original,
             "candidate_error": candidate,
             "max_difference": self._largest,
@@ -160,6 +167,5 @@ class Ledger:
 
 
 def _farther(tolerance: Any, own: float, other: float) -> bool:
-    """Whether the candidate is too far from the truth; where the original itself misses it by more than its type's
-    rounding, its error is no yardstick."""
+    """Whether the candidate is too far from the truth, as far as the original's error is a yardstick."""
     return tolerance is not None and own <= tolerance.relative and not other <= judge.WORSE * own + tolerance.absolute

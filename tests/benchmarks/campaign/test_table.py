@@ -37,8 +37,9 @@ def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope:
 def test_the_headline_counts_wins_over_what_serving_runs_alone(mrope: Recorded, merge: Recorded) -> None:
     extracted = Row(entry=entry_of(merge, "another op"), runs={"handoff": merge})
     told = headline([Row(entry=entry_of(mrope), runs={"builtin": mrope}), extracted])
-    assert "Of 2 operators in its campaign, kmaint has a faster variant for 1 that" in told
-    assert "1.14x to 1.14x on an H200, as a geometric mean 1.14x" in told
+    assert "For 1 of 2 operators in its campaign" in told
+    assert "faster than what serving runs, 1 times that very kernel" in told
+    assert "1.14x to 1.14x on an H200 under CUDA graphs, as a geometric mean 1.14x" in told
     assert headline([extracted]) == "Nothing has been won yet over an operator that serving runs."
 
 

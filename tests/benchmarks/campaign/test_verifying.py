@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.campaign.recorded import Recorded
-from benchmarks.campaign.verifying import Outcome, carried_over, compared, differing, judged, wins
+from benchmarks.campaign.shipping import Against
+from benchmarks.campaign.verifying import Outcome, carried_over, compared, differing, judged, over_shipped, wins
 from kmaint.records.evaluation import Evaluation, Interval, Passed, Wrong
 
 
@@ -73,3 +74,19 @@ def test_a_verdict_is_held_against_the_record(merge: Recorded, winner: Evaluatio
 )
 def test_a_ratio_is_held_against_the_recorded_one(now: Interval, said: str) -> None:
     assert compared(Interval(ratio=2.0, low=1.98, high=2.02), now) == f"recorded as 2.00x (1.98 to 2.02){said}"
+
+
+def test_a_win_over_what_serving_runs_has_to_be_one_again(merge: Recorded) -> None:
+    timing = merge.timing
+    assert timing is not None
+    found, right = replace(merge, shipped=Against(timing=timing)), Outcome(holds=True, said="right")
+    again = over_shipped(found, right, Against(timing=timing))
+    assert again.holds
+    assert again.said.startswith("right; over sgl_kernel.merge_state_v2 (CUDA C++): 2.03x (2.03 to 2.03), recorded as")
+    even = replace(timing, speedup=Interval(ratio=1.0, low=0.99, high=1.01))
+    assert not over_shipped(found, right, Against(timing=even)).holds
+    assert over_shipped(found, right, Against(reason="there was no GPU")) == Outcome(
+        holds=True, said="right; over sgl_kernel.merge_state_v2 (CUDA C++): there was no GPU"
+    )
+    lost = replace(found, shipped=Against(timing=even))
+    assert over_shipped(lost, right, Against(timing=even)).holds, "nothing was said to be won"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.evaluate.rungs.profile import (
+    LEAVE,
     NEXT_STEP,
     Launch,
     classify,
@@ -16,7 +17,7 @@ from kmaint.evaluate.rungs.profile import (
     profile,
     resident_warps,
 )
-from kmaint.records.evaluation import Environment, Resources
+from kmaint.records.evaluation import Environment, Interval, Resources, Timing, WorkloadTiming
 from kmaint.records.workload import Contract, Workload
 
 HERE = Environment(
@@ -99,6 +100,49 @@ def test_no_estimate_beats_the_floor() -> None:
 )
 def test_one_bottleneck(changes: dict[str, int], fraction: float, bottleneck: str) -> None:
     assert classify([launch(**changes)], {"T4096": 100.0}, fraction, HERE) == bottleneck
+
+
+@pytest.mark.parametrize(
+    ("programs", "bottleneck"), [(132 * 16, "memory"), (132 * 16 + 1, "imbalance"), (132 * 8, "memory")]
+)
+def test_a_last_wave_that_is_nearly_empty_is_imbalance(programs: int, bottleneck: str) -> None:
+    """Sixteen programs of four warps fill a multiprocessor."""
+    one = dataclasses.replace(launch(load_bits=128), programs=programs)
+    assert classify([one], {"T4096": 100.0}, 0.3, HERE) == bottleneck
+
+
+def test_what_only_a_library_computes_is_left_to_it() -> None:
+    found = profile([], timing(100.0), CONTRACT, HERE, library=True)
+    assert (found.bottleneck, found.next_step) == ("library", NEXT_STEP["library"])
+
+
+def timing(us: float) -> Timing:
+    one = Interval(ratio=1.0, low=1.0, high=1.0)
+    workload = WorkloadTiming(
+        workload="T4096",
+        weight=1.0,
+        original_us=(us,),
+        candidate_us=(us,),
+        speedup=one,
+        noise=one,
+        eager=one,
+        floor_us=16.8,
+        control_a_us=(us,),
+        control_b_us=(us,),
+    )
+    return Timing(workloads=(workload,), speedup=one, noise_floor=0.01)
+
+
+def test_it_is_left_where_the_times_say_that_it_is_at_the_roofline_and_nowhere_else() -> None:
+    wide = [launch(load_bits=128)]
+    near = profile(wide, timing(17.0), CONTRACT, HERE)
+    assert near.next_step == LEAVE.format(near.roofline_fraction)
+    assert near.next_step == "leave it: it runs at 99% of the roofline"
+    far = profile(wide, timing(40.0), CONTRACT, HERE)
+    assert (far.bottleneck, far.next_step) == ("memory", NEXT_STEP["memory"])
+    assert "leave" not in far.next_step
+    quick = profile(wide, None, dataclasses.replace(CONTRACT, traffic="T * 1638400"), HERE)
+    assert "leave" not in quick.next_step, "an estimate is no evidence"
 
 
 def test_without_times_a_profile_says_estimated() -> None:
