@@ -130,5 +130,10 @@ def open_command(config: Config, dialogue: Dialogue) -> Command:
     program = shutil.which(config.command[0])
     if program is None:
         raise MissingError(f"command: there is no program {config.command[0]!r}", "install it, or give its full path")
+    if (walls := workspace_walls()).level == "none":
+        raise MissingError(
+            f"command: nothing keeps {config.command[0]!r} in its folder here: {walls.reason}",
+            "install bubblewrap, use a kernel with Landlock, or ask it yourself: --provider handoff",
+        )
     words = (str(Path(program).absolute()), *config.command[1:])
     return Command(words=words, dialogue=dialogue, timeout_s=60 * config.answer_minutes)

@@ -143,6 +143,13 @@ def test_it_gets_the_key_of_its_model_and_no_other_secret(
     assert "GITHUB_TOKEN" not in proposal.source
 
 
+def test_where_nothing_keeps_it_in_its_folder_it_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with neither kind of walls."""
+    monkeypatch.setattr("kmaint.agent.command.workspace_walls", lambda: workspace_walls(most="none"))
+    with pytest.raises(MissingError, match="nothing keeps 'sh' in its folder here"):
+        open_command(load_config(command=("sh", "-c", "true")), Dialogue())
+
+
 def test_what_the_settings_lack_is_said_before_anything_slow() -> None:
     with pytest.raises(UsageError) as bare:
         open_command(load_config(), Dialogue())
@@ -153,5 +160,9 @@ def test_what_the_settings_lack_is_said_before_anything_slow() -> None:
         'set it in kmaint.toml: command = ["PROGRAM", "ARGUMENT", "{workspace}"]'
     )
     assert str(absent.value) == "command: there is no program 'no-such-agent'; install it, or give its full path"
+    if workspace_walls().level == "none":
+        with pytest.raises(MissingError, match="nothing keeps 'sh' in its folder here"):
+            open_command(load_config(command=("sh", "-c", "true")), Dialogue())
+        return
     found = open_command(load_config(command=("sh", "-c", "true"), answer_minutes=2.0), Dialogue())
     assert (Path(found.words[0]).is_absolute(), found.words[1:], found.timeout_s) == (True, ("-c", "true"), 120.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from typing import Literal
 
@@ -73,15 +74,17 @@ def test_an_answer_may_be_no_longer_than_what_is_left(api: Api) -> None:
 
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 def test_a_busy_server_is_asked_again_when_it_says_so(api: Api) -> None:
-    busy = Broken(status=429, headers={"Retry-After": "1"})
+    busy, started = Broken(status=429, headers={"Retry-After": "2"}), time.monotonic()
     with playing(busy, SOUP) as server:
         reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None)
     assert (reply.answer, len(server.requests)) == (Meal(dish="soup", guests=3), 2)
+    assert time.monotonic() - started > 2.0, "it would have been asked again after half a second"
 
 
-def test_a_server_that_is_out_of_order_twice_is_asked_a_third_time() -> None:
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_a_server_that_is_out_of_order_twice_is_asked_a_third_time(api: Api) -> None:
     with playing(Broken(), Broken(), SOUP) as server:
-        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None)
     assert (reply.answer, len(server.requests)) == (Meal(dish="soup", guests=3), 3)
 
 
