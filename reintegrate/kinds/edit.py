@@ -7,7 +7,7 @@ from collections import Counter
 
 from kmaint.folder import KERNEL, split_regions
 from kmaint.records.change import Patch
-from reintegrate.kinds.predicate import defaults, fixed_values
+from reintegrate.kinds.conditions import defaults, fixed_values
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.patch import patch_of
 
