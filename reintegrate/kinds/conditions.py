@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kmaint.expression import evaluate, names_in
@@ -20,7 +20,7 @@ MULTIPLE = re.compile(r"(?:(?P<by>\d+)\s*\*\s*)?(?P<axis>[A-Za-z_]\w*)")
 
 @dataclass(frozen=True)
 class Size:
-    """One size of a tensor that is always given."""
+    """One size of a tensor that is given inside the box."""
 
     argument: str
     index: int
@@ -119,17 +119,29 @@ def conditions(win: Win, guard: Guard) -> tuple[Condition, ...] | Declined:
     for bound in guard.bounds:
         if set(bound.values) >= set(_axis(win.harness, bound.axis).choices) != set():
             continue
-        one = (
-            _by_presence(win.harness, bound)
-            or _by_value(win.harness, bound)
-            or _by_choice(win.harness, bound, guard)
-            or _by_product(win.harness, bound, guard)
-            or _by_quotient(win.harness, bound)
-        )
+        one = _by_presence(win.harness, bound) or _read_off(win.harness, bound, guard)
         if one is None:
             return Declined(f"{bound.axis} can be read off no argument of {win.harness.entry}, so no guard can test it")
         found.append(one)
+    found.sort(key=lambda one: not isinstance(one, Given))  # before its sizes are read, a tensor has to be there
     return (*found, *(Equals(*one) for one in (*fixed_values(win.harness), *_unseen(win))))
+
+
+def _read_off(harness: Harness, bound: Bound, guard: Guard) -> Condition | None:
+    """By an argument that is always given, or else by one that is given inside the box."""
+    fixed = _fixed(harness, guard)
+    every = harness.contract.arguments
+    inside = [one for one in every if names_in(one.when) <= fixed.keys() and evaluate(one.when, fixed)]
+    for given in ([one for one in every if one.when == "True"], inside):
+        found = (
+            _by_value(given, bound)
+            or _by_choice(given, bound, _axis(harness, bound.axis), fixed)
+            or _by_product(given, bound, fixed)
+            or _by_quotient(given, bound)
+        )
+        if found:
+            return found
+    return None
 
 
 def first_tensor(harness: Harness) -> str:
@@ -187,11 +199,9 @@ def _by_presence(harness: Harness, bound: Bound) -> Condition | None:
     return None
 
 
-def _by_value(harness: Harness, bound: Bound) -> Condition | None:
+def _by_value(given: Sequence[Argument], bound: Bound) -> Condition | None:
     """An argument that shows the axis as a size, a dtype or itself, and the test of it."""
-    for argument in harness.contract.arguments:
-        if argument.when != "True":
-            continue
+    for argument in given:
         if argument.kind == "value" and argument.value == f"={bound.axis}":
             return _within(bound, Value(argument.name), 1)
         if argument.kind == "value" and argument.value == {"dtype": bound.axis}:
@@ -206,18 +216,15 @@ def _by_value(harness: Harness, bound: Bound) -> Condition | None:
 
 
 def _sizes(argument: Argument) -> Iterator[tuple[Size, str]]:
-    """Each size of a tensor that is always given: where it stands, and what it is in the contract's axes."""
-    if argument.kind == "tensor" and argument.when == "True":
+    """Each size of a tensor: where it stands, and what it is in the contract's axes."""
+    if argument.kind == "tensor":
         for index, size in enumerate(argument.shape):
             yield Size(argument.name, index), size.strip()
 
 
-def _by_choice(harness: Harness, bound: Bound, guard: Guard) -> Condition | None:
+def _by_choice(given: Sequence[Argument], bound: Bound, axis: Axis, fixed: Mapping[str, Binding]) -> Condition | None:
     """A value or size that is another for every choice outside the box, all else in it being fixed inside the box."""
-    fixed = _fixed(harness, guard)
-    for argument in harness.contract.arguments:
-        if not bound.values or argument.when != "True":
-            continue
+    for argument in given if bound.values else ():
         value = argument.value
         computed = isinstance(value, str) and value.startswith("=")
         told: list[tuple[Reading, str]] = [(Value(argument.name), str(value)[1:])] if computed else []
@@ -225,9 +232,8 @@ def _by_choice(harness: Harness, bound: Bound, guard: Guard) -> Condition | None
             names = names_in(text)
             if bound.axis not in names or not names - {bound.axis} <= fixed.keys():
                 continue
-            choices = _axis(harness, bound.axis).choices
             inside = [evaluate(text, {**fixed, bound.axis: choice}) for choice in bound.values]
-            others = [evaluate(text, {**fixed, bound.axis: one}) for one in choices if one not in bound.values]
+            others = [evaluate(text, {**fixed, bound.axis: one}) for one in axis.choices if one not in bound.values]
             if not any(one in inside for one in others):
                 values = tuple(sorted(set(inside), key=repr))
                 single = isinstance(reading, Value) and len(values) == 1
@@ -238,13 +244,13 @@ def _by_choice(harness: Harness, bound: Bound, guard: Guard) -> Condition | None
 def _fixed(harness: Harness, guard: Guard) -> dict[str, Binding]:
     """Axes that have one value inside the box."""
     fixed: dict[str, Binding] = {one.axis: one.low for one in guard.bounds if not one.values and one.low == one.high}
+    fixed |= {one.axis: one.values[0] for one in guard.bounds if len(one.values) == 1}
     return fixed | {axis.name: axis.choices[0] for axis in harness.contract.axes if len(axis.choices) == 1}
 
 
-def _by_product(harness: Harness, bound: Bound, guard: Guard) -> Condition | None:
+def _by_product(given: Sequence[Argument], bound: Bound, fixed: Mapping[str, Binding]) -> Condition | None:
     """A size that grows with the axis, all else in it being fixed inside the box."""
-    fixed = _fixed(harness, guard)
-    for argument in harness.contract.arguments:
+    for argument in given:
         for reading, size in _sizes(argument):
             names = names_in(size)
             if bound.axis in names and not bound.values and names - {bound.axis} <= fixed.keys():
@@ -253,13 +259,13 @@ def _by_product(harness: Harness, bound: Bound, guard: Guard) -> Condition | Non
     return None
 
 
-def _by_quotient(harness: Harness, bound: Bound) -> Condition | None:
+def _by_quotient(given: Sequence[Argument], bound: Bound) -> Condition | None:
     """A size that is the axis times one that shows by itself, as query heads are those of a group times the groups."""
     shown: dict[str, Size] = {}
-    for argument in harness.contract.arguments:
+    for argument in given:
         for reading, size in _sizes(argument):
             shown.setdefault(size, reading)
-    for argument in harness.contract.arguments:
+    for argument in given:
         for reading, size in _sizes(argument):
             first, times, second = (part.strip() for part in size.partition("*"))
             other = {first: second, second: first}.get(bound.axis, "")

@@ -106,6 +106,13 @@ def reshaped(one: Win, *shape: str) -> Win:
     return replace(one, harness=replace(one.harness, contract=replace(one.harness.contract, arguments=arguments)))
 
 
+def test_an_axis_that_only_an_optional_tensor_shows_is_read_once_that_is_there() -> None:
+    given, size = Axis(name="ZERO", choices=(True, False)), Axis(name="E", choices=(8, 16))
+    extra = Argument(name="extra", kind="tensor", shape=("E", "D"), dtype="DT", when="ZERO")
+    found = conditions(with_arguments(win((64, 32, 128)), extra, axes=(given, size)))
+    assert found.index("extra is not None") < found.index("extra.shape[0] == 8")
+
+
 def test_an_axis_inside_a_product_is_tested_by_the_product() -> None:
     packed = reshaped(win((64, 8, 128), (64, 32, 128)), "T", "H*D")
     assert "1024 <= prefix_output.shape[1] <= 4096" in conditions(with_arguments(packed, value("head_size", "=D")))
