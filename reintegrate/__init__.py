@@ -4,7 +4,7 @@ from reintegrate.companions import with_companions
 from reintegrate.describe import commit_message
 from reintegrate.hunks import changed_lines, contents_before, hunks_of, patch_digest
 from reintegrate.kinds.choosing import choose
-from reintegrate.kinds.cuda import file_patch
+from reintegrate.kinds.cuda.edit import file_patch
 from reintegrate.kinds.win import Win
 from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of

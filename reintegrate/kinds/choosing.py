@@ -9,7 +9,7 @@ from pathlib import Path
 from kmaint.errors import UsageError
 from kmaint.records.change import Kind, Patch
 from reintegrate.kinds.config import config_patch
-from reintegrate.kinds.cuda import cuda_patch
+from reintegrate.kinds.cuda.edit import cuda_patch
 from reintegrate.kinds.edit import edit_patch
 from reintegrate.kinds.guarded import guarded_patch
 from reintegrate.kinds.registry import registry_patch, served_elsewhere

@@ -107,7 +107,8 @@ def _docstring(win: Win, guard: Guard) -> str:
 def measured(win: Win, guard: Guard) -> str:
     """On what it was measured, with which result, and what no launcher can see."""
     environment = win.evaluation.environment
-    compiler = f"triton {environment.triton}" if win.harness.language == "triton" else f"CUDA {environment.cuda}"
+    cuda = win.harness.language == "cuda" and environment.cuda
+    compiler = f"CUDA {environment.cuda}" if cuda else f"triton {environment.triton}"
     ratios = sorted(f"{one.speedup.ratio:.2f}x" for workload, one in win.timed() if workload.name in guard.inside)
     span = ratios[0] if ratios[0] == ratios[-1] else f"{ratios[0]} to {ratios[-1]}"
     plural = "s" * (len(ratios) > 1)

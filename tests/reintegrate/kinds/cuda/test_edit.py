@@ -8,12 +8,12 @@ from kmaint.errors import HarnessError, UsageError
 from kmaint.folder import sha256
 from kmaint.records.harness import Harness, Provenance
 from kmaint.records.workload import Contract
-from reintegrate.kinds.cuda import cuda_patch
+from reintegrate.kinds.cuda.edit import cuda_patch
 from reintegrate.kinds.win import Win
 from reintegrate.patch import splice
 from tests.reintegrate.wins import evaluation
 
-CASES = Path(__file__).parents[2] / "extract" / "cuda" / "cases" / "sglang"
+CASES = Path(__file__).parents[3] / "extract" / "cuda" / "cases" / "sglang"
 PATH = "sglang/kernels/jit/csrc/elementwise/clamp_position.cuh"
 ORIGINAL = (CASES / PATH).read_text()
 
