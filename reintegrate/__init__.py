@@ -8,7 +8,7 @@ from reintegrate.kinds.cuda.edit import file_patch
 from reintegrate.kinds.win import Win
 from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of
-from reintegrate.rebase import Conflict, rebase, rebase_file, rebase_guarded, with_regions
+from reintegrate.rebase import Conflict, rebase, rebase_file, rebase_guarded, rebase_guarded_file, with_regions
 from reintegrate.repository import clean_clone, open_repository
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "rebase",
     "rebase_file",
     "rebase_guarded",
+    "rebase_guarded_file",
     "stands",
     "with_companions",
     "with_regions",

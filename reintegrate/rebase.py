@@ -10,11 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from kmaint.child import run_child
 from kmaint.errors import InternalError
-from kmaint.folder import END, KERNEL, MARKER, split_regions
+from kmaint.folder import END, KERNEL, MARKER, sha256, split_regions
 from kmaint.records.change import Edit, Patch
 from kmaint.records.harness import Harness
 from reintegrate.imports import with_import
+from reintegrate.kinds.cuda.edit import edits_between
+from reintegrate.kinds.cuda.pieces import UnreadableError, reached, read_pieces
 from reintegrate.names import bound_names
+from reintegrate.patch import splice
 
 Key = tuple[str, str]
 """Path and symbol of a region."""
@@ -96,6 +99,25 @@ def rebase_guarded(landed: Patch, original: str, harness: Harness, tree: Path) -
         wanted = {name: one for one in imports for name in one.adds if name not in bound_names(text)}
         edits[:0] = [with_import(path, text, _module_of(one, name), name) for name, one in wanted.items()]
     return Patch(edits=tuple(edits), files=files, kind=landed.kind, reason=landed.reason)
+
+
+def rebase_guarded_file(landed: Patch, original: str, path: str, upstream: str) -> Patch | Conflict:
+    """As `rebase_guarded`, of a whole file of CUDA C++, which stands at the path and there has the text `upstream`."""
+    patched = splice(original, landed.edits)
+    try:
+        before, after, now = read_pieces(original), read_pieces(patched), read_pieces(upstream)
+    except UnreadableError as error:
+        return Conflict(reason=f"{path} cannot be told apart into definitions: {error}")
+    known, standing = {piece.key for piece in before}, {piece.key for piece in now}
+    goes_by = {name for one in after if one.key not in known for piece in reached(after, one) for name in piece.names}
+    if gone := sorted(name for one in before if one.key not in standing for name in one.names & goes_by):
+        return Conflict(reason=f"upstream changed {gone[0]}, which the guarded variant copies or goes by")
+    symbol = landed.edits[0].symbol
+    text = _merged(symbol, original, patched, upstream)
+    if isinstance(text, Conflict):
+        return text
+    edits = edits_between(path, symbol, upstream, text)
+    return Patch(edits=edits, files={path: sha256(upstream)}, kind=landed.kind, reason=landed.reason)
 
 
 def _module_of(edit: Edit, name: str) -> str:

@@ -166,7 +166,10 @@ def _patch(
 ) -> Patch | reintegrate.Conflict:
     """Of the kind that was landed, as far as it can be: what stood behind a guard is not to be landed without."""
     if harness is None or kernel.language == "cuda":
-        return reintegrate.file_patch(kernel.path, kernel.name, _standing_text(kernel, harness, upstream), source)
+        now_there = _standing_text(kernel, harness, upstream)
+        if win.patch.kind == "guarded":
+            return reintegrate.rebase_guarded_file(win.patch, win.original, kernel.path, now_there)
+        return reintegrate.file_patch(kernel.path, kernel.name, now_there, source)
     if win.patch.kind == "guarded":
         return reintegrate.rebase_guarded(win.patch, win.original, harness, upstream.tree)
     if win.patch.kind == "registry":
