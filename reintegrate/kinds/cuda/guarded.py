@@ -52,7 +52,13 @@ def guarded_patch(win: Win, tree: Path) -> Patch | Declined:
         files={path: sha256(before)},
         kind="guarded",
         reason=why(win, guard),
-        shown=(Check(name="outside the guard", state="not_run", detail="CUDA C++ runs under no interpreter"),),
+        shown=(
+            Check(
+                name="outside the guard",
+                state="not_run",
+                detail="no shipped line is changed; CUDA C++ has no interpreter",
+            ),
+        ),
     )
 
 
