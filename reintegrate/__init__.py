@@ -4,11 +4,11 @@ from reintegrate.companions import with_companions
 from reintegrate.describe import commit_message
 from reintegrate.hunks import changed_lines, contents_before, hunks_of, patch_digest
 from reintegrate.kinds.choosing import choose, choose_again
-from reintegrate.kinds.cuda import file_patch
+from reintegrate.kinds.cuda.edit import file_patch
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of
-from reintegrate.rebase import Conflict, rebase, rebase_file, with_regions
+from reintegrate.rebase import Conflict, rebase, rebase_file, rebase_guarded_file, with_regions
 from reintegrate.repository import clean_clone, open_repository
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "patch_of",
     "rebase",
     "rebase_file",
+    "rebase_guarded_file",
     "stands",
     "with_companions",
     "with_regions",

@@ -9,7 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from kmaint.child import run_child
 from kmaint.errors import InternalError
-from kmaint.folder import END, MARKER, split_regions
+from kmaint.folder import END, MARKER, sha256, split_regions
+from kmaint.records.change import Patch
+from reintegrate.kinds.cuda.edit import edits_between
+from reintegrate.kinds.cuda.pieces import UnreadableError, reached, read_pieces
+from reintegrate.patch import splice
 
 Key = tuple[str, str]
 """Path and symbol of a region."""
@@ -62,6 +66,29 @@ def rebase_file(original: str, source: str, upstream: str, name: str) -> Rebased
     if isinstance(found, Conflict):
         return found
     return Rebased(source=found, contained=found == upstream, changed=original != upstream)
+
+
+def rebase_guarded_file(landed: Patch, original: str, path: str, upstream: str) -> Patch | Conflict:
+    """A guarded variant as it was landed, in a file of CUDA C++ that stands at the path and now reads `upstream`.
+
+    It holds copies of what leads from the operator to what the win changed, and goes by what stands around it: where
+    upstream changed either, it would not be what was judged.
+    """
+    patched = splice(original, landed.edits)
+    try:
+        before, after, now = read_pieces(original), read_pieces(patched), read_pieces(upstream)
+    except UnreadableError as error:
+        return Conflict(reason=f"{path} cannot be told apart into definitions: {error}")
+    known, standing = {piece.key for piece in before}, {piece.key for piece in now}
+    goes_by = {name for one in after if one.key not in known for piece in reached(after, one) for name in piece.names}
+    if gone := sorted(name for one in before if one.key not in standing for name in one.names & goes_by):
+        return Conflict(reason=f"upstream changed {gone[0]}, which the guarded variant copies or goes by")
+    symbol = landed.edits[0].symbol
+    text = _merged(symbol, original, patched, upstream)
+    if isinstance(text, Conflict):
+        return text
+    edits = edits_between(path, symbol, upstream, text)
+    return Patch(edits=edits, files={path: sha256(upstream)}, kind=landed.kind, reason=landed.reason)
 
 
 def _merged(name: str, base: str, ours: str, theirs: str) -> str | Conflict:

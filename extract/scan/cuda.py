@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from extract.scan.cuda_heads import Ending, read_head
 from extract.scan.cuda_hosts import FEW, CudaHost, may_launch, names_any, read_hosts
 from extract.scan.cuda_outline import WORD, Outline, read_outline
-from extract.scan.cuda_text import CudaText, Macro, blank_noise, parse_text
+from kmaint.cpp.heads import Ending, read_head
+from kmaint.cpp.text import CudaText, Macro, blank_noise, parse_text
 from kmaint.records.kernel import Language, Role
 
 SUFFIXES = frozenset({".cu", ".cuh", ".hip", ".h", ".hpp", ".hxx", ".cpp", ".cc", ".cxx", ".inl"})

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
-from extract.scan.cuda_heads import Head, read_head
 from extract.scan.cuda_outline import WORD, Function, Outline
-from extract.scan.cuda_text import CudaText, Macro
+from kmaint.cpp.heads import Head, read_head
+from kmaint.cpp.text import CudaText, Macro
 
 MENTION = re.compile(r"[A-Za-z_](?<![\w.].)\w*+(?=\s*(?:[,);:?}<]|$))", re.ASCII)  # first what `re` finds fastest
 """A kernel is launched or handed on: it is never called, assigned to, nor is a member taken of it."""

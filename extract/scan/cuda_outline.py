@@ -7,8 +7,8 @@ from bisect import bisect_right
 from operator import itemgetter
 from typing import NamedTuple
 
-from extract.scan.cuda_heads import Head, kind_of, without_template
-from extract.scan.cuda_text import CudaText
+from kmaint.cpp.heads import Head, kind_of, without_template
+from kmaint.cpp.text import CudaText
 
 WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 POINTER = re.compile(r"\(\s*\*\s*(?P<name>\w+)\s*\)")

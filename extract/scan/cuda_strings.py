@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from extract.scan.cuda import CudaFacts, CudaKernel, language_of, read_facts
 from extract.scan.cuda_hosts import CudaHost
-from extract.scan.cuda_text import BLANK, line_ends, parse_text
+from kmaint.cpp.text import BLANK, line_ends, parse_text
 from kmaint.records.kernel import Language
 
 LITERAL = re.compile(

@@ -122,7 +122,7 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     folder.write_text(candidate, rebased.source)
     try:
         patch = _patch(win, kernel, harness, rebased.source, upstream)
-        if isinstance(patch, reintegrate.Declined):
+        if not isinstance(patch, Patch):
             return upstream.step("conflicts", f"{moved}{patch.reason}", candidate)
         landing = reintegrate.land(
             patch, upstream.tree, branch=f"kmaint/{win.id}", message=f"{_title(win)}\n", into=into
@@ -165,10 +165,13 @@ def _standing_text(kernel: Kernel, harness: Harness | None, upstream: _Upstream)
 
 def _patch(
     win: Win, kernel: Kernel, harness: Harness | None, source: str, upstream: _Upstream
-) -> Patch | reintegrate.Declined:
+) -> Patch | reintegrate.Conflict | reintegrate.Declined:
     """Of the kind that was landed, by what was measured then: a guard holds for workloads that are the same here."""
     if harness is None or kernel.language == "cuda":
-        return reintegrate.file_patch(kernel.path, kernel.name, _standing_text(kernel, harness, upstream), source)
+        now_there = _standing_text(kernel, harness, upstream)
+        if win.patch.kind == "guarded":
+            return reintegrate.rebase_guarded_file(win.patch, win.original, kernel.path, now_there)
+        return reintegrate.file_patch(kernel.path, kernel.name, now_there, source)
     if win.patch.kind == "edit":
         return reintegrate.patch_of(harness, source)
     run = find_run(win.run, upstream.config)

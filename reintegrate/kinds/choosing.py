@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kmaint.errors import UsageError
 from kmaint.records.change import Kind, Patch
+from reintegrate.kinds import cuda
 from reintegrate.kinds.config import config_patch
-from reintegrate.kinds.cuda import cuda_patch
 from reintegrate.kinds.edit import edit_patch
 from reintegrate.kinds.guarded import guarded_patch
 from reintegrate.kinds.registry import registry_patch, served_elsewhere
@@ -24,15 +24,14 @@ def choose(win: Win, tree: Path) -> Patch:
 
     UsageError where the winner can be landed in no way, with what each kind needs that it has not.
     """
-    if win.harness.language == "cuda":
-        return cuda_patch(win)
     declined: dict[str, str] = {}
     for kind, attempt in _attempts(win, tree).items():
         found = attempt()
         if isinstance(found, Patch):
             return replace(found, reason=_told(found.reason, declined))
         declined[kind] = found.reason
-    patch_of(win.harness, win.source)  # says what is wrong with the winner itself, if that is what it is
+    if win.harness.language == "triton":
+        patch_of(win.harness, win.source)  # says what is wrong with the winner itself, if that is what it is
     raise UsageError(
         f"no kind of patch can carry this win: {'; '.join(f'{kind}: {why}' for kind, why in declined.items())}",
         "land it by hand, or time it on the workloads that matter to you",
@@ -50,6 +49,8 @@ def choose_again(kind: Kind, win: Win, tree: Path) -> Patch | Declined:
 
 def _attempts(win: Win, tree: Path) -> dict[Kind, Attempt]:
     """The kinds in the order of their size. An operator that serving runs otherwise gets a backend where it can."""
+    if win.harness.language == "cuda":
+        return {"edit": lambda: cuda.edit.edit_patch(win), "guarded": lambda: cuda.guarded.guarded_patch(win, tree)}
     table: dict[Kind, Attempt] = {"config": lambda: config_patch(win, tree)}
     elsewhere = served_elsewhere(win, tree)
     backend = registry_patch(win, tree) if elsewhere else Declined("serving runs this kernel itself")

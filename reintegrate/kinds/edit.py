@@ -7,7 +7,7 @@ from collections import Counter
 
 from kmaint.folder import KERNEL, split_regions
 from kmaint.records.change import Patch
-from reintegrate.kinds.predicate import defaults, fixed_values
+from reintegrate.kinds.conditions import defaults, fixed_values
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.patch import patch_of
 
@@ -17,27 +17,34 @@ ONLY_ON = ("inline_asm_elementwise", "make_tensor_descriptor", "_experimental_ma
 
 def edit_patch(win: Win) -> Patch | Declined:
     """The regions that it changes, in the place of what they were."""
+    if reason := why_not(win, _narrower(win)):
+        return Declined(reason)
+    found = patch_of(win.harness, win.source)
+    return Patch(edits=found.edits, files=found.files, kind="edit", reason=told(win))
+
+
+def why_not(win: Win, narrower: str) -> str:
+    """Why the shipped code has to stay, `narrower` saying what the winner does not take; empty where it need not."""
     if lost := win.lost():
         worst = min((one for one in win.timed() if one[0] in lost), key=lambda one: one[1].speedup.ratio)
-        return Declined(f"on {worst[0].name} it is {worst[1].speedup.ratio:.2f}x as fast as the original")
-    if narrower := _narrower(win):
-        return Declined(narrower)
-    if win.timing is not None and (only := _checked_only(win)):
-        return Declined(only)
-    found = patch_of(win.harness, win.source)
+        return f"on {worst[0].name} it is {worst[1].speedup.ratio:.2f}x as fast as the original"
+    return narrower or (_checked_only(win) if win.timing is not None else "")
+
+
+def told(win: Win) -> str:
+    """Why it may take the place of the original."""
     if win.timing is None:
-        reason = "not timed, so nothing is known of where it would lose: an edit is the smallest change"
-    else:
-        reason = f"on none of {len(win.timed())} timed workloads is it slower, and it takes all that the original takes"
-    return Patch(edits=found.edits, files=found.files, kind="edit", reason=reason)
+        return "not timed, so nothing is known of where it would lose: an edit is the smallest change"
+    return f"on none of {len(win.timed())} timed workloads is it slower, and it takes all that the original takes"
 
 
 def _checked_only(win: Win) -> str:
     """With which one value an argument was checked that every caller has to give; empty where there is none such."""
     if win.harness.level != "launcher":
         return ""
-    optional = defaults(win)
-    required = [(name, value) for name, value in fixed_values(win.harness) if name not in optional]
+    fixed = fixed_values(win.harness)
+    optional = defaults(win) if fixed else {}
+    required = [(name, value) for name, value in fixed if name not in optional]
     return f"it was checked with {', '.join(f'{name}={value}' for name, value in required)} only" if required else ""
 
 

@@ -38,7 +38,7 @@ def guarded_patch(win: Win, tree: Path) -> Patch | Declined:
         edits=tuple(edits),
         files={path: win.harness.provenance.files[path]},
         kind="guarded",
-        reason=_why(win, found.guard),
+        reason=why(win, found.guard),
         shown=(shown,),
     )
 
@@ -54,7 +54,8 @@ def _shown(win: Win, name: str) -> tuple[Beside, Check] | Declined:
     raise AssertionError("a copy is taken wherever the guard holds")
 
 
-def _why(win: Win, guard: Guard) -> str:
+def why(win: Win, guard: Guard) -> str:
+    """On what the guard lets it run, and what it loses or was not measured on."""
     won = {one.name for one in win.won()}
     said = f"it wins on {', '.join(name for name in guard.inside if name in won)}"
     if alike := [name for name in guard.inside if name not in won]:

@@ -1,5 +1,6 @@
 """A win carried to another upstream: merged where both changes fit, and a conflict is shown, never guessed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.folder import split_regions
-from reintegrate.rebase import Conflict, Rebased, rebase, rebase_file, three_way, with_regions
+from kmaint.records.change import Patch
+from reintegrate.kinds.cuda.edit import file_patch
+from reintegrate.patch import splice
+from reintegrate.rebase import (
+    Conflict,
+    Rebased,
+    rebase,
+    rebase_file,
+    rebase_guarded_file,
+    three_way,
+    with_regions,
+)
 
 CASE = Path(__file__).parent / "cases" / "merge_state"
 RELEASED = Path(__file__).parents[1] / "cases" / "sglang-0.5.17"
@@ -121,3 +133,31 @@ def test_one_side_alone_is_taken_as_it_is() -> None:
     assert three_way(base, ours, base) == (ours, 0)
     assert three_way(base, base, ours) == (ours, 0)
     assert three_way(base, ours, base.replace("4\n", "IV\n"))[1] == 1
+
+
+def guarded_file() -> tuple[str, Patch]:
+    original = "int helper() { return 1; }\n\nint other() { return 2; }\n\nvoid op() {\n  helper();\n}\n"
+    patched = original.replace(
+        "void op() {\n", "static void op_sm90() { helper(); }\n\nvoid op() {\n  if (ok) op_sm90();\n"
+    )
+    return original, replace(file_patch("a.cu", "k", original, patched), kind="guarded", reason="it loses elsewhere")
+
+
+def test_a_guarded_variant_in_a_cuda_file_goes_along_with_what_it_does_not_go_by() -> None:
+    original, landed = guarded_file()
+    upstream = original.replace("return 2", "return 3")
+    found = rebase_guarded_file(landed, original, "b.cu", upstream)
+    assert isinstance(found, Patch)
+    assert (found.kind, found.reason, set(found.files)) == ("guarded", "it loses elsewhere", {"b.cu"})
+    assert splice(upstream, found.edits) == splice(original, landed.edits).replace("return 2", "return 3")
+
+
+def test_a_guarded_variant_in_a_cuda_file_stays_behind_where_upstream_changed_what_it_goes_by() -> None:
+    original, landed = guarded_file()
+    found = rebase_guarded_file(landed, original, "a.cu", original.replace("return 1", "return 4"))
+    assert found == Conflict(reason="upstream changed helper, which the guarded variant copies or goes by")
+    found = rebase_guarded_file(landed, original, "a.cu", original.replace("  helper();", "  helper(), other();"))
+    assert found == Conflict(reason="upstream changed op, which the guarded variant copies or goes by")
+    found = rebase_guarded_file(landed, original, "a.cu", f"{original}}}\n")
+    assert isinstance(found, Conflict)
+    assert found.reason.startswith("a.cu cannot be told apart into definitions: ")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from extract.scan.cuda_heads import read_head
 from extract.scan.cuda_outline import read_outline
-from extract.scan.cuda_text import parse_text
+from kmaint.cpp.heads import read_head
+from kmaint.cpp.text import parse_text
 
 
 def functions(text: str) -> list[str]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from kmaint.folder import read_harness
 from kmaint.records.workload import Argument, Axis, Json, Workload
+from reintegrate.kinds.conditions import fixed_values
 from reintegrate.kinds.guard import Guard, guard_of
-from reintegrate.kinds.predicate import fixed_values, predicate
+from reintegrate.kinds.predicate import predicate
 from reintegrate.kinds.win import Declined, Win
 from tests.reintegrate.wins import evaluation
 
@@ -105,6 +106,13 @@ def reshaped(one: Win, *shape: str) -> Win:
     return replace(one, harness=replace(one.harness, contract=replace(one.harness.contract, arguments=arguments)))
 
 
+def test_an_axis_that_only_an_optional_tensor_shows_is_read_once_that_is_there() -> None:
+    given, size = Axis(name="ZERO", choices=(True, False)), Axis(name="E", choices=(8, 16))
+    extra = Argument(name="extra", kind="tensor", shape=("E", "D"), dtype="DT", when="ZERO")
+    found = conditions(with_arguments(win((64, 32, 128)), extra, axes=(given, size)))
+    assert found.index("extra is not None") < found.index("extra.shape[0] == 8")
+
+
 def test_an_axis_inside_a_product_is_tested_by_the_product() -> None:
     packed = reshaped(win((64, 8, 128), (64, 32, 128)), "T", "H*D")
     assert "1024 <= prefix_output.shape[1] <= 4096" in conditions(with_arguments(packed, value("head_size", "=D")))
@@ -118,6 +126,14 @@ def test_an_axis_beside_another_in_a_product_is_tested_by_the_quotient() -> None
     each, whole = "prefix_output.shape[2] // prefix_output.shape[1]", "prefix_output.shape[1] > 0 and "
     whole += "prefix_output.shape[2] % prefix_output.shape[1] == 0"
     assert f"{whole} and 64 <= {each} <= 128 and {each} % 16 == 0" in found
+
+
+def test_a_choice_is_tested_by_a_size_that_it_alone_changes() -> None:
+    """As a rotary cache is as wide as a head, or half as wide."""
+    rotated = Axis(name="ROTATED", choices=("all", "half"))
+    one = reshaped(win((64, 8, 128), (64, 32, 128)), "T", "H", "D if ROTATED == 'all' else D//2")
+    one = with_arguments(one, value("head_size", "=D"), axes=(rotated,))
+    assert {"prefix_output.shape[2] == 128", "head_size == 128"} <= set(conditions(one))
 
 
 def test_an_axis_that_no_argument_shows_cannot_be_guarded() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from extract.scan.cuda_heads import kind_of, read_head, without_template
+from kmaint.cpp.heads import kind_of, read_head, without_template
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extract.scan.cuda_text import blank_noise, parse_text
+from kmaint.cpp.text import blank_noise, parse_text
 
 
 @pytest.mark.parametrize(
