@@ -259,8 +259,8 @@ def _profile(climb: Climb) -> tuple[Rejection | None, str]:
 
 def _profile_of(climb: Climb) -> Profile:
     assert climb.built is not None
-    library = climb.harness.language == "triton" and not climb.built.kernels
-    return profile(climb.built.launches, climb.timing, climb.harness.contract, climb.bench.environment, library=library)
+    built, contract = climb.built, climb.harness.contract
+    return profile(built.launches, climb.timing, contract, climb.bench.environment, library=built.is_library)
 
 
 def _passed(climb: Climb) -> Passed:
@@ -279,4 +279,4 @@ def baseline(harness: Harness, bench: Bench) -> Profile:
         effort = Effort(most_blocks=BATCH)  # no call is to be made, so that more would settle nothing
         found = measure(harness, file, bench, scratch, effort) if bench.device == "cuda" else None
         timing = found.timing if isinstance(found, Measured) else None
-        return profile(built.launches, timing, harness.contract, bench.environment)
+        return profile(built.launches, timing, harness.contract, bench.environment, library=built.is_library)

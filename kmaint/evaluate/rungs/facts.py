@@ -50,6 +50,11 @@ class Built:
     def resources(self) -> tuple[Resources, ...]:
         return tuple(launch.resources for launch in self.launches)
 
+    @property
+    def is_library(self) -> bool:
+        """Whether nothing of its own runs: torch's operators do all of its arithmetic."""
+        return bool(self.operators) and not (self.launches or self.kernels or self.left_out)
+
 
 def compile_all(
     harness: Harness, sources: Sequence[Path], bench: Bench, scratch: Path, *, only: Sequence[str] | None = None

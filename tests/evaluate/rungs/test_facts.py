@@ -76,6 +76,14 @@ def test_what_does_not_fit(harness: Harness, bench: Bench, tmp_path: Path) -> No
     assert refused.reason == "merge_state_kernel needs 240000 bytes of shared memory, and sm_90 has 232448"
 
 
+def test_what_torch_alone_computes_is_a_librarys(harness: Harness, bench: Bench, tmp_path: Path) -> None:
+    own = original_built(harness, bench, tmp_path).launches
+    assert Built(launches=(), operators=("aten::mm",), left_out=()).is_library
+    assert not Built(launches=own, operators=("aten::mm",), left_out=()).is_library
+    assert not Built(launches=(), operators=("aten::mm",), left_out=("T64 was not compiled",)).is_library
+    assert not Built(launches=(), operators=(), left_out=()).is_library
+
+
 def test_the_line_that_says_what_is_wrong() -> None:
     assert first_line("at 3:7:\n    x = y\n        ^\nNameError('y')") == "at 3:7: NameError('y')"
     assert first_line("plain\nmore") == "plain"
