@@ -13,6 +13,7 @@ from benchmarks.campaign.kernels import ROOT, Entry, read_entries
 from benchmarks.campaign.preparing import Prepared, read_prepared
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from kmaint import learning
+from kmaint.evaluate.timing.ratios import WORST_RATIO
 from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
 
 Leg = Literal["original", "candidate", "floor"]
@@ -166,11 +167,18 @@ def summary(ran: Sequence[Row]) -> list[str]:
     beside = [best for row in ran if (best := row.best) and best.won and not row.won(best)]
     hot = sum(row.entry.hot_path for row, _ in wins)
     over_extracted = [timing.speedup.ratio for one in beside if (timing := figure(one))]
+    eager = sum(_loses_eagerly(timing) for row, one in wins if (timing := row.over_shipped(one)))
     return [
         f"Wins over the op that serving runs: {len(wins)}{_mean(_ratios(wins))}, {hot} of them on the hot path;",
         f"by `builtin` alone {len(own)}{_mean(_ratios(own))}. Wins over an extracted kernel, where the op that serving",
         f"runs instead was not timed or not beaten: {len(beside)}{_mean(over_extracted)}.",
+        f"Called without CUDA graphs, {eager} of the wins over what serving runs lose more than 2 % on some workload.",
     ]
+
+
+def _loses_eagerly(timing: Timing) -> bool:
+    """Whether the whole interval of some workload lies below what the gate lets one lose under a graph."""
+    return any(one.eager.high < WORST_RATIO for one in timing.workloads)
 
 
 def _ratios(wins: Sequence[tuple[Row, Recorded]]) -> list[float]:

@@ -64,6 +64,20 @@ def test_of_two_winners_the_one_that_was_timed_against_what_serving_runs_is_show
     assert "another op: not timed" not in text
 
 
+def test_a_win_under_graphs_that_loses_when_called_eagerly_is_counted(mrope: Recorded) -> None:
+    timing = mrope.timing
+    winner = mrope.run.winner
+    assert timing is not None and winner is not None and isinstance(winner.verdict, Passed)
+    slow = replace(timing.workloads[0], eager=Interval(ratio=0.9, low=0.89, high=0.91))
+    even = replace(timing, workloads=tuple(replace(one, eager=one.speedup) for one in timing.workloads))
+    slower = replace(timing, workloads=(slow, *even.workloads[1:]))
+    for found, count in ((even, 0), (slower, 1)):
+        evaluation = replace(winner, verdict=replace(winner.verdict, timing=found))
+        run = replace(mrope.run, evaluations=(evaluation,), best=winner.candidate.id)
+        text = render([Row(entry=entry_of(mrope), runs={"builtin": replace(mrope, run=run)})])
+        assert f"Called without CUDA graphs, {count} of the wins" in text
+
+
 def test_a_winner_that_does_not_win_again_is_no_win(mrope: Recorded) -> None:
     winner = mrope.run.winner
     assert winner is not None and isinstance(winner.verdict, Passed)
