@@ -178,7 +178,7 @@ def summary(ran: Sequence[Row]) -> list[str]:
 
 def _loses_eagerly(timing: Timing) -> bool:
     """Whether the whole interval of some workload lies below what the gate lets one lose under a graph."""
-    return any(one.eager.high < WORST_RATIO for one in timing.workloads)
+    return any(one.eager is not None and one.eager.high < WORST_RATIO for one in timing.workloads)
 
 
 def _ratios(wins: Sequence[tuple[Row, Recorded]]) -> list[float]:
