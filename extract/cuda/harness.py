@@ -14,8 +14,9 @@ from extract.cuda.includes import Includes, include_closure
 from extract.cuda.jit_ops import JitOp, export_namespace, jit_folder
 from extract.cuda.ops import CudaOp, Sources, ops_of, read_ops
 from extract.cuda.torch_ops import TorchOp, target_version
-from extract.slicing.closure import Closure, StoppedError, close
+from extract.slicing.closure import close
 from extract.slicing.modules import Library
+from extract.slicing.pieces import Closure, StoppedError
 from extract.slicing.placing import copy_runtime, replacing
 from extract.slicing.render import kernel_source, regions_of, shims_source, touched
 from extract.tree import SourceTree, locate

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from extract.slicing.closure import Closure, Piece, executable_order
 from extract.slicing.modules import Library
+from extract.slicing.pieces import Closure, Piece, executable_order
 from extract.slicing.shims import PRELUDE, Shim
 from kmaint.folder import END, indented, sha256
 from kmaint.records.harness import Region

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract.derived import Derived
-from extract.slicing.closure import Closure, StoppedError, close
+from extract.slicing.closure import close
 from extract.slicing.direct_entry import entry_name
 from extract.slicing.modules import Library, Module
+from extract.slicing.pieces import Closure, StoppedError
 from extract.slicing.render import kernel_source, regions_of, shims_source, touched, with_shims
 from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, REFERENCE, SHIMS, sha256, write_manifest

@@ -18,9 +18,9 @@ from extract.calls.tests import Reader, open_reader
 from extract.deriving.alone.site import site_sources
 from extract.deriving.contract import NotDerivable, Progress, Subject, contract_for, silent, written_down
 from extract.deriving.prober import QUICK, Effort
-from extract.slicing.closure import StoppedError
 from extract.slicing.direct_entry import entry_source
 from extract.slicing.modules import Library
+from extract.slicing.pieces import StoppedError
 from extract.slicing.placing import clear_leftovers, copy_runtime, replacing
 from extract.slicing.slicer import Slice, cut_alone, cut_with_launcher, definition, slugs, write_code, write_description
 from extract.tree import locate

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from extract.deriving.alone.draft import Draft, Pointer, with_axis
-from extract.deriving.alone.read import KernelText
+from extract.deriving.alone.uses import KernelText
 from extract.deriving.classes import class_of
 from extract.deriving.prober import Answer
 from kmaint.records.workload import Json

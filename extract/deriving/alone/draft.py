@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from extract.deriving.alone.read import KernelText, Parameter
 from extract.deriving.alone.site import Site, Stride
+from extract.deriving.alone.uses import KernelText, Parameter
 from extract.deriving.classes import class_of
 from kmaint.errors import HarnessError
 from kmaint.expression import evaluate

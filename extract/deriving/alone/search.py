@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from extract.deriving.alone.draft import Draft, evaluated, virtual_strides
-from extract.deriving.alone.read import KernelText
+from extract.deriving.alone.uses import KernelText
 from extract.deriving.prober import ALL, Answer, Effort, Prober, Request
 from kmaint import wire
 from kmaint.records.workload import Binding, Contract, Json

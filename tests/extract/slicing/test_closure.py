@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from extract.slicing.closure import Closure, StoppedError, close, executable_order
+from extract.slicing.closure import close
 from extract.slicing.modules import Library
+from extract.slicing.pieces import Closure, StoppedError, executable_order
 from extract.tree import locate
 
 WriteTree = Callable[[dict[str, str]], Path]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from extract.scan import find_kernel, scan_tree
-from extract.slicing.closure import StoppedError
 from extract.slicing.modules import Library
+from extract.slicing.pieces import StoppedError
 from extract.slicing.slicer import choose_launcher, cut_alone, definition, slugs
 from extract.tree import locate
 from kmaint.errors import UsageError
