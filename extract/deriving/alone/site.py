@@ -7,11 +7,11 @@ tensors, constants and the kernel's other arguments; what cannot be followed is 
 from __future__ import annotations
 
 import ast
-import copy
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from extract.deriving.alone.locals import DEEPEST, METAS, assigned, substituted
 from extract.slicing.modules import Library, Module
 from kmaint.records.kernel import Kernel
 
@@ -21,11 +21,7 @@ FUNCTIONS = {
     **dict.fromkeys(("min", "max"), ""),
 }
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
-METAS = re.compile(r"^(meta|META|args|kwargs|opt)$")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-DEEPEST = 8
-
-
 MOST_SITES = 4
 
 
@@ -118,7 +114,7 @@ def _launches_something(launched: ast.expr) -> bool:
 class _Launch:
     def __init__(self, tree: ast.Module, call: ast.Call, parameters: list[str], pointers: set[str]) -> None:
         self.call, self.parameters, self.pointers = call, parameters, pointers
-        self.locals = dict(_assigned(tree, call.lineno))
+        self.locals = dict(assigned(tree, call.lineno))
         given = dict(zip(parameters, (one for one in call.args if not isinstance(one, ast.Starred)), strict=False))
         given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
         self.given = {name: value for name, value in given.items() if name in parameters}
@@ -218,7 +214,7 @@ class _Launch:
 
     def canonical(self, node: ast.expr, depth: int = 0) -> str:
         """The expression with local names followed to what they were made of: equal texts, equal values."""
-        return ast.unparse(_Substitute(self.locals, depth).visit(copy.deepcopy(node)))
+        return ast.unparse(substituted(node, self.locals, depth))
 
     def expression(self, node: ast.expr, *, but: str = "", depth: int = 0) -> str:
         """A size over the kernel's parameters and new names; UnknownError where it is no size."""
@@ -292,16 +288,6 @@ class _Launch:
             return ()
 
 
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, known: dict[str, ast.expr], depth: int) -> None:
-        self.known, self.depth = known, depth
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id in self.known and self.depth < DEEPEST:
-            return _Substitute(self.known, self.depth + 1).visit(copy.deepcopy(self.known[node.id]))  # type: ignore[no-any-return]
-        return node
-
-
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
@@ -315,40 +301,3 @@ def _stated_dtype(made: ast.expr) -> str:
                 if re.fullmatch(r"torch\.(u?int\d+|bool|float32|float8_\w+)", text):
                     return text.removeprefix("torch.")
     return ""
-
-
-def _assigned(tree: ast.Module, before: int) -> Iterator[tuple[str, ast.expr]]:
-    """Local names with what they were last given before that line; sizes unpacked from a shape as subscripts."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef) or node.lineno > before:
-            continue
-        if isinstance(node, ast.FunctionDef):
-            returned = [one.value for one in node.body if isinstance(one, ast.Return) and one.value is not None]
-            if node.args.args and METAS.match(node.args.args[0].arg) and len(returned) == 1:
-                yield node.name, returned[0]
-            continue
-        if node.value is None:
-            continue
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            if isinstance(target, ast.Name):
-                if target.id not in {one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)}:
-                    yield target.id, node.value
-            elif isinstance(target, ast.Tuple):
-                yield from _unpacked(target, node.value)
-
-
-def _unpacked(target: ast.Tuple, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(value, ast.Tuple):
-        if len(value.elts) == len(target.elts):
-            for one, its in zip(target.elts, value.elts, strict=True):
-                if isinstance(one, ast.Name) and one.id not in {n.id for n in ast.walk(its) if isinstance(n, ast.Name)}:
-                    yield one.id, its
-        return
-    shaped = (isinstance(value, ast.Attribute) and value.attr == "shape") or (
-        isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("size", "stride")
-    )
-    starred = next((at for at, one in enumerate(target.elts) if isinstance(one, ast.Starred)), len(target.elts))
-    for at, one in enumerate(target.elts):
-        if shaped and isinstance(one, ast.Name) and one.id != "_":
-            index = at if at < starred else at - len(target.elts)
-            yield one.id, ast.Subscript(value=value, slice=ast.Constant(index), ctx=ast.Load())
