@@ -23,6 +23,8 @@ from kmaint.sandbox import NO_WALLS
 LIMITS_S = {"time": 180.0, "call": 180.0}
 """Importing a framework takes half a minute, and SGLang compiles an operator at its first call."""
 
+NO_GPU = "there was no GPU"
+
 FOUND = """\
 import sys
 from importlib.metadata import version
@@ -59,7 +61,7 @@ def against_shipped(
     bench = evaluate.open_bench(config.python, device=config.device, progress=Progress(), limits_s=LIMITS_S)
     bench = dataclasses.replace(bench, walls=NO_WALLS)  # the operator is imported from wherever its packages lie
     if bench.device == "none" and clock == "graph":
-        return Against(reason="there was no GPU")
+        return Against(reason=NO_GPU)
     with tempfile.TemporaryDirectory(prefix="kmaint-shipped-") as scratch:
         folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name))
         (folder / KERNEL).write_text(source_of(entry, paths))

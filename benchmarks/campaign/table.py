@@ -28,7 +28,8 @@ HEAD = (
 LEGEND = (
     "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least,",
     "`gate` what judging took: candidates, and device minutes. A star marks rows whose `builtin` is an earlier one,",
-    "from before the campaign. What the candidates at hand took to write is not known.",
+    "from before the campaign. Where serving runs another operator, `speedup` is of a run of its own beside that one.",
+    "What the candidates at hand took to write is not known.",
 )
 
 

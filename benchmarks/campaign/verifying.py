@@ -14,7 +14,7 @@ import reintegrate
 from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.recorded import WAYS, Recorded
-from benchmarks.campaign.shipping import Against, against_shipped
+from benchmarks.campaign.shipping import NO_GPU, Against, against_shipped
 from benchmarks.campaign.table import figure, interval
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
@@ -110,7 +110,7 @@ def over_shipped(found: Recorded, outcome: Outcome, now: Against) -> Outcome:
     assert found.shipped is not None and found.shipped.timing is not None
     said = f"{outcome.said}; over {entry_of(found).shipped}: "
     if now.timing is None:
-        return Outcome(holds=True, said=f"{said}{now.reason}")
+        return Outcome(holds=not found.shipped.won or now.reason == NO_GPU, said=f"{said}{now.reason}")
     said += f"{interval(now.timing.speedup)}, {compared(found.shipped.timing.speedup, now.timing.speedup)}"
     return Outcome(holds=now.won or not found.shipped.won, said=said)
 

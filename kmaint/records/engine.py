@@ -140,9 +140,12 @@ class EngineBench:
     cores: tuple[int, ...] = ()
     """Processors that all engines were kept to while they were measured; empty where each had what there was."""
     stolen: float | None = None
-    """Share of these processors' time that the host of a virtual machine gave to others meanwhile."""
+    """Share of these processors' time that the host of a virtual machine gave to others meanwhile; not known of points
+    that were taken over from an earlier call."""
     logprobs: bool = False
     """Whether the log-probability of each token was asked for at every visit."""
+    setting: str = ""
+    """Digest of the interpreter that serves and of the variables that it is set up by."""
 
     @property
     def is_engaged(self) -> bool:

@@ -11,7 +11,7 @@ import extract
 import reintegrate
 from kmaint import folder
 from kmaint.config import Config
-from kmaint.errors import HarnessError, MissingError, UsageError
+from kmaint.errors import HarnessError, InternalError, MissingError, UsageError
 from kmaint.ledger import Ledger
 from kmaint.records.change import Patch
 from kmaint.records.evaluation import Evaluation, Interval, Passed, speedup
@@ -127,7 +127,7 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
         landing = reintegrate.land(
             patch, upstream.tree, branch=f"kmaint/{win.id}", message=f"{_title(win)}\n", into=into
         )
-    except (UsageError, HarnessError) as error:
+    except (UsageError, HarnessError, InternalError) as error:
         return upstream.step("conflicts", f"{moved}{error}", candidate)
     how = "with upstream's own changes merged" if rebased.changed else "as it was"
     applies = f"{moved}applies {how}"
@@ -176,12 +176,18 @@ def _patch(
         return reintegrate.patch_of(harness, source)
     run = find_run(win.run, upstream.config)
     assert run.winner is not None
-    measured = {one.name: one.axes for one in folder.read_harness(Path(run.harness)).contract.timed}
-    if other := [one.name for one in harness.contract.timed if measured.get(one.name) != one.axes]:
-        return reintegrate.Declined(f"{', '.join(other)} would be timed here, for which its guard was not made")
+    if _calls(folder.read_harness(Path(run.harness))) != _calls(harness):
+        return reintegrate.Declined("it is called or timed otherwise here than where its guard was made")
     evaluation = replace(run.winner, candidate=replace(run.winner.candidate, source=source))
     carried = reintegrate.Win(harness=harness, evaluation=evaluation, kernel=kernel, python=upstream.config.python)
     return reintegrate.choose_again(win.patch.kind, carried, upstream.tree)
+
+
+def _calls(harness: Harness) -> tuple[object, ...]:
+    """What a guard rests on: the function that is called, what with, and the workloads that were timed."""
+    contract = harness.contract
+    timed = {one.name: one.axes for one in contract.timed}
+    return harness.entry, contract.arguments, contract.axes, contract.constraints, timed
 
 
 def _extracted(

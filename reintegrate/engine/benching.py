@@ -6,6 +6,9 @@ What else a user wants to see beside them (another argument, one patch alone) ta
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import os
 import shlex
 import shutil
 import tempfile
@@ -27,6 +30,7 @@ from reintegrate.engine.overlay import (
     digest,
     find_installed,
     lay,
+    variables_of_engines,
 )
 from reintegrate.engine.ratios import mean_of
 from reintegrate.engine.session import Session
@@ -59,7 +63,8 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
             sessions = {leg: one() for leg, one in begun.items()}
             engines.settle(cores := shared())
             compares, stolen = likeness(serving, sessions), Stolen(cores)
-            facts = _facts(serving, sessions, runs, digests)
+            facts = {**_facts(serving, sessions, runs, digests), "cores": cores}
+            before = _before(serving, facts)
 
             def so_far(points: Points) -> EngineBench:
                 return EngineBench(
@@ -71,11 +76,10 @@ def bench_engine(runs: Sequence[str], patch_files: Sequence[Path], serving: Serv
                     engaged=came,
                     likeness=compares,
                     others=tuple(_other(points, one) for one in others),
-                    cores=cores,
-                    stolen=stolen.share,
+                    stolen=None if before else stolen.share,
                 )
 
-            points = measured(serving, sessions, _before(serving, facts), lambda points: serving.keep(so_far(points)))
+            points = measured(serving, sessions, before, lambda points: serving.keep(so_far(points)))
             found = so_far(points)
         accuracy = (_accuracy(serving, root, "base", base), _accuracy(serving, root, "patched", patched))
         return replace(found, accuracy=tuple(one for one in accuracy if one))
@@ -95,7 +99,13 @@ def _facts(
         "arguments": dict(setup.arguments),
         "digests": digests,
         "logprobs": setup.logprobs,
+        "setting": _setting(serving),
     }
+
+
+def _setting(serving: Serving) -> str:
+    told = {"python": str(serving.python), **variables_of_engines(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _before(serving: Serving, facts: Mapping[str, Any]) -> Points:

@@ -181,11 +181,16 @@ def environment_for(overlay: Overlay, scratch: Path) -> dict[str, str]:
     But Python's bytecode is kept beside the sources as usual: an engine has thousands, and is started four times.
     """
     caches = {name: str(scratch / name.lower()) for name in CACHES}
-    own = {
-        name: value for name, value in os.environ.items() if name.startswith(ENGINES_OWN) and not name.endswith(SECRETS)
-    }
+    own = variables_of_engines()
     path = os.pathsep.join(filter(None, (str(overlay.root), os.environ.get("PYTHONPATH", ""))))
     return clean_environment({**own, **caches, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""})
+
+
+def variables_of_engines() -> dict[str, str]:
+    """Those of this process that set an engine up, without what authenticates somebody."""
+    return {
+        name: value for name, value in os.environ.items() if name.startswith(ENGINES_OWN) and not name.endswith(SECRETS)
+    }
 
 
 def _sha256(path: Path) -> str:

@@ -22,8 +22,8 @@ PASSES = 6
 class Stopwatch:
     """Gives orders to a worker and times each from the moment it is given to the moment its answer is here.
 
-    `claimed_us` are the medians a call that the worker gave for original and candidate; `close` is by how much the
-    claimed ratio may be the better one, beside twice the noise of this clock.
+    `claimed_us` are the medians a call that the worker gave for original and candidate; `close` is how far the ratio of
+    both clocks may differ, beside twice the noise of this one.
     """
 
     claimed_us: tuple[float, float]
@@ -84,13 +84,14 @@ class Stopwatch:
         return apart + unsure_us / min(self._spent_us(ORIGINAL), self._spent_us(CANDIDATE))
 
     def disagreement(self) -> str:
-        """How the claimed ratio is better than the one seen from outside; empty where nothing was seen.
+        """How the claimed ratio is not the one seen from outside; empty where it is, or where nothing was seen.
 
-        A worse one is no lie that anybody gains by: on a busy host whatever disturbs either clock makes such ones.
+        Who claims to be no faster lies for nothing where more is seen: on a busy host what disturbs a clock makes that.
         """
         if self.ratio is None:
             return ""
         claimed = self.claimed_us[0] / self.claimed_us[1]
-        if claimed / self.ratio <= 1.0 + self.close + 2.0 * self.noise:
+        modest = claimed <= min(1.0, self.ratio)
+        if modest or abs(math.log(claimed / self.ratio)) <= math.log(1.0 + self.close + 2.0 * self.noise):
             return ""
         return f"claims {claimed:.2f}x, and takes as long as {self.ratio:.2f}x by the clock of the process outside"

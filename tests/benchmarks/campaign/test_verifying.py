@@ -88,5 +88,6 @@ def test_a_win_over_what_serving_runs_has_to_be_one_again(merge: Recorded) -> No
     assert over_shipped(found, right, Against(reason="there was no GPU")) == Outcome(
         holds=True, said="right; over sgl_kernel.merge_state_v2 (CUDA C++): there was no GPU"
     )
+    assert not over_shipped(found, right, Against(reason="wrong: T64: another result")).holds
     lost = replace(found, shipped=Against(timing=even))
     assert over_shipped(lost, right, Against(timing=even)).holds, "nothing was said to be won"

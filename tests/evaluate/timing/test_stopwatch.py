@@ -59,11 +59,18 @@ def test_a_claim_of_twenty_percent_that_is_not_there_is_found(
 
 
 @given(st.floats(2.0, 500.0), st.floats(0.2, 1.0))
-def test_nobody_is_accused_of_a_claim_that_is_worse_than_the_truth(original_us: float, modest: float) -> None:
+def test_nobody_is_accused_who_claims_no_gain_where_more_is_seen(original_us: float, modest: float) -> None:
     true_us = {ORIGINAL: original_us, CANDIDATE: original_us, AGAIN: original_us}
     with pytest.MonkeyPatch.context() as monkeypatch:
         watch, _ = watched((original_us, original_us / modest), true_us, monkeypatch, [0.0])
     assert watch.disagreement() == ""
+
+
+def test_a_gain_that_is_far_larger_from_outside_is_a_lie_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of one that leaves its work out where it is timed from outside."""
+    true_us = {ORIGINAL: 100.0, CANDIDATE: 2.0, AGAIN: 100.0}
+    watch, _ = watched((100.0, 50.0), true_us, monkeypatch, [0.0])
+    assert watch.disagreement().startswith("claims 2.00x, and takes as long as ")
 
 
 @settings(max_examples=50, deadline=None)
