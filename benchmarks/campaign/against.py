@@ -12,7 +12,7 @@ from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.preparing import HARNESSES, ready
 from benchmarks.campaign.recorded import Recorded
-from benchmarks.campaign.shipping import against_shipped
+from benchmarks.campaign.shipping import against_shipped, contender
 from benchmarks.campaign.table import interval
 from kmaint import wire
 from kmaint.config import load_config
@@ -31,9 +31,8 @@ class Pair:
 
     @property
     def source(self) -> str:
-        """What stands against the operator: the winner, else the extracted kernel."""
-        winner = self.found.run.winner
-        return winner.candidate.source if winner else self.harness.replaced.read_text()
+        """What stands against the operator."""
+        return contender(self.found.run, self.harness)
 
 
 def against(options: argparse.Namespace) -> int:

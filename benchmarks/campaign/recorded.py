@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.campaign.kernels import HOME, ROOT
-from benchmarks.campaign.shipping import Against
+from benchmarks.campaign.shipping import NO_GPU, Against
 from kmaint import wire
 from kmaint.evaluate import Screened
 from kmaint.folder import write_text
@@ -70,7 +70,7 @@ class Recorded:
         if self.timing is not None:
             return ""
         if self.run.environment is None or self.run.environment.device is None:
-            return "there was no GPU"
+            return NO_GPU
         if not self.run.evaluations:
             return "no variant looked faster"
         first = self.run.evaluations[0]

@@ -14,7 +14,7 @@ from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import HOME, Entry, read_entries
 from benchmarks.campaign.preparing import HARNESSES, ready
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
-from benchmarks.campaign.shipping import Against, against_shipped
+from benchmarks.campaign.shipping import against_shipped, contender
 from kmaint import wire, workflow
 from kmaint.agent.screening import TABLE, remembered
 from kmaint.agent.scripted import candidate_files
@@ -146,9 +146,8 @@ def take(job: Job) -> Recorded:
     ((_, spent),) = workflow.spent_by([found.id], job.config)
     again, shipped = None if job.once else passed_again(job, found), None
     if job.entry.shipped:
-        original = job.harness.replaced.read_text()
-        source = found.winner.candidate.source if found.winner else original
-        shipped = _against_shipped(job, source)
+        source = contender(found, job.harness)
+        shipped = against_shipped(job.entry, job.harness, source, job.paths, job.config)
     screened = _screened(job, found)
     return Recorded(
         harness=_plain(job.harness), run=found, spent=spent, again=again, shipped=shipped, screened=screened
@@ -165,14 +164,6 @@ def _screened(job: Job, run: Run) -> dict[str, Screened]:
     """What came of the rough look at many variants, by candidate id."""
     with Store(job.config.state) as store:
         return remembered(event.payload for event in store.events(run.id) if event.kind == TABLE)
-
-
-def _against_shipped(job: Job, source: str) -> Against:
-    """An operator that cannot be had or called here is no reason to lose the run."""
-    try:
-        return against_shipped(job.entry, job.harness, source, job.paths, job.config)
-    except KmaintError as error:
-        return Against(reason=" ".join(error.message.split()))
 
 
 def passed_again(job: Job, found: Run) -> Evaluation | None:

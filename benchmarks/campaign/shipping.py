@@ -12,12 +12,14 @@ from benchmarks.campaign.kernels import Entry
 from kmaint import evaluate
 from kmaint.config import Config
 from kmaint.console import Progress
+from kmaint.errors import KmaintError
 from kmaint.evaluate.bench import scratch_with
-from kmaint.evaluate.timing.measuring import Effort, Measured, convicted, measure
+from kmaint.evaluate.timing.measuring import Measured, convicted, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Timing
 from kmaint.records.harness import Harness
+from kmaint.records.run import Run
 from kmaint.sandbox import NO_WALLS
 
 LIMITS_S = {"time": 180.0, "call": 180.0}
@@ -48,28 +50,38 @@ class Against:
         return self.timing is not None and is_win(self.timing)
 
 
-def against_shipped(
-    entry: Entry, harness: Harness, source: str, paths: Sequence[Path], config: Config, effort: Effort | None = None
-) -> Against:
+def contender(run: Run, harness: Harness) -> str:
+    """What stands against the operator: the run's winner, else the extracted kernel."""
+    return run.winner.candidate.source if run.winner else harness.replaced.read_text()
+
+
+def against_shipped(entry: Entry, harness: Harness, source: str, paths: Sequence[Path], config: Config) -> Against:
     """The source on the harness's workloads, with the shipped operator as what it is compared with.
 
-    Its outputs are judged by those of the operator, and a win is measured a second time in new processes.
+    Its outputs are judged by those of the operator, and a win is measured a second time in new processes. An operator
+    that cannot be had or called here is a reason, and no error: nothing else is lost by it.
     """
     if not entry.call:
         return Against(reason="kernels.toml does not say how it is called")
-    clock = effort.clock if effort else "graph"
+    try:
+        return _compared(entry, harness, source, paths, config)
+    except KmaintError as error:
+        return Against(reason=" ".join(error.message.split()))
+
+
+def _compared(entry: Entry, harness: Harness, source: str, paths: Sequence[Path], config: Config) -> Against:
     bench = evaluate.open_bench(config.python, device=config.device, progress=Progress(), limits_s=LIMITS_S)
     bench = dataclasses.replace(bench, walls=NO_WALLS)  # the operator is imported from wherever its packages lie
-    if bench.device == "none" and clock == "graph":
+    if bench.device == "none":
         return Against(reason=NO_GPU)
     with tempfile.TemporaryDirectory(prefix="kmaint-shipped-") as scratch:
         folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name))
         (folder / KERNEL).write_text(source_of(entry, paths))
         shipped = dataclasses.replace(harness, folder=folder)
         with scratch_with(source) as (place, file):
-            found = convicted(lambda: measure(shipped, file, bench, place, effort), bench)
+            found = convicted(lambda: measure(shipped, file, bench, place), bench)
             if isinstance(found, Measured) and is_win(found.timing):
-                found = convicted(lambda: measure(shipped, file, bench, place, effort), bench)
+                found = convicted(lambda: measure(shipped, file, bench, place), bench)
     if not isinstance(found, Measured):
         return Against(reason=f"{found.kind}: {' '.join(found.reason.split())}")
     return Against(timing=found.timing)

@@ -12,6 +12,7 @@ from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import ROOT, Entry, read_entries
 from benchmarks.campaign.preparing import Prepared, read_prepared
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
+from benchmarks.campaign.shipping import NO_GPU
 from kmaint import learning
 from kmaint.evaluate.timing.ratios import WORST_RATIO
 from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
@@ -127,7 +128,7 @@ def rows() -> list[Row]:
 
 def render(found: Sequence[Row]) -> str:
     """The table of what ran on a GPU, the count of wins, and by name what did not run yet."""
-    ran = [row for row in found if row.best and row.best.failure != "there was no GPU"]
+    ran = [row for row in found if row.best and row.best.failure != NO_GPU]
     lines = [*HEAD, *map(_line, ran), "", *summary(ran), "", *LEGEND, ""] if ran else []
     waiting = [row for row in found if row not in ran and not _obstacle(row)]
     if waiting:
@@ -222,11 +223,11 @@ def _verdict(row: Row, best: Recorded, shown: Timing | None) -> str:
     if row.won(best):
         return f"**{said}**"
     ratio = f"**{said}**" if best.won and against else f"no win: {said}"
-    standing = _standing(best)
+    standing = _of_the_roofline(best)
     return f"{ratio}{f'; extracted at {standing} of the roofline' if standing else ''}"
 
 
-def _standing(found: Recorded) -> str:
+def _of_the_roofline(found: Recorded) -> str:
     """The share of the roofline that the extracted kernel reaches, from its times; else as estimated, and marked so."""
     timing, baseline = figure(found), found.run.baseline
     took, floor = (microseconds(timing, "original"), microseconds(timing, "floor")) if timing else (None, None)

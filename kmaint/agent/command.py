@@ -19,7 +19,7 @@ from kmaint.child import Finished, clean_environment, run_child
 from kmaint.config import Config
 from kmaint.errors import MissingError, UsageError
 from kmaint.records.exchange import Exchange, Usage
-from kmaint.sandbox import workspace_walls
+from kmaint.sandbox import Level, Sandbox, workspace_walls
 
 WORKSPACE = "{workspace}"
 """In the words of the command: the folder, for programs that want to be told."""
@@ -42,6 +42,7 @@ class Command:
     words: tuple[str, ...]
     dialogue: Dialogue
     timeout_s: float
+    walls: Sandbox
 
     @property
     def program(self) -> str:
@@ -59,7 +60,6 @@ class Command:
         return Proposal(plan=plan_of_edit(request, source, f"as {self.program} left it"), source=source)
 
     def _run(self, request: Request, files: Mapping[str, str]) -> str | None:
-        walls = workspace_walls()
         with tempfile.TemporaryDirectory(prefix="kmaint-workspace-") as name:
             folder = Path(name).resolve()
             for file, text in files.items():
@@ -67,7 +67,7 @@ class Command:
             (folder / SCRATCH).mkdir()
             words = [word.replace(WORKSPACE, str(folder)) for word in self.words]
             finished = run_child(
-                [*walls.around(folder, folder), *words],
+                [*self.walls.around(folder, folder), *words],
                 timeout_s=self.timeout_s,
                 env=_environment(folder),
                 cwd=folder,
@@ -83,7 +83,7 @@ class Command:
             seconds=finished.seconds,
             candidate=None if source is None else wire.digest(source),
             fault=fault,
-            sandbox=walls.level,
+            sandbox=self.walls.level,
         )
         self.dialogue.record(exchange)
         if finished.code > 0 and not finished.timed_out:
@@ -120,8 +120,11 @@ def _environment(folder: Path) -> dict[str, str]:
     return clean_environment({**wanted, **lower, "TMPDIR": str(folder / SCRATCH)})
 
 
-def open_command(config: Config, dialogue: Dialogue) -> Command:
-    """The command of the settings; a program that is not there is said so before anything slow."""
+def open_command(config: Config, dialogue: Dialogue, *, most: Level = "bubblewrap") -> Command:
+    """The command of the settings, behind walls no stronger than `most`.
+
+    A program that is not there, or that nothing would keep in its folder, is said so before anything slow.
+    """
     if not config.command:
         raise UsageError(
             "provider 'command' needs a command line",
@@ -130,10 +133,10 @@ def open_command(config: Config, dialogue: Dialogue) -> Command:
     program = shutil.which(config.command[0])
     if program is None:
         raise MissingError(f"command: there is no program {config.command[0]!r}", "install it, or give its full path")
-    if (walls := workspace_walls()).level == "none":
+    if (walls := workspace_walls(most=most)).level == "none":
         raise MissingError(
             f"command: nothing keeps {config.command[0]!r} in its folder here: {walls.reason}",
             "install bubblewrap, use a kernel with Landlock, or ask it yourself: --provider handoff",
         )
     words = (str(Path(program).absolute()), *config.command[1:])
-    return Command(words=words, dialogue=dialogue, timeout_s=60 * config.answer_minutes)
+    return Command(words=words, dialogue=dialogue, timeout_s=60 * config.answer_minutes, walls=walls)

@@ -109,8 +109,8 @@ def measured(win: Win, guard: Guard) -> str:
     environment = win.evaluation.environment
     cuda = win.harness.language == "cuda" and environment.cuda
     compiler = f"CUDA {environment.cuda}" if cuda else f"triton {environment.triton}"
-    ratios = sorted(f"{one.speedup.ratio:.2f}x" for workload, one in win.timed() if workload.name in guard.inside)
-    span = ratios[0] if ratios[0] == ratios[-1] else f"{ratios[0]} to {ratios[-1]}"
+    ratios = sorted(one.speedup.ratio for workload, one in win.timed() if workload.name in guard.inside)
+    span = " to ".join(dict.fromkeys(f"{ratio:.2f}x" for ratio in (ratios[0], ratios[-1])))
     plural = "s" * (len(ratios) > 1)
     told = f"{environment.device}, {compiler}: {span} over {len(ratios)} workload{plural}."
     lengths = sorted(

@@ -63,7 +63,7 @@ def command(what: str, outside: Path, dialogue: Dialogue, *, timeout_s: float = 
     program = outside.parent / "agent.py"
     program.write_text(AGENT)
     words = (sys.executable, str(program), what, "{workspace}", str(outside))
-    return Command(words=words, dialogue=dialogue, timeout_s=timeout_s)
+    return Command(words=words, dialogue=dialogue, timeout_s=timeout_s, walls=workspace_walls())
 
 
 def test_what_it_made_of_the_file_is_the_proposal(request_: Request, outside: Path) -> None:
@@ -143,11 +143,10 @@ def test_it_gets_the_key_of_its_model_and_no_other_secret(
     assert "GITHUB_TOKEN" not in proposal.source
 
 
-def test_where_nothing_keeps_it_in_its_folder_it_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_keeps_it_in_its_folder_it_is_not_run() -> None:
     """As on a machine with neither kind of walls."""
-    monkeypatch.setattr("kmaint.agent.command.workspace_walls", lambda: workspace_walls(most="none"))
     with pytest.raises(MissingError, match="nothing keeps 'sh' in its folder here"):
-        open_command(load_config(command=("sh", "-c", "true")), Dialogue())
+        open_command(load_config(command=("sh", "-c", "true")), Dialogue(), most="none")
 
 
 def test_what_the_settings_lack_is_said_before_anything_slow() -> None:

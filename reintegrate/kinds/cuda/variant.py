@@ -30,8 +30,6 @@ class CudaVariant:
     symbol: str
     names: tuple[str, ...]
     includes: tuple[tuple[Piece | None, str], ...]
-    standing: tuple[str, ...]
-    """What it leaves as it is and goes by: names of unchanged definitions."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,6 @@ def cuda_variant(sides: Sides, operator: Operator, naming: Naming) -> CudaVarian
         symbol=names[operator.symbol],
         names=tuple(names.values()),
         includes=tuple(_includes(sides, changed)),
-        standing=tuple(sorted({name for one in reached(sides.after, home) for name in one.names} - names.keys())),
     )
 
 

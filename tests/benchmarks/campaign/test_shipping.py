@@ -4,7 +4,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.campaign.kernels import Entry
-from benchmarks.campaign.shipping import source_of
+from benchmarks.campaign.recorded import Recorded
+from benchmarks.campaign.shipping import Against, against_shipped, source_of
+from kmaint import wire
+from kmaint.config import load_config
+from kmaint.records.harness import Harness
 
 
 def entry(package: str) -> Entry:
@@ -36,3 +40,14 @@ def test_the_shipped_operator_is_taken_from_the_folders(tmp_path: Path, monkeypa
 def test_another_release_is_not_what_is_shipped() -> None:
     with pytest.raises(ImportError, match=rf"pytest is {version('pytest')}, not 0\.1"):
         exec(source_of(entry("pytest==0.1"), []), {})
+
+
+def test_what_cannot_be_asked_here_is_a_reason_and_no_error(tmp_path: Path, merge: Recorded) -> None:
+    harness, config = wire.load(Harness, merge.harness), load_config(python=tmp_path / "no-python", device="none")
+    found = against_shipped(entry("framework==1.2"), harness, "", [], config)
+    assert found.timing is None
+    assert "no-python" in found.reason
+    unsaid = Entry(id="a.py::k", release="vllm==0.26.0", family="norm", hot_path=False, why="", shipped="op")
+    assert against_shipped(unsaid, harness, "", [], config) == Against(
+        reason="kernels.toml does not say how it is called"
+    )

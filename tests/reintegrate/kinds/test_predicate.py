@@ -7,7 +7,7 @@ from kmaint.folder import read_harness
 from kmaint.records.workload import Argument, Axis, Json, Workload
 from reintegrate.kinds.conditions import fixed_values
 from reintegrate.kinds.guard import Guard, guard_of
-from reintegrate.kinds.predicate import predicate
+from reintegrate.kinds.predicate import measured, predicate
 from reintegrate.kinds.win import Declined, Win
 from tests.reintegrate.wins import evaluation
 
@@ -143,3 +143,14 @@ def test_an_axis_that_no_argument_shows_cannot_be_guarded() -> None:
     assert predicate(one, guard, "_use_it", device_test="") == Declined(
         "D can be read off no argument of merge_state_triton, so no guard can test it"
     )
+
+
+def test_the_words_about_it_tell_ratios_in_the_order_of_numbers() -> None:
+    one = win((64, 32, 128), (128, 32, 128), (256, 32, 128))
+    ratios = {"T64H32D128": 11.2, "T128H32D128": 2.75, "T256H32D128": 3.0}
+    told = replace(one, evaluation=evaluation(one.source, ratios))
+    guard = guard_of(told)
+    assert isinstance(guard, Guard)
+    assert "2.75x to 11.20x over 3 workloads." in measured(told, guard)
+    alone = replace(guard, inside=("T256H32D128",))
+    assert ": 3.00x over 1 workload." in measured(told, alone)
