@@ -115,18 +115,19 @@ def _is_exact(run: Run) -> bool:
 
 def arguments_of(texts: Sequence[str]) -> dict[str, Value]:
     """As `pairs_of`, the last of each name."""
-    return dict(pairs_of(texts))
+    return dict(map(_pair, texts))
 
 
 def pairs_of(texts: Sequence[str]) -> tuple[tuple[str, Value], ...]:
-    """`NAME=VALUE` each; a value that is a number, true or false in JSON is that, and everything else is text."""
-    found: list[tuple[str, Value]] = []
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name.isidentifier() and equals):
-            raise UsageError(f"{text!r} sets nothing", "write NAME=VALUE, as in load_format=dummy")
-        found.append((name, _value(value)))
-    return tuple(dict.fromkeys(found))
+    """`NAME=VALUE` each, once; a value that is a number, true or false in JSON is that, and everything else is text."""
+    return tuple(dict.fromkeys(map(_pair, texts)))
+
+
+def _pair(text: str) -> tuple[str, Value]:
+    name, equals, value = text.partition("=")
+    if not (name.isidentifier() and equals):
+        raise UsageError(f"{text!r} sets nothing", "write NAME=VALUE, as in load_format=dummy")
+    return name, _value(value)
 
 
 def _value(text: str) -> Value:

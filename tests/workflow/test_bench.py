@@ -56,6 +56,7 @@ def test_arguments_keep_the_kind_that_they_have_in_json() -> None:
     }
     with pytest.raises(UsageError, match=re.escape("'--enforce-eager' sets nothing; write NAME=VALUE")):
         arguments_of(["--enforce-eager"])
+    assert arguments_of(["a=1", "a=2", "a=1"]) == {"a": 1}, "the last"
 
 
 def test_several_values_of_one_argument_are_several_engines() -> None:
