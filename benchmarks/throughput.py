@@ -33,7 +33,7 @@ from benchmarks import candidates as making
 from benchmarks import kernelbench_wrap as wrapping
 from kmaint import evaluate, wire
 from kmaint.evaluate.bench import visible_gpus
-from kmaint.evaluate.executors import Local, Work
+from kmaint.evaluate.executors import ForTheBest, Local, Work
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Plan
 from kmaint.records.harness import Harness
@@ -69,7 +69,8 @@ def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace
         each = max(1, round(slots / len(names)))
 
         def judge(name: str) -> None:
-            executor = Local(benches, jobs=each, threads=1)
+            gate = ForTheBest() if options.best else evaluate.check
+            executor = Local(benches, jobs=each, threads=1, judge=gate, at_once=options.best)
             own = [row for row in rows if row["harness"] == name]
             given = {row["file"]: _candidate(options.work / row["file"]) for row in own}
             by_id = {candidate.id: file for file, candidate in given.items()}
@@ -83,7 +84,9 @@ def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace
         with ThreadPoolExecutor(len(names)) as pool:
             list(pool.map(judge, names))
         where = f"{len(benches)} GPU" if benches[0].device == "cuda" else "no GPU"
-        return Turn(f"kmaint, {where}", found, max(one["at_s"] for one in found.values()))
+        return Turn(
+            f"kmaint{' --best' if options.best else ''}, {where}", found, max(one["at_s"] for one in found.values())
+        )
 
 
 @contextlib.contextmanager
@@ -191,11 +194,13 @@ def summary(turns: Sequence[Turn], rows: Rows) -> dict[str, Any]:
     for turn in turns:
         judged = [(labels[file], verdict) for file, verdict in turn.verdicts.items()]
         taken = [(row, v) for row, v in judged if v["accepted"] and row["label"] != "right"]
-        refused = [(row, v) for row, v in judged if not v["accepted"] and row["label"] == "right"]
+        left = [v for _, v in judged if v["verdict"] == "slower"]
+        refused = [(row, v) for row, v in judged if not v["accepted"] and row["label"] == "right" and v not in left]
         found[turn.name] = {
             "judged": len(judged),
             "seconds": round(turn.seconds, 2),
             "verdicts_per_minute": round(turn.per_minute, 2),
+            "left_as_slower": len(left),
             "accepted_though_not_right": [f"{row['harness']}: {row['label']}: {row['what']}" for row, _ in taken],
             "refused_though_right": [
                 f"{row['harness']}: {row['what']}: {v.get('reason', v['verdict'])}" for row, v in refused
@@ -219,6 +224,9 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, nargs="*", default=[1], help="run kmaint on so many, in turn")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--only", nargs="*", help="names of harness folders")
+    parser.add_argument(
+        "--best", action="store_true", help="judge as 'kmaint check --best' does, for the fastest alone"
+    )
     parser.add_argument("--jobs", type=int, help="candidates at a time on each GPU")
     parser.add_argument("--cores", type=int, default=0, help="of each GPU  [default: all, whatever the GPUs]")
     parser.add_argument("--seconds", type=float, default=3600.0, help="of each evaluator's turn")

@@ -12,7 +12,8 @@ from typing import Literal
 
 from kmaint import evaluate
 from kmaint.config import Config
-from kmaint.evaluate.executors import Executor, Local, Work
+from kmaint.errors import MissingError, UsageError
+from kmaint.evaluate.executors import Executor, ForTheBest, Local, Work
 from kmaint.records.evaluation import Candidate, Evaluation
 from kmaint.records.harness import Harness
 from kmaint.store import Store
@@ -24,9 +25,16 @@ RUNG = "rung"
 
 
 @contextlib.contextmanager
-def open_executor(config: Config, progress: Progress) -> Iterator[Executor]:
-    """The executor of the settings, for as long as the block lasts. MissingError where what it needs is not there."""
+def open_executor(config: Config, progress: Progress, *, best: bool = False) -> Iterator[Executor]:
+    """The executor of the settings, for as long as the block lasts. MissingError where what it needs is not there.
+
+    `best` of the candidates of one harness is all that is wanted: others are judged no further than shows that.
+    """
     if config.executor == "ray":
+        if best:
+            raise UsageError(
+                "--best: not with --executor ray, whose processes do not know who has won", "leave one out"
+            )
         from kmaint.evaluate.executors.ray_cluster import open_cluster  # the extra `ray`, only where it is asked for
 
         with open_cluster(
@@ -35,9 +43,12 @@ def open_executor(config: Config, progress: Progress) -> Iterator[Executor]:
             yield cluster
         return
     benches = evaluate.open_benches(config.python, device=config.device, progress=progress)
+    if best and benches[0].device == "none":
+        raise MissingError("--best: nothing can be timed without a GPU", "leave it out, or check on a machine with one")
     with evaluate.warmed(benches[0]) as first:
         others = [dataclasses.replace(one, warm=first.warm, originals=first.originals) for one in benches[1:]]
-        yield Local([first, *others], jobs=config.jobs)
+        judge = ForTheBest() if best else evaluate.check
+        yield Local([first, *others], jobs=config.jobs, judge=judge, at_once=best)
 
 
 @dataclass(frozen=True)

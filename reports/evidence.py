@@ -19,6 +19,8 @@ Outcome = Literal["won", "no_win", "untimed", "none"]
 
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 """The gate, from the bottom up."""
+ON_DEMAND: frozenset[RungName] = frozenset({"look"})
+"""Rungs that nobody misses where they were not climbed."""
 
 FILE = "candidate.py"
 """What the commands call the source that is shown in full."""
@@ -171,10 +173,11 @@ def reason(verdict: Verdict) -> str:
 def climbed(evaluation: Evaluation) -> str:
     """Which rungs were passed, failed and never reached, in words."""
     ended = {rung.name: "passed" if rung.passed else "failed" for rung in evaluation.rungs}
+    stood = [name for name in RUNGS if name in ended or name not in ON_DEMAND]
     groups = [
         f"{word}: {', '.join(names)}"
         for word in ("passed", "failed", "not reached")
-        if (names := [name for name in RUNGS if ended.get(name, "not reached") == word])
+        if (names := [name for name in stood if ended.get(name, "not reached") == word])
     ]
     return "; ".join(groups)
 
@@ -182,7 +185,7 @@ def climbed(evaluation: Evaluation) -> str:
 def tally(run: Run) -> str:
     """How every candidate ended, in numbers: `1 win, 2 no win, 3 wrong`."""
     counts = Counter(verdict_word(one.verdict) for one in run.evaluations)
-    order = ("win", "no win", "not timed", "wrong", "not built", "dishonest", "crashed", "timed out")
+    order = ("win", "no win", "not timed", "slower", "wrong", "not built", "dishonest", "crashed", "timed out")
     return ", ".join(f"{counts[word]} {word}" for word in order if counts[word])
 
 

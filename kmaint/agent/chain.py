@@ -22,7 +22,7 @@ from kmaint.agent.screening import Note, Screening
 from kmaint.agent.strategies import Strategy, Turn
 from kmaint.agent.winner import lead
 from kmaint.evaluate import Bench, Screened, check
-from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile
+from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile, Slower
 from kmaint.records.harness import Harness
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Budget
@@ -205,7 +205,7 @@ def _parents(session: Session, done: Sequence[Evaluation]) -> list[Parent]:
 def _to_repair(done: Sequence[Evaluation]) -> Failure | None:
     """The last candidate, if it failed and its failed line of descent has a repair left."""
     last = done[-1]
-    if isinstance(last.verdict, Passed):
+    if isinstance(last.verdict, Passed | Slower):
         return None
     failed = {one.candidate.id for one in done if not isinstance(one.verdict, Passed)}
     attempts = sum(candidate.id in failed for candidate in descent(last.candidate.id, done))

@@ -103,22 +103,31 @@ def check(
     jobs: Annotated[
         int | None, typer.Option(help="Candidates judged at a time, on each GPU  [default: by the cores]")
     ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="Only the fastest is wanted: by a first look at all, the rest are `slower`.")
+    ] = False,
     output: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Take candidates through the gate, several at a time; the first rung that one fails is its verdict.
 
     The rungs: lint, compile, integrity, suite under the interpreter, suite on the device, numerics, time, profile.
+
+    With --best every candidate is timed roughly first. What cannot be a win is `slower`, and judged no further; the
+    others climb from the fastest on, until one has won and none is left that looks faster: the answer is whether one
+    did.
+    Example: kmaint check HARNESS variants/*.py --best
     """
     from kmaint import folder, workflow
     from kmaint.config import load_config
     from kmaint.show import harnesses as show
 
     config = load_config(python=python, device=device, executor=executor, jobs=jobs)
-    found = workflow.check(folder.read_harness(harness), files, config, console.Progress(quiet=quiet))
+    found = workflow.check(folder.read_harness(harness), files, config, console.Progress(quiet=quiet), best=best)
     if len(files) == 1:
         raise typer.Exit(show.evaluation(found[0], output))
-    raise typer.Exit(show.evaluations(dict(zip(map(str, files), found, strict=True)), output))
+    named = dict(zip(map(str, files), found, strict=True))
+    raise typer.Exit(show.evaluations(named, output, best=best))
 
 
 def parity(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.bench import OPEN_AIR, Bench, Done, Failed, Lost, Request, ask, laid_out, refer, side_by_side
+from kmaint.evaluate.bench import OPEN_AIR, Bench, laid_out, side_by_side
+from kmaint.evaluate.look import LOOK, Look, look
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.integrity import probe
 from kmaint.evaluate.rungs.lint import lint
+from kmaint.evaluate.rungs.numerics import numerics
 from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
-from kmaint.evaluate.rungs.suite import run_suite, verdict_of
+from kmaint.evaluate.rungs.suite import run_suite
+from kmaint.evaluate.screen import Rough
 from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, confirmed, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import (
@@ -32,8 +33,8 @@ from kmaint.records.evaluation import (
     Rejection,
     Rung,
     RungName,
+    Slower,
     Timing,
-    Wrong,
 )
 from kmaint.records.harness import Harness
 
@@ -54,8 +55,10 @@ class Climb:
     built: Built | None = None
     numerics: Numerics | None = None
     measured: Measured | None = None
-    trusted: bool = False
-    """Whether it is the framework's own op, from which nothing is hidden and which may import what it likes."""
+    rough: Rough = LOOK
+    look: Look | None = None
+    outrun: Callable[[], str] = str
+    """Asked before it is timed: why that need not be, where another has won meanwhile; empty where it does."""
 
     @property
     def timing(self) -> Timing | None:
@@ -69,23 +72,42 @@ Step = Callable[[Climb], tuple[Rejection | None, str]]
 """Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
 
 
-def check(harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
+def check(harness: Harness, candidate: Candidate, bench: Bench, *, outrun: Callable[[], str] = str) -> Evaluation:
     """Climb the rungs in order. HarnessError or InternalError where the harness, not the candidate, is at fault.
 
     MissingError for CUDA C++ that builds, where there is no GPU to judge it on.
     """
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
-        climb = Climb(harness, candidate, bench, scratch, file)
-        for name, step in rungs_for(harness, bench):
-            bench.progress(name)
-            started = time.monotonic()
-            rejection, detail = step(climb)
-            seconds = time.monotonic() - started
-            climb.rungs.append(Rung(name=name, passed=rejection is None, seconds=seconds, detail=detail))
-            if rejection is not None:
-                return _evaluation(climb, rejection)
-        return _evaluation(climb, _passed(climb))
+        climb = Climb(harness, candidate, bench, scratch, file, outrun=outrun)
+        rejection = _climbed(climb, rungs_for(harness, bench))
+        return _evaluation(climb, rejection or _passed(climb))
+
+
+def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Rough = LOOK) -> Evaluation | Look:
+    """How fast a candidate looks that builds and seems right; the verdict on any other, and on what looks slower.
+
+    What a look says nothing of climbs all the other rungs.
+    """
+    bench.expect(harness)
+    with laid_out(harness, candidate.source) as (scratch, file):
+        climb = Climb(harness, candidate, bench, scratch, file, rough=rough)
+        if rejection := _climbed(climb, FIRST):
+            return _evaluation(climb, rejection)
+    return climb.look or check(harness, candidate, bench)
+
+
+def _climbed(climb: Climb, rungs: Sequence[tuple[RungName, Step]]) -> Rejection | None:
+    """Why the climb ends on one of the rungs, each of which is noted; None where it does not."""
+    for name, step in rungs:
+        climb.bench.progress(name)
+        started = time.monotonic()
+        rejection, detail = step(climb)
+        seconds = time.monotonic() - started
+        climb.rungs.append(Rung(name=name, passed=rejection is None, seconds=seconds, detail=detail))
+        if rejection is not None:
+            return rejection
+    return None
 
 
 def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
@@ -100,14 +122,13 @@ def rungs_for(harness: Harness, bench: Bench) -> list[tuple[RungName, Step]]:
     on_gpu = bench.device == "cuda"
     interpreted = harness.language == "triton"
     common: list[tuple[RungName, Step]] = [
-        ("lint", _lint),
-        ("compile", _compile),
+        *(FIRST if on_gpu and bench.only_wins else FIRST[:-1]),
         ("integrity", _integrity if interpreted or on_gpu else _nowhere),
         ("interpreter", (lambda climb: _suite(climb, on_gpu=False)) if interpreted else _not_interpreted),
     ]
     if on_gpu:
         common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
-    common.append(("numerics", numerics_rung))
+    common.append(("numerics", _numerics))
     if on_gpu:
         common += [("time", _time), ("sanitizer", _sanitizer)]
     return [*common, ("profile", _profile)]
@@ -138,6 +159,18 @@ def _build_ours(climb: Climb) -> Built:
         builds = (facts.original_built, facts.as_candidate, laid_controls)
         side_by_side(lambda build: build(harness, bench, scratch), builds)
     return facts.original_built(harness, bench, scratch)
+
+
+def _look(climb: Climb) -> tuple[Rejection | None, str]:
+    found = look(climb.harness, climb.file, climb.bench, climb.scratch, climb.rough)
+    if not isinstance(found, Look):
+        return None, f"says nothing: {found}"
+    climb.look = found
+    return (Slower(reason=found.hopeless) if found.hopeless else None), str(found)
+
+
+FIRST: tuple[tuple[RungName, Step], ...] = (("lint", _lint), ("compile", _compile), ("look", _look))
+"""The last of them only where nothing but wins is wanted."""
 
 
 def _nowhere(climb: Climb) -> tuple[Rejection | None, str]:
@@ -189,50 +222,17 @@ def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
     return str(climb.bench.known[mark])
 
 
-def numerics_rung(climb: Climb) -> tuple[Rejection | None, str]:
-    on_gpu, folder = climb.bench.device == "cuda", climb.harness.folder.resolve()
-    request = Request(
-        command="numerics",
-        shared={
-            "folder": str(folder),
-            "entry": climb.harness.entry,
-            "device": "cuda" if on_gpu else "cpu",
-            "oracle": climb.harness.oracle,
-            "seed": secrets.randbits(30),
-            "call_limit_s": climb.bench.limits_s["call"],
-            "exempt": sorted(climb.bench.exempt(climb.harness)),
-            "trusted": climb.trusted,
-        },
-        items=refer([climb.file]),
-        limit_s=climb.bench.limits_s["numerics"],
-        harness=folder,
-        gpu=on_gpu,
-        interpret=not on_gpu,
-    )
-    (answer,) = ask(climb.bench, request, climb.scratch)
-    match answer:
-        case Done(value={"lost": code, "text": text}):
-            return verdict_of(code, text, ""), ""
-        case Done(value=value):
-            climb.numerics, rejection = judge_numerics(value)
-            return rejection, climb.numerics.kind
-        case Failed(type=kind, text=text, log=log):
-            return Wrong(reason=f"{kind}: {facts.first_line(text)}", codes=("exception",), log=log), ""
-        case Lost(code=code, text=text, log=log):
-            return verdict_of(code, text, log), ""
-
-
-def judge_numerics(value: dict[str, Any]) -> tuple[Numerics, Rejection | None]:
-    """The record, and why it is refused: another result, or one farther from the truth than the original's."""
-    differences = value.pop("differences")
-    numerics = Numerics(**{**value, "not_judged": tuple(value["not_judged"])})
-    if not differences:
-        return numerics, None
-    log = "\n".join(f"[{found['code']}] {found['text']}" for found in differences)
-    return numerics, verdict_of(differences[0]["code"], differences[0]["text"], log)
+def _numerics(climb: Climb) -> tuple[Rejection | None, str]:
+    found = numerics(climb.harness, climb.file, climb.bench, climb.scratch)
+    if not isinstance(found, Numerics):
+        return found, ""
+    climb.numerics = found
+    return None, found.kind
 
 
 def _time(climb: Climb) -> tuple[Rejection | None, str]:
+    if outrun := climb.outrun():
+        return Slower(reason=outrun), ""
     found = confirmed(climb.harness, climb.file, climb.bench, climb.scratch)
     if not isinstance(found, Measured):
         return found, ""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, scratch_with
-from kmaint.evaluate.gate import Climb, numerics_rung
+from kmaint.evaluate.rungs.numerics import numerics
 from kmaint.evaluate.timing.measuring import Measured, measure
 from kmaint.folder import harness_digest, split_regions
-from kmaint.records.evaluation import Candidate, Plan, Rejection, Timing
+from kmaint.records.evaluation import Numerics, Rejection, Timing
 from kmaint.records.harness import Harness
 from kmaint.records.parity import Pace, Parity, ParityState
 from kmaint.sandbox import NO_WALLS
@@ -107,15 +107,11 @@ def own_entry(harness: Harness) -> str:
 
 def _compare(harness: Harness, shipped: Shipped, bench: Bench) -> Parity:
     with scratch_with(shipped.source) as (scratch, file):
-        plan = Plan(bottleneck="unknown", edit="shipped", why="the op itself")
-        candidate = Candidate(id="shipped", source=shipped.source, parent=None, plan=plan, provider="shipped")
-        climb = Climb(harness, candidate, bench, scratch, file, trusted=True)
-        rejection, _ = numerics_rung(climb)
-        if rejection is not None:
-            return _parity(harness, bench, _state_of(rejection), rejection.reason, shipped=shipped.name)
-        assert climb.numerics is not None
-        if climb.numerics.kind != "bit-exact":
-            reason = f"results differ by up to {climb.numerics.max_difference:.3g}"
+        found = numerics(harness, file, bench, scratch, trusted=True)
+        if not isinstance(found, Numerics):
+            return _parity(harness, bench, _state_of(found), found.reason, shipped=shipped.name)
+        if found.kind != "bit-exact":
+            reason = f"results differ by up to {found.max_difference:.3g}"
             return _parity(harness, bench, "differs", reason, shipped=shipped.name)
         if bench.device == "none":
             return _parity(harness, bench, "holds", "", shipped=shipped.name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import secrets
+import statistics
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +44,22 @@ class Screened:
         return self.ratio is not None and (self.least is None or self.least >= LOSING), self.ratio or 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rough:
+    """How little is measured: rounds of blocks, and argument sets in rotation at most.
+
+    The clock "wall" is a dry run on the CPU through the same path.
+    """
+
+    rounds: int
+    sets: int
+    clock: Literal["graph", "wall"] = "graph"
+
+
+RANKS = Rough(rounds=3, sets=256)
+"""For a rank among many: as many argument sets as are timed."""
+
+
 def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Screened]:
     """One result for each source, in order; a variant that crashes or hangs costs the others nothing."""
     if not sources:
@@ -67,24 +83,30 @@ def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path
     return timed(harness, files, bench, scratch)
 
 
-def timed(
-    harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, *, clock: Literal["graph", "wall"] = "graph"
-) -> list[Screened]:
-    """A result for each file, several in one turn on the GPU; the clock "wall" is a dry run through the same path.
+def timed(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, rough: Rough = RANKS) -> list[Screened]:
+    """A result for each file, several in one turn on the GPU.
 
     What was built in a process that ended before it was timed, or found no memory beside the others, is taken alone.
     """
-    asking = functools.partial(_asked, harness, bench=bench, scratch=scratch, clock=clock)
-    found = {file: one for n in range(0, len(files), TOGETHER) for file, one in asking(files[n : n + TOGETHER]).items()}
+
+    def asked(some: Sequence[Path]) -> dict[Path, Screened | None]:
+        answers = compared(harness, some, bench, scratch, rough)
+        return {file: _screened(answer, ratios, harness) for file, (answer, ratios) in answers.items()}
+
+    found = {file: one for n in range(0, len(files), TOGETHER) for file, one in asked(files[n : n + TOGETHER]).items()}
     for file in [file for file, one in found.items() if one is None]:
-        found[file] = asking([file])[file]
+        found[file] = asked([file])[file]
     return [one or Screened(ratio=None, estimated=False, reason="could not be timed") for one in found.values()]
 
 
-def _asked(
-    harness: Harness, files: Sequence[Path], *, bench: Bench, scratch: Path, clock: str
-) -> dict[Path, Screened | None]:
-    """Of each file what became of it; None where its process ended before it was timed."""
+Ratios = dict[str, list[float]]
+"""Original over variant in each round, by workload."""
+
+
+def compared(
+    harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, rough: Rough
+) -> dict[Path, tuple[Answer, Ratios]]:
+    """Of each file what came of building and comparing it, and its ratios; none where it was not timed."""
     folder, turns = harness.folder.resolve(), taken_at(bench.turns) if bench.turns else ()
     request = Request(
         command="screen",
@@ -92,25 +114,27 @@ def _asked(
             "folder": str(folder),
             "entry": harness.entry,
             "seed": secrets.randbits(30),
-            "clock": clock,
+            "clock": rough.clock,
+            "sets": rough.sets,
+            "rounds": rough.rounds,
             "scratch": str(scratch),
             "walls": walls_to_time(harness, files, bench, scratch, writes=turns),
         },
         items=(*refer(files), {"path": ""}),
         limit_s=bench.limits_s["screen"],
         harness=folder,
-        gpu=clock == "graph",
-        interpret=clock == "wall",
+        gpu=rough.clock == "graph",
+        interpret=rough.clock == "wall",
     )
     *built, last = ask(bench, request, scratch)
-    ratios = last.value["ratios"] if isinstance(last, Done) else {}
-    return {file: _screened(answer, ratios.get(str(file)), harness) for file, answer in zip(files, built, strict=True)}
+    ratios: dict[str, Ratios] = last.value["ratios"] if isinstance(last, Done) else {}
+    return {file: (answer, ratios.get(str(file), {})) for file, answer in zip(files, built, strict=True)}
 
 
-def _screened(answer: Answer, ratios: dict[str, float] | None, harness: Harness) -> Screened | None:
+def _screened(answer: Answer, ratios: Ratios, harness: Harness) -> Screened | None:
     match answer:
         case Done(value={"differs": ""}):
-            return _timed(ratios, harness) if ratios else None
+            return _ranked(ratios, harness) if ratios else None
         case Done(value=value):
             return Screened(ratio=None, estimated=False, reason=value["differs"])
         case Failed(type="OutOfMemoryError"):
@@ -121,12 +145,9 @@ def _screened(answer: Answer, ratios: dict[str, float] | None, harness: Harness)
             return Screened(ratio=None, estimated=False, reason=text)
 
 
-def _timed(ratios: dict[str, float], harness: Harness) -> Screened:
-    mean = _mean(ratios, harness)
-    least = min(
-        (ratios[one.name] for one in harness.contract.workloads if one.weight and one.name in ratios), default=None
-    )
-    return Screened(ratio=mean, estimated=False, least=least)
+def _ranked(ratios: Ratios, harness: Harness) -> Screened:
+    medians = {name: statistics.median(seen) for name, seen in ratios.items()}
+    return Screened(ratio=_mean(medians, harness), estimated=False, least=min(medians.values()))
 
 
 def _mean(ratios: dict[str, float], harness: Harness) -> float | None:

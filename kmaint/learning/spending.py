@@ -12,7 +12,7 @@ from kmaint.records.run import Run
 from kmaint.records.spent import Spent
 from kmaint.store import STARTED, Event
 
-ON_DEVICE: frozenset[RungName] = frozenset({"integrity", "device", "numerics", "time", "sanitizer"})
+ON_DEVICE: frozenset[RungName] = frozenset({"look", "integrity", "device", "numerics", "time", "sanitizer"})
 """The rungs that hold the GPU, where there is one."""
 
 

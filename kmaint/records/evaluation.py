@@ -1,4 +1,4 @@
-"""Candidates and what the gate says of them: a verdict is one of six, and a number that was not measured is absent."""
+"""Candidates and what the gate says of them: one of seven verdicts; a number that was not measured is absent."""
 
 from __future__ import annotations
 
@@ -50,10 +50,13 @@ Code = Literal[
     "exception",
     "timeout",
     "not_run",
+    "slower",
 ]
 DISHONEST: frozenset[Code] = frozenset(get_args(Dishonesty))
 
-RungName = Literal["lint", "compile", "interpreter", "device", "numerics", "integrity", "time", "sanitizer", "profile"]
+RungName = Literal[
+    "lint", "compile", "look", "interpreter", "device", "numerics", "integrity", "time", "sanitizer", "profile"
+]
 Bottleneck = Literal["memory", "latency", "compute", "occupancy", "imbalance", "library", "unknown"]
 Sandboxed = Literal["bubblewrap", "landlock", "none"]
 NumericalClass = Literal["bit-exact", "rounding-only"]
@@ -297,8 +300,18 @@ class TimedOut:
     kind: Literal["timed_out"] = "timed_out"
 
 
-Verdict = Passed | Wrong | NotBuilt | Dishonest | Crashed | TimedOut
-Rejection = Wrong | NotBuilt | Dishonest | Crashed | TimedOut
+@dataclass(frozen=True, kw_only=True)
+class Slower:
+    """No win, or none beside a better one, by a first look: judged no further, so nothing is said of its results."""
+
+    reason: str
+    codes: tuple[Code, ...] = ("slower",)
+    log: str = ""
+    kind: Literal["slower"] = "slower"
+
+
+Rejection = Wrong | NotBuilt | Dishonest | Crashed | TimedOut | Slower
+Verdict = Passed | Rejection
 
 
 @dataclass(frozen=True, kw_only=True)

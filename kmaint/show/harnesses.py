@@ -56,8 +56,8 @@ def evaluation(found: Evaluation, output: Format) -> int:
     return DONE if passed else NO
 
 
-def evaluations(found: Mapping[str, Evaluation], output: Format) -> int:
-    """One line for each file; the answer is no where any did not pass."""
+def evaluations(found: Mapping[str, Evaluation], output: Format, *, best: bool = False) -> int:
+    """One line for each file; the answer is no where any did not pass, or, of the `best` alone, where none won."""
     if output is Format.JSON:
         print_object("kmaint.check/1", {"evaluations": [{"file": name, **_checked(e)} for name, e in found.items()]})
     else:
@@ -65,7 +65,9 @@ def evaluations(found: Mapping[str, Evaluation], output: Format) -> int:
             ("file", "candidate", "verdict", "s"),
             ((name, e.candidate.id, verdict_line(e), f"{_seconds(e):.1f}") for name, e in found.items()),
         )
-    return DONE if all(isinstance(e.verdict, Passed) for e in found.values()) else NO
+    passed = [e.verdict for e in found.values() if isinstance(e.verdict, Passed)]
+    good = any(verdict.win for verdict in passed) if best else len(passed) == len(found)
+    return DONE if good else NO
 
 
 def _checked(found: Evaluation) -> dict[str, object]:

@@ -23,6 +23,8 @@ from kmaint.workflow.runs import place_of
 
 WHOLE_FILES = ("scripted", "handoff", "command")
 """Providers whose answer is a whole file, whatever its language."""
+IN_BULK = ("openai", "anthropic", "command")
+"""Providers whose answers nobody has timed roughly, and which give as many as they are asked for."""
 
 
 def optimize(
@@ -57,6 +59,7 @@ def optimize(
             folder=place_of(run.id, config),
             remember=partial(learned, store, config),
         )
+        bench = replace(bench, only_wins=config.provider in IN_BULK)
         session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
         if isinstance(session.provider, agent.Handoff):
             session.provider.submissions.extend(handed_in)

@@ -32,10 +32,12 @@ def write_tests(harness: Harness, config: Config, progress: Progress) -> Suite:
     return testgen.write_suite(harness)
 
 
-def check(harness: Harness, files: Sequence[Path], config: Config, progress: Progress) -> list[Evaluation]:
-    """What the gate says of candidate files, in their order."""
+def check(
+    harness: Harness, files: Sequence[Path], config: Config, progress: Progress, *, best: bool = False
+) -> list[Evaluation]:
+    """What the gate says of candidate files, in their order; where the `best` is wanted, of most only `slower`."""
     candidates = [_given(file) for file in files]
-    with open_executor(config, progress) as executor:
+    with open_executor(config, progress, best=best) as executor:
         work = Work(harness=harness, candidates=tuple(candidates))
         found = {evaluation.candidate.id: evaluation for evaluation in executor.judge(work)}
     return [found[candidate.id] for candidate in candidates]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kmaint.evaluate import Bench, Screened, screen
-from kmaint.evaluate.screen import timed
+from kmaint.evaluate.screen import Rough, timed
 from kmaint.folder import read_harness, write_manifest
 from kmaint.records.harness import Harness
 
@@ -53,7 +53,7 @@ def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_oth
     files = [tmp_path / f"{name}.py" for name in sources]
     for file, text in zip(files, sources.values(), strict=True):
         file.write_text(text)
-    found = dict(zip(sources, timed(small, files, bench, tmp_path, clock="wall"), strict=True))
+    found = dict(zip(sources, timed(small, files, bench, tmp_path, Rough(rounds=3, sets=1, clock="wall")), strict=True))
     same, slow = found["same"].ratio, found["slow"].ratio
     assert same is not None
     assert slow is not None

@@ -34,7 +34,8 @@ LIMITS_S: Mapping[str, float] = {
 class Bench:
     """An interpreter with torch and triton, and how long to let measured code run in it.
 
-    `quick` times fewer blocks and skips the confirming run; `progress` is told in words what is under way.
+    `quick` times fewer blocks and skips the confirming run; with `only_wins` a candidate that by a first look can be
+    none is judged no further; `progress` is told in words what is under way.
     """
 
     python: Path
@@ -42,6 +43,7 @@ class Bench:
     environment: Environment
     limits_s: Mapping[str, float] = field(default_factory=lambda: dict(LIMITS_S))
     quick: bool = False
+    only_wins: bool = False
     progress: Callable[[str], None] = lambda _text: None
     trusted: set[str] = field(default_factory=set)
     """Digests of the suites whose controls failed as they must."""

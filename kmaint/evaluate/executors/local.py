@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import os
 import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from kmaint.evaluate.bench import Bench
 from kmaint.evaluate.executors.work import Work, hand_out
@@ -23,19 +26,36 @@ SHARE = {"cuda": 0.75, "none": 1.0}
 SWITCH_S = 2e-4
 """How long a thread may keep the others from running."""
 
-Judge = Callable[[Harness, Candidate, Bench], Evaluation]
+Judge = Callable[[Harness, Candidate, Bench], "Evaluation | Later"]
+
+
+@dataclass(frozen=True)
+class Later:
+    """No verdict yet: `judge` goes on once no candidate waits that has a smaller rank; a new one has rank 0."""
+
+    rank: float
+    judge: Judge
 
 
 class Local:
-    """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for."""
+    """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for.
+
+    With `at_once` no candidate waits outside, so that a judge which puts some off sees all of them before.
+    """
 
     def __init__(
-        self, benches: Sequence[Bench], *, jobs: int | None = None, threads: int | None = None, judge: Judge = check
+        self,
+        benches: Sequence[Bench],
+        *,
+        jobs: int | None = None,
+        threads: int | None = None,
+        judge: Judge = check,
+        at_once: bool = False,
     ) -> None:
-        self.jobs = jobs or max(1, min(MOST_PLACES, int(_cores() * SHARE[benches[0].device]) // len(benches)))
-        threads = threads or max(1, _cores() // (self.jobs * len(benches)))
+        self.jobs = jobs or max(1, min(MOST_PLACES, int(cores() * SHARE[benches[0].device]) // len(benches)))
+        threads = threads or max(1, cores() // (self.jobs * len(benches)))
         self._benches = [dataclasses.replace(bench, threads=threads) for bench in benches]
-        self._judge = judge
+        self._judge, self._at_once = judge, at_once
 
     def judge(self, work: Work) -> Iterator[Evaluation]:
         """Each candidate climbs in a thread of its own; all that is slow in it runs in other processes."""
@@ -45,28 +65,31 @@ class Local:
         places = Threads(work.harness, self._judge)
         for n in range(min(most, self.jobs * len(self._benches))):
             places.add(self._benches[n % len(self._benches)], alone=most == 1)
+        if self._at_once:
+            places.free = most
         try:
             yield from hand_out(work, places)
         finally:
             places.close()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Of the machine, those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Threads:
-    """Threads that take candidates from one queue, each with the bench of its GPU.
+    """Threads that take candidates from one queue, smallest rank first, each with the bench of its GPU.
 
     They are daemons: a command that is interrupted ends at once, and the programs that they wait for end with it.
     """
 
     def __init__(self, harness: Harness, judge: Judge) -> None:
         self._harness, self._judge = harness, judge
-        self._given: queue.SimpleQueue[Candidate | None] = queue.SimpleQueue()
+        self._given: queue.PriorityQueue[tuple[float, int, Candidate | None, Judge]] = queue.PriorityQueue()
         self._done: queue.SimpleQueue[Evaluation | BaseException] = queue.SimpleQueue()
         self.free = 0
-        self._threads = 0
+        self._threads, self._number = 0, itertools.count()
 
     def add(self, bench: Bench, *, alone: bool) -> None:
         """One more place; `alone` where no other candidate's progress is told beside."""
@@ -76,7 +99,7 @@ class Threads:
 
     def start(self, candidate: Candidate) -> None:
         self.free -= 1
-        self._given.put(candidate)
+        self._give(0.0, candidate, self._judge)
 
     def finished(self, within_s: float | None) -> Evaluation | None:
         try:
@@ -90,15 +113,26 @@ class Threads:
 
     def close(self) -> None:
         for _ in range(self._threads):
-            self._given.put(None)
+            self._give(-math.inf, None, self._judge)
+
+    def _give(self, rank: float, candidate: Candidate | None, judge: Judge) -> None:
+        self._given.put((rank, next(self._number), candidate, judge))  # of one rank, who came first
 
     def _work(self, bench: Bench, alone: bool) -> None:
-        while (candidate := self._given.get()) is not None:
+        while True:
+            _, _, candidate, judge = self._given.get()
+            if candidate is None:
+                return
             told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, candidate))
             try:
-                self._done.put(self._judge(self._harness, candidate, told))
+                found = judge(self._harness, candidate, told)
             except BaseException as error:  # noqa: BLE001 - raised again where the evaluations are taken
                 self._done.put(error)
+                continue
+            if isinstance(found, Later):
+                self._give(found.rank, candidate, found.judge)
+            else:
+                self._done.put(found)
 
 
 def _prefixed(bench: Bench, candidate: Candidate) -> Callable[[str], None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import statistics
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,21 @@ from typing import Any
 from .blocks import mirrored
 from .calls import cases, entry_of
 from .outputs import Left, disagreement, left_behind
-from .replay import Clock, DeviceClock, EagerLeg, Entry, GraphLeg, Inputs, Leg, WallClock, mutated_by, sets_for
+from .replay import (
+    Clock,
+    DeviceClock,
+    EagerLeg,
+    Entry,
+    GraphLeg,
+    Inputs,
+    Leg,
+    WallClock,
+    mutated_by,
+    repeats_for,
+    sets_for,
+)
 from .walls import shut_in_to_time
 
-ROUNDS = 3
 NO_USE = 71
 """Exit status of a process whose inputs are no longer known."""
 
@@ -28,6 +38,7 @@ class Stage:
 
     name: str
     inputs: Inputs
+    repeats: int
     original: Leg
     expected: Left
 
@@ -41,13 +52,14 @@ class State:
     entry: str
     draw: random.Random
     turns: Any
+    rounds: int
     built: dict[str, list[Leg]] = field(default_factory=dict)
 
 
 def prepare(shared: dict[str, Any]) -> State:
-    """`shared`: folder, entry, seed, turns, clock ("graph"; "wall" is a dry run), scratch; `walls`: how this process
-    shuts itself in before it imports a variant, or None. Builds the inputs of every workload that is timed once, where
-    they are used."""
+    """`shared`: folder, entry, seed, turns, clock ("graph"; "wall" is a dry run), scratch; `sets`, of arguments in
+    rotation at most, and `rounds` of timing; `walls`: how this process shuts itself in before it imports a variant, or
+    None. Builds the inputs of every workload that is timed once, where they are used."""
     shut_in_to_time(shared["walls"], Path(shared["folder"]), Path(shared["scratch"]))
     device = "cuda" if shared["clock"] == "graph" else "cpu"
     folder = Path(shared["folder"])
@@ -58,32 +70,35 @@ def prepare(shared: dict[str, Any]) -> State:
     with shared["turns"].shared():
         clock: Clock = DeviceClock() if device == "cuda" else WallClock(device)
         stages = [
-            Stage(w["name"], *_stage(original, Inputs.rotating(contract, case, device), clock)) for w, case in timed
+            Stage(w["name"], *_stage(original, Inputs.rotating(contract, case, device, most=shared["sets"]), clock))
+            for w, case in timed
         ]
-    return State(stages, clock, shared["entry"], draw, shared["turns"])
+    return State(stages, clock, shared["entry"], draw, shared["turns"], shared["rounds"])
 
 
-def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg, Left]:
+def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, int, Leg, Left]:
     inputs.remember(mutated_by(original, inputs.calls[0], inputs.device))
-    leg = _leg(original, inputs)
-    inputs.keep(sets_for(min(clock([leg, leg])), len(inputs.calls)))
-    leg = _leg(original, inputs)
-    return inputs, leg, left_behind(leg, inputs)
+    leg = _leg(original, inputs, 1)
+    per_call_us = min(clock([leg, leg]))
+    inputs.keep(sets_for(per_call_us, len(inputs.calls)))
+    repeats = 1 if inputs.in_place or inputs.device == "cpu" else repeats_for(per_call_us, len(inputs.calls))
+    leg = _leg(original, inputs, repeats)
+    return inputs, repeats, leg, left_behind(leg, inputs)
 
 
-def _leg(entry: Entry, inputs: Inputs) -> Leg:
+def _leg(entry: Entry, inputs: Inputs, repeats: int) -> Leg:
     """A captured leg, or an eager one where the original cannot be captured, and in a dry run."""
     if inputs.device == "cpu":
-        return EagerLeg(entry, inputs, 1)
+        return EagerLeg(entry, inputs, repeats)
     try:
-        return GraphLeg(entry, inputs, 1)
+        return GraphLeg(entry, inputs, repeats)
     except RuntimeError:
-        return EagerLeg(entry, inputs, 1)
+        return EagerLeg(entry, inputs, repeats)
 
 
 def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     """`item`: path of a variant, which is built and compared: `differs`, empty where it may be timed. Or no path: then
-    all that were built since are timed, and let go; `ratios` by path and workload, original over variant.
+    all that were built since are timed, and let go; `ratios` by path and workload, original over variant of each round.
 
     The GPU is its own once for all of them: building, compiling and comparing take longer by far, and whoever wants it
     alone waits until all others have left it.
@@ -104,7 +119,7 @@ def _differs(state: State, path: str) -> str:
     for stage in state.stages:
         with state.turns.shared():
             try:
-                legs.append(type(stage.original)(entry, stage.inputs, 1))  # type: ignore[call-arg]
+                legs.append(type(stage.original)(entry, stage.inputs, stage.repeats))  # type: ignore[call-arg]
                 differs = disagreement(stage.expected, legs[-1], stage.inputs)
             except Exception:
                 legs.clear()  # and their memory
@@ -131,13 +146,13 @@ def _renew(state: State, stage: Stage) -> None:
         os._exit(NO_USE)
 
 
-def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, float]]:
-    """Original over variant by workload, medians of rounds in which all variants of a workload have their turn."""
-    found: list[dict[str, float]] = [{} for _ in variants]
+def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, list[float]]]:
+    """Original over variant by workload, in rounds in which all variants of a workload have their turn."""
+    found: list[dict[str, list[float]]] = [{} for _ in variants]
     for n, stage in enumerate(state.stages):
-        rounds = [[_ratio(state, stage, legs[n]) for legs in variants] for _ in range(ROUNDS)]
+        rounds = [[_ratio(state, stage, legs[n]) for legs in variants] for _ in range(state.rounds)]
         for at, seen in enumerate(zip(*rounds, strict=True)):
-            found[at][stage.name] = statistics.median(seen)
+            found[at][stage.name] = list(seen)
     return found
 
 

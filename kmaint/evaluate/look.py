@@ -1,0 +1,61 @@
+"""A first look at a candidate's times, where only wins are wanted: the suites are for what may become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmaint.evaluate.bench import Bench, Done, Failed
+from kmaint.evaluate.rungs.facts import first_line
+from kmaint.evaluate.screen import Ratios, Rough, compared
+from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
+from kmaint.intervals import geometric_mean
+from kmaint.records.evaluation import Interval
+from kmaint.records.harness import Harness
+
+LOOK = Rough(rounds=12, sets=24)
+"""Fewer argument sets than are timed: building 256 of them takes longer than all else, and both sides have the same."""
+WORTH_A_BRANCH = 1.05
+"""From here on a gain at one size may be had by a dispatch table, whatever the others lose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Original over candidate, over all timed workloads; `most` is the median of that which gains most."""
+
+    speedup: Interval
+    most: float
+
+    @property
+    def hopeless(self) -> str:
+        """Why no win can come of it; empty where one may."""
+        if self.speedup.high >= 1.0 + SMALLEST_GAIN or self.most >= WORTH_A_BRANCH:
+            return ""
+        return f"{self} by a first look, and a win is more than {1.0 + SMALLEST_GAIN}x"
+
+    def __str__(self) -> str:
+        return f"{self.speedup.ratio:.2f}x ({self.speedup.low:.2f} to {self.speedup.high:.2f})"
+
+
+def look(harness: Harness, file: Path, bench: Bench, scratch: Path, rough: Rough = LOOK) -> Look | str:
+    """In a process of its own; or why it says nothing: the rungs to come have the words for a candidate that fails."""
+    (answer, ratios) = compared(harness, [file], bench, scratch, rough)[file]
+    match answer:
+        case Done(value={"differs": ""}) if ratios:
+            return looked(harness, ratios)
+        case Done(value=value):
+            return str(value["differs"]) or "its process ended before it was timed"
+        case Failed(type=kind, text=text):
+            return f"{kind}: {first_line(text)}"
+        case lost:
+            return lost.text
+
+
+def looked(harness: Harness, ratios: Ratios) -> Look:
+    """What the rounds say, by the workloads' weights."""
+    weights: Mapping[str, float] = {one.name: one.weight for one in harness.contract.timed}
+    seen: Sequence[tuple[float, Sequence[float]]] = [(weights[name], rounds) for name, rounds in ratios.items()]
+    return Look(
+        speedup=geometric_mean(seen), most=max(geometric_mean([(1.0, rounds)]).ratio for rounds in ratios.values())
+    )

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmaint.evaluate import Bench
+from kmaint.evaluate.gate import first_look
+from kmaint.evaluate.look import Look, look, looked
+from kmaint.evaluate.screen import Rough
+from kmaint.records.evaluation import Candidate, Evaluation, Interval, Slower
+from kmaint.records.harness import Harness
+
+DRY = Rough(rounds=5, sets=1, clock="wall")
+CALL = "    merge_state_kernel["
+
+
+def shown(ratio: float, low: float, high: float, most: float) -> Look:
+    return Look(speedup=Interval(ratio=ratio, low=low, high=high), most=most)
+
+
+def test_no_win_can_come_of_what_neither_gains_over_all_nor_much_anywhere() -> None:
+    assert shown(0.99, 0.98, 1.0, 1.02).hopeless == "0.99x (0.98 to 1.00) by a first look, and a win is more than 1.01x"
+    assert not shown(1.0, 0.98, 1.02, 1.02).hopeless  # nobody can tell
+    assert not shown(0.6, 0.5, 0.7, 1.3).hopeless  # a dispatch table may have it
+    assert not shown(1.5, 1.4, 1.6, 2.0).hopeless
+
+
+@given(st.floats(0.5, 2.0), st.integers(1, 12))
+def test_equal_rounds_leave_no_doubt(ratio: float, rounds: int) -> None:
+    from kmaint.folder import read_harness
+
+    harness = read_harness(Path(__file__).parent / "cases" / "merge_state")
+    found = looked(harness, {one.name: [ratio] * rounds for one in harness.contract.timed})
+    assert [found.speedup.ratio, found.speedup.low, found.speedup.high, found.most] == pytest.approx([ratio] * 4)
+
+
+@pytest.fixture(scope="session")
+def slow(source: str) -> str:
+    assert source.count(CALL) == 1
+    return source.replace(CALL, f"    import time\n    time.sleep(1.0)\n{CALL}")
+
+
+def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, bench: Bench, tmp_path: Path) -> None:
+    """The interpreter instead of the device, a host's clock instead of its own."""
+    texts = {
+        "same": source,
+        "slow": slow,
+        "wrong": source.replace("    return output, output_lse", "    return output + 1, output_lse"),
+        "fails": source.replace(CALL, f"    raise KeyError('no key')\n{CALL}"),
+        "ends": source.replace(CALL, f"    import os\n    os._exit(3)\n{CALL}"),
+    }
+    found: dict[str, Look | str] = {}
+    for name, text in texts.items():
+        file = tmp_path / f"{name}.py"
+        file.write_text(text)
+        found[name] = look(harness, file, bench, tmp_path, DRY)
+    same, late = found["same"], found["slow"]
+    assert isinstance(same, Look) and isinstance(late, Look)
+    assert late.speedup.ratio < 0.9 * same.speedup.ratio
+    assert str(found["wrong"]).endswith("its output is not the original's")
+    assert found["fails"] == "KeyError: 'no key'"
+    assert found["ends"] == "its process ended with exit status 3"
+
+
+def test_what_looks_slower_is_judged_no_further(
+    harness: Harness, slow: str, bench: Bench, propose: Callable[[str], Candidate]
+) -> None:
+    found = first_look(harness, propose(slow), bench, DRY)
+    assert isinstance(found, Evaluation)
+    assert isinstance(found.verdict, Slower)
+    assert [(rung.name, rung.passed) for rung in found.rungs] == [("lint", True), ("compile", True), ("look", False)]
+
+
+def test_what_a_look_says_nothing_of_climbs_on(
+    harness: Harness, source: str, bench: Bench, propose: Callable[[str], Candidate]
+) -> None:
+    wrong = source.replace("    return output, output_lse", "    return output + 1, output_lse")
+    found = first_look(harness, propose(wrong), bench, DRY)
+    assert isinstance(found, Evaluation)
+    assert found.verdict.kind == "wrong"
+    assert "look" not in [rung.name for rung in found.rungs]
