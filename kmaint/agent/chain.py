@@ -26,6 +26,7 @@ from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile, Sl
 from kmaint.records.harness import Harness
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Budget
+from kmaint.spans import changed_lines
 
 AWAITED = "awaited"
 """The kind of the event with which a run ends for now: its next proposal comes from outside."""
@@ -177,7 +178,10 @@ def _new(session: Session, request: Request, proposal: Proposal) -> Candidate | 
 
 
 def _candidate(session: Session, request: Request, proposal: Proposal) -> Candidate:
-    plan = proposal.plan
+    """The proposal as a candidate, its plan anchored to where it differs from its parent if it says nowhere."""
+    plan, parent = proposal.plan, request.failed.candidate if request.failed else request.parent
+    if plan.anchor is None:
+        plan = replace(plan, anchor=changed_lines(parent.source, proposal.source))
     if plan.expected is None and session.bench.device == "none":
         # Nothing will be timed, so a winner can be chosen by nothing else.
         (rank,) = request.screen([proposal.source])
@@ -185,7 +189,7 @@ def _candidate(session: Session, request: Request, proposal: Proposal) -> Candid
     return Candidate(
         id=wire.digest(proposal.source),
         source=proposal.source,
-        parent=request.failed.candidate.id if request.failed else request.parent.id,
+        parent=parent.id,
         plan=plan,
         provider=session.provider.name,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,7 +26,7 @@ OUTSIDE = "handoff"
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A file that was handed in, with the plan where one came along."""
+    """A file that was handed in, with the plan where one came along: where the edit is, is read off the file."""
 
     file: Path
     plan: Plan | None = None
@@ -62,7 +62,8 @@ class Handoff:
             raise UsageError(f"{handed.file}: {error}", "nothing was recorded") from error
         except OSError as error:
             raise UsageError(f"{handed.file}: {error.strerror}", "name the edited kernel.py") from error
-        plan = handed.plan or plan_of_edit(request, source, f"as handed in with {handed.file.name}")
+        read_off = plan_of_edit(request, source, f"as handed in with {handed.file.name}")
+        plan = replace(handed.plan, anchor=read_off.anchor) if handed.plan else read_off
         answer = wire.text(Proposal(plan=plan, source=source))
         exchange = Exchange(
             role=role_of(request),
@@ -104,7 +105,7 @@ def request_folder(run: Path, judged: int) -> Path:
 
 
 def read_plan(file: Path) -> Plan:
-    """A plan in JSON: bottleneck, edit, why and, if you like, anchor, its first and last line. UsageError otherwise."""
+    """A plan in JSON: bottleneck, edit and why. UsageError otherwise."""
     try:
         return wire.load(Plan, json.loads(file.read_text()))
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 
@@ -16,6 +15,7 @@ from kmaint.agent.roles.shown import attempts, log_tail, reason_of
 from kmaint.evaluate.rungs.lint import frame_changed
 from kmaint.records.evaluation import Plan
 from kmaint.records.exchange import Role
+from kmaint.spans import changed_lines
 
 TASK, PROFILE, HISTORY = "TASK.md", "profile.json", "history.json"
 
@@ -82,24 +82,13 @@ def accepted(request: Request, source: str) -> str:
 def plan_of_edit(request: Request, source: str, why: str) -> Plan:
     """The plan of an edit that came without one: which lines of the source it began with it is about."""
     base = base_of(request)
-    first, last = _span(base, source)
-    touched = [name for name, (start, end) in region_lines(base).items() if first <= end and last >= start]
+    anchor = changed_lines(base, source)
+    touched = _touched(base, *anchor) if anchor else []
     what = ", ".join(touched) or request.harness.replaced.name
     edit = request.failed.candidate.plan.edit if request.failed else f"edit of {what}"
-    return Plan(
-        bottleneck=request.parent.profile.bottleneck,
-        edit=edit,
-        why=why,
-        anchor=(first, last),
-    )
+    return Plan(bottleneck=request.parent.profile.bottleneck, edit=edit, why=why, anchor=anchor)
 
 
-def _span(before: str, after: str) -> tuple[int, int]:
-    """First and last line of the text before that are no longer so; where lines only came in, the one that follows."""
-    lines = before.splitlines()
-    matcher = difflib.SequenceMatcher(a=lines, b=after.splitlines(), autojunk=False)
-    changed = [(start, end) for kind, start, end, _, _ in matcher.get_opcodes() if kind != "equal"]
-    if not changed:  # in white space at the ends of lines
-        return 1, len(lines)
-    first = min(changed[0][0] + 1, len(lines))
-    return first, max(first, changed[-1][1])
+def _touched(source: str, first: int, last: int) -> list[str]:
+    """The regions that those lines reach into; what follows a region's marker is in the region."""
+    return [name for name, (start, end) in region_lines(source).items() if first <= end and last >= start - 1]

@@ -23,6 +23,7 @@ from kmaint.learning.reward import reward_of
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Plan, Profile
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget
+from kmaint.spans import changed_lines
 
 LONGEST = 200_000
 """Characters of a source; the harness of vLLM's unified attention, a long one, has a third of it."""
@@ -138,9 +139,13 @@ class KernelEnvironment(gymnasium.Env[Observation, str]):
     def _evaluated(self, source: str) -> Evaluation:
         name = wire.digest(source)
         if name not in self._known:
-            plan = Plan(bottleneck=self._episode.profile.bottleneck, edit="action", why="as the policy wrote it")
-            candidate = Candidate(
-                id=name, source=source, parent=self._episode.parent, plan=plan, provider="environment"
+            now = self._episode
+            plan = Plan(
+                bottleneck=now.profile.bottleneck,
+                edit="action",
+                why="as the policy wrote it",
+                anchor=changed_lines(now.source, source),
             )
+            candidate = Candidate(id=name, source=source, parent=now.parent, plan=plan, provider="environment")
             self._known[name] = self._judge(candidate)
         return self._known[name]

@@ -82,6 +82,13 @@ def test_every_attempt_ends_in_a_verdict_and_a_wrong_one_is_repaired(found: list
     assert "prefix_scale is not defined" in not_built.verdict.reason
 
 
+def test_a_plan_that_says_nowhere_is_anchored_to_where_its_candidate_differs_from_its_parent(
+    found: list[Evaluation],
+) -> None:
+    """The repair's parent is the wrong one."""
+    assert [one.candidate.plan.anchor for one in found] == [(36, 99), (36, 60), (61, 61)]
+
+
 def test_what_happened_is_written_down_as_it_happens(found: list[Evaluation], noted: Noted) -> None:
     kinds = [kind for kind, _ in noted]
     assert kinds == ["plan", "plan", "plan", "stopped"]

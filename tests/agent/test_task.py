@@ -46,7 +46,12 @@ def test_a_plan_is_read_off_the_edit(request_: Request) -> None:
     assert (plan.bottleneck, plan.edit, plan.why) == ("latency", "edit of merge_state_kernel", "as the agent left it")
     assert plan.anchor == (59, 59)
     added = request_.parent.source.replace("    max_lse = tl", "    pass\n    max_lse = tl")
-    assert plan_of_edit(request_, added, "").anchor == (33, 33)
+    assert plan_of_edit(request_, added, "").anchor == (32, 32)
+
+
+def test_lines_below_the_marker_of_a_region_are_an_edit_of_it(request_: Request) -> None:
+    first = request_.parent.source.replace("@triton.jit\n", "# one row a program\n@triton.jit\n")
+    assert plan_of_edit(request_, first, "").edit == "edit of merge_state_kernel"
 
 
 def test_what_is_no_candidate_is_said_so(request_: Request) -> None:

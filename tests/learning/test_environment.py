@@ -107,6 +107,7 @@ def test_a_win_is_where_the_episode_goes_on_from(real: Harness) -> None:
     assert sources == ["2.0", "4.0", "4.0", "4.0", "4.0"]
     first, second = wire.digest("2.0"), wire.digest("4.0")
     assert [one.parent for one in judged] == [None, first, second, second], "the same source is judged once"
+    assert [one.plan.anchor for one in judged] == [(1, len(original(real).splitlines())), (1, 1), (1, 1), (1, 1)]
 
 
 @pytest.fixture

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
+import os
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from kmaint.learning.scrubbing import MACHINE_PATH
-from kmaint.learning.trajectories import SCHEMA, Dataset, Row, Trajectories, trajectories
+from kmaint.learning.trajectories import LOOKED_AT, SCHEMA, Dataset, Row, Trajectories, trajectories
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
-from tests.learning.conftest import failed, measured_run, timed
+from tests.learning.conftest import failed, measured_run, timed, untimed
 
 NOBODY: frozenset[str] = frozenset()
 TOKEN = "hf_" + "Ab1" * 9
@@ -136,36 +141,82 @@ def test_all_rows_have_one_schema(run: Run, harness: Harness, to: Dataset) -> No
     assert isinstance(found, dict)
 
 
+def without_a_gpu(run: Run, attempts: int) -> Run:
+    """One that timed nothing and profiled only what passed, every other attempt; each has 30 KB of comments."""
+    source = run.evaluations[0].candidate.source + f"# {'long ' * 15}\n" * 400
+    numbered = [{"name": f"c{number}", "source": f"{source}# {number}\n"} for number in range(attempts)]
+    made = [untimed(**one) if number % 2 else failed("wrong", **one) for number, one in enumerate(numbered)]
+    return replace(run, id="cpu", evaluations=tuple(made), baseline=None)
+
+
+@pytest.mark.parametrize("to", ["preference", "rl"])
+def test_what_shows_the_types_of_columns_comes_first(run: Run, harness: Harness, to: Dataset) -> None:
+    both = [(without_a_gpu(run, 240), harness), (run, harness)]
+    rows = [json.loads(json.dumps(row)) for row in trajectories(both, to, NOBODY).rows]
+    assert sum(len(json.dumps(row)) for row in rows) > LOOKED_AT
+    assert functools.reduce(merged, map(schema_of, rows[:6])) == functools.reduce(merged, map(schema_of, rows))
+    numbers = [int(row["attempt"]["candidate"][1:]) for row in rows if row.get("attempt", {}).get("run") == "cpu"]
+    assert numbers == sorted(numbers), "beyond that the order stays"
+
+
+def wanted(package: str) -> pytest.MarkDecorator:
+    """A skip where what reads the rows is not installed."""
+    reason = f"no {package} here: 'make test-slow' installs it, or pip install trl"
+    return pytest.mark.skipif(find_spec(package) is None, reason=reason)
+
+
+def told_by(words: Sequence[str | Path], folder: Path) -> list[str]:
+    """The lines of a program of the same interpreter, which is kept from the network."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "home"), "CUDA_VISIBLE_DEVICES": ""}
+    ended = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+def write(rows: Iterable[Row], file: Path) -> None:
+    file.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+
+
 LOADING = """
 import sys, datasets
-for name in sys.argv[2:]:
-    loaded = datasets.load_dataset("json", data_files=f"{name}.jsonl", split="train", cache_dir=sys.argv[1])
-    conversations = [key for key in loaded.column_names if key in ("prompt", "completion", "chosen", "rejected")]
-    assert all(set(m) == {"role", "content"} for row in loaded for key in conversations for m in row[key])
-    print(name, len(loaded), *sorted(loaded.column_names))
+loaded = datasets.load_dataset("json", data_files=sys.argv[1], split="train", cache_dir="cache")
+print(len(loaded), *sorted({row["run"] for row in loaded["attempt"] if row["speedup"]}))
 """
 
 
+@wanted("datasets")
 @pytest.mark.slow
-def test_datasets_loads_them(run: Run, harness: Harness, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    installed = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "datasets"], capture_output=True, check=False
-    )
-    if installed.returncode:
-        pytest.skip("datasets cannot be installed here")
+def test_datasets_loads_a_file_that_begins_with_ten_megabytes_without_a_time(
+    run: Run, harness: Harness, tmp_path: Path
+) -> None:
+    rows = trajectories([(without_a_gpu(run, 240), harness), (run, harness)], "rl", NOBODY).rows
+    assert sum(len(json.dumps(row)) for row in rows if row["attempt"]["run"] == "cpu") > LOOKED_AT
+    write(rows, tmp_path / "rl.jsonl")
+    assert told_by(["-c", LOADING, "rl.jsonl"], tmp_path) == [f"{len(rows)} {run.id}"]
+
+
+@wanted("trl")
+@pytest.mark.slow
+def test_trl_trains_on_them(run: Run, harness: Harness, tmp_path: Path) -> None:
+    """With real trainers and a model of random weights, two steps each: none refuses a row or leaves one out."""
     counts: dict[str, int] = {}
     for to in get_args(Dataset):
         rows = told(run, harness, to).rows
         counts[to] = len(rows)
-        (tmp_path / f"{to}.jsonl").write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
-    words = [str(python), "-c", LOADING, str(tmp_path / "cache"), *counts]
-    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines() == [
-        f"sft {counts['sft']} attempt completion prompt schema",
-        f"preference {counts['preference']} attempt_chosen attempt_rejected chosen prompt rejected schema why_chosen "
-        "why_rejected",
-        f"rl {counts['rl']} attempt completion label prompt reward schema",
+        write(rows, tmp_path / f"{to}.jsonl")
+    said = told_by([Path(__file__).with_name("training.py"), tmp_path], tmp_path)
+    found = [json.loads(line.removeprefix("trained ")) for line in said if line.startswith("trained ")]
+    assert [(one["trainer"], one["rows"], one["kept"]) for one in found] == [
+        ("SFTTrainer", counts["sft"], counts["sft"]),
+        ("DPOTrainer", counts["preference"], counts["preference"]),
+        ("RewardTrainer", counts["preference"], counts["preference"]),
+        ("KTOTrainer", counts["rl"], counts["rl"]),
+        ("GRPOTrainer", counts["rl"], counts["rl"]),
     ]
+    for one in found:
+        assert len(one["losses"]) == len(one["gradients"]) == 2
+        assert all(map(math.isfinite, one["losses"]))
+        assert all(gradient > 0.0 for gradient in one["gradients"]), "something was there to learn"
+        assert one["shortest"] is None or one["shortest"] > 0
