@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, Done, Failed
 from kmaint.evaluate.rungs.facts import first_line
-from kmaint.evaluate.screen import Ratios, Rough, compared
+from kmaint.evaluate.screen import LOSING, Ratios, Rough, compared
 from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.intervals import geometric_mean
 from kmaint.records.evaluation import Interval
@@ -22,9 +23,10 @@ WORTH_A_BRANCH = 1.05
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Original over candidate, over all timed workloads; `most` is the median of that which gains most."""
+    """Original over candidate, over all timed workloads; of those that gain least and most, the median."""
 
     speedup: Interval
+    least: float
     most: float
 
     @property
@@ -33,6 +35,13 @@ class Look:
         if self.speedup.high >= 1.0 + SMALLEST_GAIN or self.most >= WORTH_A_BRANCH:
             return ""
         return f"{self} by a first look, and a win is more than {1.0 + SMALLEST_GAIN}x"
+
+    @property
+    def losing(self) -> str:
+        """Why it is no win as it stands, whatever a dispatch table would make of it; empty where it may be one."""
+        if self.least >= LOSING:
+            return ""
+        return f"{self} by a first look, and {self.least:.2f}x on the workload that gains least"
 
     def __str__(self) -> str:
         return f"{self.speedup.ratio:.2f}x ({self.speedup.low:.2f} to {self.speedup.high:.2f})"
@@ -56,6 +65,5 @@ def looked(harness: Harness, ratios: Ratios) -> Look:
     """What the rounds say, by the workloads' weights."""
     weights: Mapping[str, float] = {one.name: one.weight for one in harness.contract.timed}
     seen: Sequence[tuple[float, Sequence[float]]] = [(weights[name], rounds) for name, rounds in ratios.items()]
-    return Look(
-        speedup=geometric_mean(seen), most=max(geometric_mean([(1.0, rounds)]).ratio for rounds in ratios.values())
-    )
+    medians = [statistics.median(rounds) for rounds in ratios.values()]
+    return Look(speedup=geometric_mean(seen), least=min(medians), most=max(medians))

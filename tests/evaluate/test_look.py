@@ -18,8 +18,8 @@ DRY = Rough(rounds=5, sets=1, clock="wall")
 CALL = "    merge_state_kernel["
 
 
-def shown(ratio: float, low: float, high: float, most: float) -> Look:
-    return Look(speedup=Interval(ratio=ratio, low=low, high=high), most=most)
+def shown(ratio: float, low: float, high: float, most: float, least: float = 1.0) -> Look:
+    return Look(speedup=Interval(ratio=ratio, low=low, high=high), least=least, most=most)
 
 
 def test_no_win_can_come_of_what_neither_gains_over_all_nor_much_anywhere() -> None:
@@ -29,13 +29,21 @@ def test_no_win_can_come_of_what_neither_gains_over_all_nor_much_anywhere() -> N
     assert not shown(1.5, 1.4, 1.6, 2.0).hopeless
 
 
+def test_what_loses_somewhere_is_no_win_as_it_stands() -> None:
+    assert not shown(1.5, 1.4, 1.6, 2.0, least=0.97).losing  # a look is off by as much
+    text = "1.50x (1.40 to 1.60) by a first look, and 0.90x on the workload that gains least"
+    assert shown(1.5, 1.4, 1.6, 2.0, least=0.9).losing == text
+
+
 @given(st.floats(0.5, 2.0), st.integers(1, 12))
 def test_equal_rounds_leave_no_doubt(ratio: float, rounds: int) -> None:
     from kmaint.folder import read_harness
 
     harness = read_harness(Path(__file__).parent / "cases" / "merge_state")
     found = looked(harness, {one.name: [ratio] * rounds for one in harness.contract.timed})
-    assert [found.speedup.ratio, found.speedup.low, found.speedup.high, found.most] == pytest.approx([ratio] * 4)
+    assert [found.speedup.ratio, found.speedup.low, found.speedup.high, found.least, found.most] == pytest.approx(
+        [ratio] * 5
+    )
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from kmaint.evaluate.look import Look
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Rung, Slower
 from kmaint.records.harness import Harness
 
-RIVALS = 3
+RIVALS = 2
 """Candidates that climb at a time, the fastest-looking first: one of them may be refused, and few wait for the GPU."""
 
 First = Callable[[Harness, Candidate, Bench], Evaluation | Look]
@@ -37,15 +37,15 @@ class ForTheBest:
         found = self._first(harness, candidate, bench)
         if isinstance(found, Evaluation):
             return found
+        if found.losing:
+            return _slower(candidate, bench, found, found.losing)
         return Later(1.0 / found.speedup.ratio, partial(self._climb, found))
 
     def _climb(self, seen: Look, harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
         bench = replace(bench, threads=max(bench.threads, cores() // RIVALS))  # all others have had their look
         with self._rivals:
             if why := self._outrun(seen):
-                rung = Rung(name="look", passed=False, seconds=0.0, detail=str(seen))
-                verdict = Slower(reason=why)
-                return Evaluation(candidate=candidate, verdict=verdict, rungs=(rung,), environment=bench.environment)
+                return _slower(candidate, bench, seen, why)
             found = self._whole(harness, candidate, bench, outrun=partial(self._outrun, seen))
         if isinstance(found.verdict, Passed) and found.verdict.win:
             with self._lock:
@@ -59,3 +59,8 @@ class ForTheBest:
             return ""
         candidate, look = self._won
         return f"{seen} by a first look, and {candidate.id}, which looked like {look}, has won"
+
+
+def _slower(candidate: Candidate, bench: Bench, seen: Look, why: str) -> Evaluation:
+    rung = Rung(name="look", passed=False, seconds=0.0, detail=str(seen))
+    return Evaluation(candidate=candidate, verdict=Slower(reason=why), rungs=(rung,), environment=bench.environment)

@@ -16,8 +16,10 @@ from kmaint.records.harness import Harness
 
 NUMERICS = Numerics(kind="bit-exact", oracle=True, original_error=0.0, candidate_error=0.0, max_difference=0.0)
 PROFILE = Profile(bottleneck="memory", estimated=False, resources=(), roofline_fraction=None, next_step="")
-LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1}
+LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1, "f": 3.0}
 """What each candidate looks like; one that is not named does not build."""
+LEAST = {"f": 0.9}
+"""Of those that lose on a workload, how much is left there."""
 
 
 class Played:
@@ -32,7 +34,9 @@ class Played:
         if candidate.source not in LOOKS:
             return self._ended(candidate, NotBuilt(reason="a test", codes=("syntax",)))
         ratio = LOOKS[candidate.source]
-        return Look(speedup=Interval(ratio=ratio, low=ratio, high=ratio), most=ratio)
+        return Look(
+            speedup=Interval(ratio=ratio, low=ratio, high=ratio), least=LEAST.get(candidate.source, 1.0), most=ratio
+        )
 
     def whole(self, _harness: Harness, candidate: Candidate, _bench: Bench, *, outrun: Callable[[], str]) -> Evaluation:
         del outrun
@@ -56,13 +60,13 @@ def test_all_are_looked_at_and_only_what_looks_fastest_climbs(
 ) -> None:
     played = Played(bench, wrong)
     executor = Local([bench], jobs=1, judge=ForTheBest(played.first, played.whole), at_once=True)
-    found = list(executor.judge(Work(harness=harness, candidates=tuple(propose(text) for text in "axbced"))))
+    found = list(executor.judge(Work(harness=harness, candidates=tuple(propose(text) for text in "axbcedf"))))
     kinds = {one.candidate.source: one.verdict.kind for one in found}
-    assert sorted(played.events[:6]) == [f"look {name}" for name in "abcdex"]
-    assert played.events[6:] == [f"climb {name}" for name in "bdcae" if name in wrong or name == winner]
+    assert sorted(played.events[:7]) == [f"look {name}" for name in "abcdefx"]
+    assert played.events[7:] == [f"climb {name}" for name in "bdcae" if name in wrong or name == winner]
     assert kinds[winner] == "passed"
     assert kinds["x"] == "not_built"
-    assert all(kinds[name] == "slower" for name in "abcde" if name not in wrong and name != winner)
+    assert all(kinds[name] == "slower" for name in "abcdef" if name not in wrong and name != winner)
     slower = next(one for one in found if one.candidate.source == "a")
     ratio, best = LOOKS["a"], LOOKS[winner]
     assert slower.verdict == type(slower.verdict)(  # type: ignore[call-arg]
