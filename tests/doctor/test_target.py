@@ -9,6 +9,7 @@ import pytest
 
 from kmaint.doctor import target
 from kmaint.doctor.target import Answer, Device, ask, of_device, of_framework, of_interpreter
+from kmaint.evaluate.rungs.counters import PERMIT
 
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
