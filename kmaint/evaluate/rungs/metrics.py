@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kmaint.counted import STALLS
 from kmaint.records.counters import KernelCounters
 
 
@@ -31,15 +32,10 @@ def _metric(field: str, *names: str, merged: Literal["sum", "mean"] = "mean") ->
 
 ELAPSED, ACTIVE = "avg.pct_of_peak_sustained_elapsed", "avg.pct_of_peak_sustained_active"
 
-STALLS = (
-    "long_scoreboard",
-    "short_scoreboard",
-    "barrier",
-    "math_pipe_throttle",
-    "lg_throttle",
-    "mio_throttle",
-    "wait",
-)
+
+def _stall(field: str) -> Metric:
+    return _metric(field, f"smsp__average_warps_issue_{field}_per_issue_active.ratio")
+
 
 METRICS: tuple[Metric, ...] = (
     _metric("time_us", "gpu__time_duration.sum", merged="sum"),
@@ -62,10 +58,7 @@ METRICS: tuple[Metric, ...] = (
     _metric("programs_by_shared", "launch__occupancy_limit_shared_mem"),
     _metric("waves", "launch__waves_per_multiprocessor"),
     _metric("warps_per_issue", "smsp__average_warp_latency_per_inst_issued.ratio"),
-    *(
-        _metric(f"stalled_{name}", f"smsp__average_warps_issue_stalled_{name}_per_issue_active.ratio")
-        for name in STALLS
-    ),
+    *map(_stall, STALLS),
     _metric("sectors_per_load", "l1tex__average_t_sectors_per_request_pipe_lsu_mem_global_op_ld.ratio"),
     _metric("bank_conflicts", "l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum", merged="sum"),
     _metric("shared_wavefronts", "l1tex__data_pipe_lsu_wavefronts_mem_shared.sum", merged="sum"),

@@ -24,9 +24,11 @@ def test_each_field_is_asked_for_once_and_no_name_twice() -> None:
 
 def test_a_table_is_read_by_kernel_the_longest_first() -> None:
     first, second = read_table(TABLE.read_text())
-    assert (first.kernel, first.launches, first.time_us) == ("merge_state_kernel", 1, pytest.approx(13.216))
+    assert (first.kernel, first.launches) == ("merge_state_kernel", 1)
+    assert first.time_us == pytest.approx(13.216)
     assert (first.dram_read_bytes, first.dram_percent, first.programs) == (33554432.0, 81.25, 4096.0)
-    assert (second.kernel, second.launches, second.time_us) == ("reduce_kernel", 2, pytest.approx(4.192))
+    assert (second.kernel, second.launches) == ("reduce_kernel", 2)
+    assert second.time_us == pytest.approx(4.192)
     assert second.dram_read_bytes == 2 * 1048576.0
 
 
