@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kmaint import counted
 from kmaint.records.change import Landing
 from kmaint.records.engine import EngineBench
 from kmaint.records.evaluation import Environment, Evaluation, Passed, speedup
@@ -47,6 +48,17 @@ def engines(found: Sequence[EngineBench]) -> Iterator[Fact]:
         others = f", with {len(one.runs) - 1} more" if len(one.runs) > 1 else ""
         good = evidence.standing(one.speedup)
         yield Fact(name=f"{one.engine}, served{others}", text=numbers.ratio(one.speedup.ratio), good=good)
+
+
+def counters(run: Run, best: Evaluation | None) -> Iterator[Fact]:
+    """What the hardware counted of the original and of the shown candidate, and what that says of each."""
+    after = best.verdict.profile if best and isinstance(best.verdict, Passed) else None
+    for which, profile in (("original", run.baseline), ("new", after)):
+        if profile is not None and profile.counters is not None:
+            evidence = profile.evidence or "no counter says what holds it back"
+            yield Fact(name=f"{which}: {profile.bottleneck}", text=evidence)
+            for line in counted.lines(profile.counters):
+                yield Fact(name=f"{which}, counted", text=line)
 
 
 def numerics(best: Evaluation | None) -> Iterator[Fact]:

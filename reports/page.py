@@ -90,6 +90,7 @@ def render(account: Account) -> str:
         branches=branches(run),
         judged=[judged(run, one) for one in run.evaluations],
         tally=evidence.tally(run),
+        counted=list(facts.counters(run, best)),
         compiled=_compiled(run, best),
         not_measured=evidence.not_measured(run, harness, engine=bool(account.engines)),
         machine=list(facts.environment(run.environment or (best.environment if best else None))),

@@ -10,6 +10,7 @@ from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import Session
 from kmaint.agent.dialogue import Dialogue, recalled
 from kmaint.agent.ideas import IDEAS, waiting
+from kmaint.agent.looks import LOOK, taken
 from kmaint.agent.memory import read_lessons
 from kmaint.agent.providers import choose_provider
 from kmaint.agent.rulings import RULING, given
@@ -73,6 +74,7 @@ def open_session(
         ranks=remembered(event.payload for event in said if event.kind == TABLE),
         dialogue=dialogue,
         rulings=given(event.payload for event in said if event.kind == RULING),
+        looks=taken(event.payload for event in said if event.kind == LOOK),
         ideas=waiting(event.payload for event in said if event.kind == IDEAS),
         lessons=tuple(lessons[digest] for digest in known if digest in lessons),
     )

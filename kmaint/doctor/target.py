@@ -15,7 +15,10 @@ import extract
 from kmaint import wire
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import MissingError
-from kmaint.evaluate.rungs.sanitize import find_program
+from kmaint.evaluate.rungs.counters import PERMIT
+from kmaint.evaluate.rungs.counters import PROGRAM as NCU
+from kmaint.evaluate.rungs.sanitize import PROGRAM as SANITIZER
+from kmaint.evaluate.rungs.toolkit import find_program
 from kmaint.records.machine import Finding, Standing
 
 ASKED = Path(__file__).with_name("asked.py")
@@ -34,6 +37,7 @@ FRAMEWORKS: Mapping[str, str] = {"sglang": "0.5.17", "vllm": "0.26"}
 USED_FOR_FRAMEWORK = "parity with the op as it is installed, and engine benchmarks"
 USED_FOR_GPU = "times: without one a run ends as estimated, and claims no speedup"
 PARAMETERS = Path("/proc/driver/nvidia/params")
+NOWHERE = "not on PATH, nor where CUDA is installed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,11 +143,11 @@ def of_device(answer: Answer) -> Iterator[Finding]:
         found = f"{seen}, and torch cannot use it: is it a CPU build?" if seen else "none that torch can use"
         get = "a machine with an NVIDIA GPU, its driver and a CUDA build of torch"
         yield Finding(name="GPU", standing="missing", found=found, used_for=USED_FOR_GPU, get=get)
-    sanitizer = find_program()
+    sanitizer = find_program(SANITIZER)
     yield Finding(
-        name="compute-sanitizer",
+        name=SANITIZER,
         standing="ok" if sanitizer else "missing",
-        found=sanitizer or "not on PATH, nor where CUDA is installed",
+        found=sanitizer or NOWHERE,
         used_for="reads out of bounds and races, which values do not show",
         get="install the CUDA toolkit, or name it by CUDA_HOME",
     )
@@ -161,7 +165,7 @@ def of_device(answer: Answer) -> Iterator[Finding]:
 def _cupti(answer: Answer) -> Finding:
     standing: Standing = "limited" if answer.cupti else "ok"
     found = answer.cupti or "gives records of what the device ran"
-    get = "let users profile: options nvidia NVreg_RestrictProfilingToAdminUsers=0" if answer.cupti else ""
+    get = f"let users profile: {PERMIT}" if answer.cupti else ""
     return Finding(
         name="CUPTI", standing=standing, found=found, used_for="holding times against the device's own records", get=get
     )
@@ -179,14 +183,15 @@ def _clocks() -> Finding:
 
 
 def _ncu() -> Finding:
-    used_for, get = "looking into a kernel by hand", "install Nsight Compute, which the CUDA toolkit has"
-    program = shutil.which("ncu")
+    used_for = "hardware counters: what holds the original, a win or a cluster of candidates back"
+    program = find_program(NCU)
     if program is None:
-        return Finding(name="ncu", standing="missing", found="not on PATH", used_for=used_for, get=get)
+        get = "install Nsight Compute, which the CUDA toolkit has; without it profiles rest on compiler facts and times"
+        return Finding(name=NCU, standing="missing", found=NOWHERE, used_for=used_for, get=get)
     refused = PARAMETERS.is_file() and "RmProfilingAdminOnly: 1" in PARAMETERS.read_text() and os.geteuid() != 0
     found = f"{program}; counters are for root only" if refused else program
-    get = "options nvidia NVreg_RestrictProfilingToAdminUsers=0" if refused else ""
-    return Finding(name="ncu", standing="limited" if refused else "ok", found=found, used_for=used_for, get=get)
+    get = f"in /etc/modprobe.d, then load the driver anew: {PERMIT}" if refused else ""
+    return Finding(name=NCU, standing="limited" if refused else "ok", found=found, used_for=used_for, get=get)
 
 
 def _smi(field_name: str) -> str:

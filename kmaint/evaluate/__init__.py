@@ -2,10 +2,11 @@
 
 from kmaint.evaluate.bench import Bench, open_bench, open_benches, survey
 from kmaint.evaluate.bench.warm import warmed
-from kmaint.evaluate.gate import baseline, check
+from kmaint.evaluate.gate import check
 from kmaint.evaluate.mutants.judging import cores, judge_mutants
 from kmaint.evaluate.mutants.kept import Kept
 from kmaint.evaluate.parity import hold
+from kmaint.evaluate.profiling import baseline, look_closer
 from kmaint.evaluate.screen import Screened, screen
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "cores",
     "hold",
     "judge_mutants",
+    "look_closer",
     "open_bench",
     "open_benches",
     "screen",

@@ -12,6 +12,7 @@ from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
 from kmaint.evaluate.bench import OPEN_AIR, Bench, laid_out, side_by_side
 from kmaint.evaluate.look import LOOK, Look, look
+from kmaint.evaluate.profiling import closer
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
@@ -22,7 +23,7 @@ from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.evaluate.screen import Rough
-from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, confirmed, measure
+from kmaint.evaluate.timing.measuring import Measured, confirmed
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import (
     Candidate,
@@ -55,6 +56,7 @@ class Climb:
     built: Built | None = None
     numerics: Numerics | None = None
     measured: Measured | None = None
+    profile: Profile | None = None
     rough: Rough = LOOK
     look: Look | None = None
     outrun: Callable[[], str] = str
@@ -63,6 +65,10 @@ class Climb:
     @property
     def timing(self) -> Timing | None:
         return self.measured.timing if self.measured else None
+
+    @property
+    def win(self) -> bool:
+        return self.timing is not None and is_win(self.timing)
 
 
 MOST_NAMED = 12
@@ -131,7 +137,7 @@ def rungs_for(harness: Harness, bench: Bench) -> list[tuple[RungName, Step]]:
     common.append(("numerics", _numerics))
     if on_gpu:
         common += [("time", _time), ("sanitizer", _sanitizer)]
-    return [*common, ("profile", _profile)]
+    return [*common, ("profile", profile_rung)]
 
 
 def _lint(climb: Climb) -> tuple[Rejection | None, str]:
@@ -246,37 +252,26 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
 
 def _sanitizer(climb: Climb) -> tuple[Rejection | None, str]:
     """Last of what may refuse, since it takes longest: it is for what would land."""
-    if climb.timing is not None and not is_win(climb.timing):
+    if climb.timing is not None and not climb.win:
         return None, "not run: no win, so nothing to land"
     return sanitize(climb.harness, climb.file, climb.bench, climb.scratch)
 
 
-def _profile(climb: Climb) -> tuple[Rejection | None, str]:
-    found = _profile_of(climb)
-    share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
-    return None, f"{found.bottleneck}{share}{' (estimated)' if found.estimated else ''}"
-
-
-def _profile_of(climb: Climb) -> Profile:
+def profile_rung(climb: Climb) -> tuple[Rejection | None, str]:
+    """What holds it back. Counters are for what would land: they take the GPU for as long as a timed run does."""
     assert climb.built is not None
-    built, contract = climb.built, climb.harness.contract
-    return profile(built.launches, climb.timing, contract, climb.bench.environment, library=built.is_library)
+    built, contract, environment = climb.built, climb.harness.contract, climb.bench.environment
+    found, trouble = profile(built.launches, climb.timing, contract, environment, library=built.is_library), ""
+    if climb.win:
+        found, trouble = closer(found, climb.harness, climb.file, climb.bench, climb.scratch)
+    climb.profile = found
+    share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
+    evidence = f": {found.evidence}" if found.evidence else ""
+    no_counters = f"; no counters: {trouble}" if trouble else ""
+    return None, f"{found.bottleneck}{share}{' (estimated)' if found.estimated else ''}{evidence}{no_counters}"
 
 
 def _passed(climb: Climb) -> Passed:
     assert climb.numerics is not None
-    win = climb.timing is not None and is_win(climb.timing)
-    return Passed(numerics=climb.numerics, profile=_profile_of(climb), timing=climb.timing, win=win)
-
-
-def baseline(harness: Harness, bench: Bench) -> Profile:
-    """The original's own profile: compiler facts, and its times where there is a GPU."""
-    bench.expect(harness)
-    with laid_out(harness, harness.replaced.read_text()) as (scratch, file):
-        built = facts.original_built(harness, bench, scratch)
-        if harness.language == "cuda":
-            file = facts.as_candidate(harness, bench, scratch)
-        effort = Effort(most_blocks=BATCH)  # no call is to be made, so that more would settle nothing
-        found = measure(harness, file, bench, scratch, effort) if bench.device == "cuda" else None
-        timing = found.timing if isinstance(found, Measured) else None
-        return profile(built.launches, timing, harness.contract, bench.environment, library=built.is_library)
+    assert climb.profile is not None
+    return Passed(numerics=climb.numerics, profile=climb.profile, timing=climb.timing, win=climb.win)

@@ -49,7 +49,8 @@ def _profiled(profile: Profile | None) -> str:
     if profile is None:
         return ""
     share = f", {profile.roofline_fraction:.0%} of the roofline" if profile.roofline_fraction is not None else ""
-    return f"Its profile: {profile.bottleneck}{share}{', estimated' if profile.estimated else ''}.\n"
+    evidence = f" ({profile.evidence})" if profile.evidence else ""
+    return f"Its profile: {profile.bottleneck}{evidence}{share}{', estimated' if profile.estimated else ''}.\n"
 
 
 def _fenced(source: str) -> str:

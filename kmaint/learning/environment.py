@@ -76,7 +76,8 @@ class Episode:
     def observed(self) -> Observation:
         found = self.profile
         share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
-        said = f"{found.bottleneck}{share}{' (estimated)' if found.estimated else ''}; {found.next_step}"
+        said = f"{found.bottleneck}{share}{' (estimated)' if found.estimated else ''}"
+        said = f"{said}{f': {found.evidence}' if found.evidence else ''}; {found.next_step}"
         return {"source": self.source, "profile": said, "verdict": self.verdict}
 
     def add(self, evaluation: Evaluation) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from kmaint.records.counters import Counters
+
 Dishonesty = Literal[
     "reused_output",
     "changed_after_return",
@@ -237,6 +239,12 @@ class Profile:
     next_step: str
     bytes_per_program: float | None = None
     """What one program has to move of the largest workload's traffic; absent where the traffic is unknown."""
+    counters: Counters | None = None
+    """Absent where nobody asked for them, or the machine gives none."""
+    evidence: str = ""
+    """What of the counters `bottleneck` rests on, in a line; empty where it rests on compiler facts and times."""
+    uncounted: Bottleneck | None = None
+    """What compiler facts and times alone would call it, where there is evidence."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kmaint.doctor import target
 from kmaint.doctor.target import Answer, Device, ask, of_device, of_framework, of_interpreter
+from kmaint.evaluate.rungs.counters import PERMIT
 
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
@@ -65,3 +67,21 @@ def test_a_gpu_with_and_without_records() -> None:
     assert (found["CUPTI"].standing, found["CUPTI"].found) == ("limited", "not permitted")
     found = {one.name: one for one in of_device(Answer(interpreter=Path("p")))}
     assert (found["GPU"].standing, "CUPTI" in found) == ("missing", False)
+
+
+def test_ncu_is_looked_for_as_the_gate_looks_and_a_refusal_has_its_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, parameters = tmp_path / "bin" / "ncu", tmp_path / "params"
+    installed.parent.mkdir()
+    installed.write_text("#!/bin/sh\n")
+    installed.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    monkeypatch.setattr(target, "PARAMETERS", parameters)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    for said, standing in (("RmProfilingAdminOnly: 0\n", "ok"), ("RmProfilingAdminOnly: 1\n", "limited")):
+        parameters.write_text(said)
+        found = {one.name: one for one in of_device(Answer(interpreter=Path("p")))}["ncu"]
+        assert (found.standing, PERMIT in found.get) == (standing, standing == "limited")
+        assert found.found.startswith(str(installed))

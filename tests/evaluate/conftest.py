@@ -14,7 +14,7 @@ from kmaint.evaluate import Bench, open_bench, warmed
 from kmaint.folder import read_harness, write_manifest
 from kmaint.records.evaluation import Candidate, Plan
 from kmaint.records.harness import Harness
-from kmaint.records.workload import Argument, Axis, Contract
+from kmaint.records.workload import Argument, Axis, Contract, Workload
 
 ROOT = Path(__file__).parents[2]
 LIMITS_S = {"compile": 60.0, "interpreter": 60.0, "numerics": 60.0, "call": 30.0}
@@ -34,6 +34,15 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
     shutil.copytree(Path(__file__).parent / "cases" / "merge_state", folder)
     shutil.copytree(ROOT / "extract" / "runtime", folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
     return read_harness(folder)
+
+
+@pytest.fixture(scope="session")
+def small(harness: Harness) -> Harness:
+    """The same with one workload that is interpreted in no time."""
+    tiny = Workload(
+        name="tiny", axes={"T": 2, "H": 2, "D": 64, "DT": "float32"}, weight=1.0, origin="derived", source="a test"
+    )
+    return replace(harness, contract=replace(harness.contract, workloads=(tiny,)))
 
 
 CUDA_KERNEL = """\

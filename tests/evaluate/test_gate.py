@@ -1,10 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from kmaint.evaluate import Bench, baseline, check
-from kmaint.records.evaluation import Candidate, NotBuilt, Passed, Wrong
+from kmaint.evaluate.gate import Climb, profile_rung
+from kmaint.evaluate.rungs.counters import REFUSED
+from kmaint.evaluate.rungs.facts import Built
+from kmaint.evaluate.timing.measuring import Measured
+from kmaint.records.evaluation import (
+    Candidate,
+    Interval,
+    NotBuilt,
+    Passed,
+    Plan,
+    Timing,
+    WorkloadTiming,
+    Wrong,
+)
 from kmaint.records.harness import Harness
+from tests.standing_in import ncu
 
 SUM = "out = p_out * p_scale + s_out * s_scale"
 
@@ -42,3 +60,54 @@ def test_the_first_failing_rung_is_the_last(
     assert isinstance(found.verdict, NotBuilt)
     assert found.verdict.reason == "does not parse: line 1: invalid syntax"
     assert [(rung.name, rung.passed) for rung in found.rungs] == [("lint", False)]
+
+
+def climbed(small: Harness, bench: Bench, scratch: Path, *, ratio: float) -> Climb:
+    """A candidate that was timed to be so much faster, on a machine whose GPU is stood in for."""
+    speedup = Interval(ratio=ratio, low=ratio, high=ratio)
+    one = WorkloadTiming(
+        workload="tiny", weight=1.0, original_us=(ratio,), candidate_us=(1.0,), speedup=speedup, noise=speedup
+    )
+    plan = Plan(bottleneck="unknown", edit="by hand", why="a test")
+    file = small.folder / "kernel.py"
+    return Climb(
+        small,
+        Candidate(id="c", source=file.read_text(), parent=None, plan=plan, provider="test"),
+        replace(bench, known={}),
+        scratch,
+        file,
+        built=Built(launches=(), operators=(), left_out=()),
+        measured=Measured(timing=Timing(workloads=(one,), speedup=speedup, noise_floor=0.01), clocks_mhz=()),
+    )
+
+
+def test_counters_are_taken_of_a_win_and_of_nothing_else(
+    small: Harness, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = ncu(tmp_path / "bin", monkeypatch)
+    for ratio in (1.005, 0.5):
+        loser = climbed(small, bench, tmp_path, ratio=ratio)
+        profile_rung(loser)
+        assert loser.profile is not None
+        assert loser.profile.counters is None
+    assert not calls.exists()
+    winner = climbed(small, bench, tmp_path, ratio=1.5)
+    rejection, said = profile_rung(winner)
+    assert rejection is None
+    assert winner.profile is not None
+    assert winner.profile.counters is not None
+    assert winner.profile.evidence in said
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_why_a_win_has_no_counters_is_said(
+    small: Harness, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ncu(tmp_path / "bin", monkeypatch)
+    winner = climbed(small, bench, tmp_path, ratio=1.5)
+    winner.bench.known[REFUSED] = "not here"
+    rejection, said = profile_rung(winner)
+    assert rejection is None
+    assert said.endswith("; no counters: not here")
+    assert winner.profile is not None
+    assert winner.profile.counters is None

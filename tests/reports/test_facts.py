@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from kmaint.records.counters import Counters, KernelCounters
 from kmaint.records.run import Budget, Run
 from kmaint.records.spent import Spent
 from reports.facts import cost
@@ -32,3 +33,14 @@ def test_what_has_no_limit_or_is_not_known_says_no_number_for_it(won: Run) -> No
         ("tokens", "0"),
         ("money", "$0.00; $2.50 allowed"),
     ]
+
+
+def test_what_was_counted_is_told_of_both_and_a_run_without_has_no_such_section(account: Account, won: Run) -> None:
+    assert "What the hardware counted" not in words(render(account))
+    assert won.baseline is not None
+    counters = Counters(workload="T64", kernels=(KernelCounters(kernel="k", launches=1, dram_percent=81.0),))
+    before = replace(won.baseline, bottleneck="memory", evidence="DRAM at 81 % of its peak", counters=counters)
+    counted = replace(won, baseline=before)
+    text = words(render(replace(account, run=counted)))
+    assert "What the hardware counted original: memory DRAM at 81 % of its peak original, counted" in text
+    assert "k: DRAM 81 %" in text

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kmaint import counted
 from kmaint.agent.lineage import descent
 from kmaint.agent.proposal import Request
 from kmaint.records.evaluation import Evaluation, Interval, NotBuilt, Passed, Profile, Rejection, Resources, Timing
@@ -104,12 +105,15 @@ def profile_lines(profile: Profile) -> list[str]:
     """A profile in lines, with what was not measured said to be an estimate."""
     known = "estimated, nothing was timed" if profile.estimated else "measured"
     lines = [f"bottleneck: {profile.bottleneck} ({known})"]
+    if profile.evidence:
+        lines.append(f"evidence: {profile.evidence}")
     if profile.roofline_fraction is not None:
         lines.append(f"of the roofline: {profile.roofline_fraction:.0%}")
     if profile.bytes_per_program is not None:
         lines.append(f"bytes that one program has to move: {profile.bytes_per_program:.0f}")
     compiled = [_resources_line(one) for one in profile.resources]
-    return [*lines, *compiled, f"in general: {profile.next_step}"]
+    counters = counted.lines(profile.counters) if profile.counters else []
+    return [*lines, *counters, *compiled, f"in general: {profile.next_step}"]
 
 
 def _resources_line(one: Resources) -> str:

@@ -24,10 +24,14 @@ Behaviour = tuple[str, int, int, int]
 
 def behaviour(profile: Profile) -> Behaviour:
     """What candidates have in common that one edit should do the same to: bottleneck, quarter of the roofline,
-    registers by 64, shared memory by 32 KiB."""
+    registers by 64, shared memory by 32 KiB.
+
+    The bottleneck without counters, which only some of them have: a closer look puts none into another cluster.
+    """
     registers = max((one.registers for one in profile.resources), default=0)
     shared = max((one.shared_bytes for one in profile.resources), default=0)
-    return profile.bottleneck, int(4 * min(profile.roofline_fraction or 0.0, 1.0)), registers // 64, shared >> 15
+    bottleneck = profile.uncounted or profile.bottleneck
+    return bottleneck, int(4 * min(profile.roofline_fraction or 0.0, 1.0)), registers // 64, shared >> 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +50,20 @@ class Arm:
         return math.log(self.parent.ratio / best) + (prior + sum(self.gains)) / known + bonus
 
 
+def representatives(parents: Sequence[Parent]) -> dict[Behaviour, Parent]:
+    """The fastest of each cluster, which stands for it and is profiled for it."""
+    found: dict[Behaviour, Parent] = {}
+    for parent in by_ratio(parents):
+        found.setdefault(behaviour(parent.profile), parent)
+    return found
+
+
 def choose(history: Sequence[Evaluation], parents: Sequence[Parent]) -> list[Turn]:
     """Arms by score. Kinds that a cluster's profile rules out are no arms of it."""
     gains = _gains(history, parents)
-    representatives: dict[Behaviour, Parent] = {}
-    for parent in by_ratio(parents):
-        representatives.setdefault(behaviour(parent.profile), parent)
     arms = [
         Arm(parent=parent, kind=kind, gains=gains[cluster, kind])
-        for cluster, parent in representatives.items()
+        for cluster, parent in representatives(parents).items()
         for kind in KINDS
         if kind not in ruled_out(parent.profile)
     ]
@@ -78,4 +87,9 @@ def _gains(
     return found
 
 
-BANDIT = Strategy(name="bandit", says="kinds of edit by what they gained before", choose=choose)
+BANDIT = Strategy(
+    name="bandit",
+    says="kinds of edit by what they gained before",
+    choose=choose,
+    closer=lambda parents: list(representatives(parents).values()),
+)

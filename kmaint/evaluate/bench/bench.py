@@ -25,9 +25,11 @@ LIMITS_S: Mapping[str, float] = {
     "numerics": 300.0,
     "time": 60.0,
     "screen": 60.0,
+    "counters": 180.0,
     "call": 60.0,
 }
-"""Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
+"""Seconds: for the two suites and the counters the whole run, for a worker's command each of its items, and one call of
+a candidate."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,15 @@
-"""Rung 8: from compiler facts and, where there are any, times to one bottleneck and a share of the roofline."""
+"""Rung 8: from compiler facts and, where there are any, times and counters to one bottleneck and a roofline's share."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kmaint.evaluate.rungs.diagnosis import Seen, diagnose
 from kmaint.expression import number
+from kmaint.records.counters import Counters
 from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources, Timing
 from kmaint.records.workload import Contract, Workload
 
@@ -149,6 +151,32 @@ def profile(
         roofline_fraction=fraction,
         next_step=_next_step(bottleneck, fraction, timed=timing is not None),
         bytes_per_program=_bytes_per_program(launches, contract),
+    )
+
+
+def with_counters(found: Profile, counters: Counters, contract: Contract, environment: Environment) -> Profile:
+    """The profile with what was counted, and with the class that this speaks for.
+
+    Where no counter speaks for one, the class stays; so does that of a library's kernels, and what is to be left.
+    """
+    fewest = {one.name: number(contract.traffic, one.axes) for one in contract.workloads} if contract.traffic else {}
+    seen = Seen(
+        longest=counters.kernels[0],
+        counters=counters,
+        fewest_bytes=fewest.get(counters.workload),
+        multiprocessors=environment.multiprocessors or ASSUMED_MULTIPROCESSORS,
+    )
+    diagnosis = diagnose(seen)
+    if diagnosis is None or found.bottleneck == "library":
+        return replace(found, counters=counters)
+    left = not found.estimated and found.roofline_fraction is not None and found.roofline_fraction >= AT_THE_ROOFLINE
+    return replace(
+        found,
+        bottleneck=diagnosis.bottleneck,
+        evidence=diagnosis.evidence,
+        next_step=found.next_step if left else diagnosis.next_step,
+        counters=counters,
+        uncounted=found.bottleneck,
     )
 
 

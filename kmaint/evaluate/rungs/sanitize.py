@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from kmaint.child import run_child
 from kmaint.evaluate.bench import Bench, environment_of, side_by_side
+from kmaint.evaluate.rungs.toolkit import find_program
 from kmaint.evaluate.workers.turns import Turns
 from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Code, Rejection, Wrong
@@ -56,7 +55,7 @@ def sanitize(harness: Harness, candidate: Path, bench: Bench, scratch: Path) -> 
 
     For a machine with a GPU; where the program is not installed nothing is refused and that is said.
     """
-    program = find_program()
+    program = find_program(PROGRAM)
     if program is None:
         return None, f"no {PROGRAM} on PATH, so memory and races were not checked"
     tools: tuple[Tool, ...] = get_args(Tool)
@@ -78,12 +77,6 @@ class Ran:
     findings: tuple[Finding, ...]
     log: str
     trouble: str = ""
-
-
-def find_program() -> str | None:
-    """The tool, on PATH or where CUDA is installed."""
-    places = [Path(root) / "bin" for root in (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda") if root]
-    return shutil.which(PROGRAM) or next((str(p / PROGRAM) for p in places if (p / PROGRAM).is_file()), None)
 
 
 def command(program: str, tool: Tool, python: Path, folder: Path, file: Path, entry: str) -> list[str | Path]:

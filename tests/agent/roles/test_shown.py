@@ -19,6 +19,7 @@ from kmaint.agent.roles.shown import (
     scrubbed,
     wishes,
 )
+from kmaint.records.counters import Counters, KernelCounters
 from kmaint.records.evaluation import NotBuilt, Resources, Wrong
 from kmaint.records.lesson import Lesson
 from tests.agent.conftest import PROFILE, Judged
@@ -154,3 +155,17 @@ def test_a_crossing_names_what_the_partner_has_and_a_beam_what_is_there_already(
     beam = replace(request_, besides=(Proposal(plan=plan, source="faster"),))
     assert wishes(beam) == ["something else than one pass, proposed already"]
     assert wishes(request_) == []
+
+
+def test_counters_are_told_in_words_after_the_evidence_that_the_class_rests_on() -> None:
+    counters = Counters(
+        workload="T4096", kernels=(KernelCounters(kernel="k", launches=1, time_us=13.2, dram_percent=81.0),)
+    )
+    counted = replace(PROFILE, bottleneck="memory", evidence="DRAM at 81 % of its peak", counters=counters)
+    assert profile_lines(replace(counted, estimated=False)) == [
+        "bottleneck: memory (measured)",
+        "evidence: DRAM at 81 % of its peak",
+        "counted by hardware in one call on T4096, caches cold",
+        "k, 13.2 us: DRAM 81 %",
+        "in general: time it",
+    ]

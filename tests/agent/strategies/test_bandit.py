@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kmaint.agent.proposal import Parent
-from kmaint.agent.strategies.bandit import behaviour, choose
+from kmaint.agent.strategies.bandit import BANDIT, behaviour, choose
 from kmaint.records.evaluation import Profile
 from tests.agent.conftest import PROFILE
 from tests.agent.strategies.conftest import judged, names, parents
@@ -47,3 +47,23 @@ def test_of_candidates_that_behave_alike_only_the_fastest_is_gone_on_from() -> N
 def test_behaviour_is_what_the_profile_says() -> None:
     assert behaviour(PROFILE) == ("latency", 0, 0, 0)
     assert behaviour(replace(PROFILE, roofline_fraction=0.6)) != behaviour(replace(PROFILE, roofline_fraction=0.3))
+
+
+def test_a_closer_look_changes_the_arms_of_a_cluster_and_not_who_is_in_it() -> None:
+    looked = replace(MEASURED, bottleneck="compute", uncounted="latency", evidence="multiprocessors at 80 %")
+    assert behaviour(looked) == behaviour(MEASURED)
+    fastest = Parent(id="b", source="b", profile=looked, ratio=1.4)
+    turns = choose([], [*original(MEASURED), fastest])
+    assert {turn.parent.id for turn in turns} == {"b"}
+    assert "access" not in {kind for turn in turns for kind in turn.kinds or ()}
+
+
+def test_closer_looks_are_for_the_fastest_of_each_cluster() -> None:
+    other = replace(PROFILE, bottleneck="occupancy")
+    some = [
+        *original(PROFILE),
+        Parent(id="a", source="a", profile=other, ratio=1.1),
+        Parent(id="b", source="b", profile=other, ratio=1.3),
+        Parent(id="c", source="c", profile=PROFILE, ratio=0.9),
+    ]
+    assert [one.id for one in BANDIT.closer(some)] == ["b", None]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmaint import wire
 from kmaint.evaluate.rungs.profile import (
     LEAVE,
     NEXT_STEP,
@@ -16,8 +17,10 @@ from kmaint.evaluate.rungs.profile import (
     floor_us,
     profile,
     resident_warps,
+    with_counters,
 )
-from kmaint.records.evaluation import Environment, Interval, Resources, Timing, WorkloadTiming
+from kmaint.records.counters import Counters, KernelCounters
+from kmaint.records.evaluation import Environment, Interval, Profile, Resources, Timing, WorkloadTiming
 from kmaint.records.workload import Contract, Workload
 
 HERE = Environment(
@@ -153,3 +156,45 @@ def test_without_times_a_profile_says_estimated() -> None:
     assert 0 < found.roofline_fraction < 1
     assert found.next_step == NEXT_STEP[found.bottleneck]
     assert profile([], None, CONTRACT, HERE).bottleneck == "unknown"
+
+
+COUNTERS = Counters(workload="T4096", kernels=(KernelCounters(kernel="copy", launches=1, dram_percent=70.0),))
+
+
+def test_counters_decide_the_class_and_what_times_alone_said_is_kept() -> None:
+    found = profile([launch()], timing(40.0), CONTRACT, HERE)
+    counted = with_counters(found, COUNTERS, CONTRACT, HERE)
+    assert (found.bottleneck, counted.bottleneck, counted.uncounted) == ("latency", "memory", "latency")
+    assert counted.evidence == "DRAM at 70 % of its peak"
+    assert counted.next_step != found.next_step
+    assert (counted.counters, counted.roofline_fraction) == (COUNTERS, found.roofline_fraction)
+
+
+def test_what_is_at_the_roofline_is_left_whatever_was_counted() -> None:
+    near = profile([launch()], timing(17.0), CONTRACT, HERE)
+    assert with_counters(near, COUNTERS, CONTRACT, HERE).next_step == near.next_step
+
+
+def test_where_counters_say_nothing_and_of_a_library_the_class_stays() -> None:
+    found = profile([launch()], timing(40.0), CONTRACT, HERE)
+    silent = dataclasses.replace(COUNTERS, kernels=(KernelCounters(kernel="copy", launches=1),))
+    assert with_counters(found, silent, CONTRACT, HERE) == dataclasses.replace(found, counters=silent)
+    library = profile([], timing(100.0), CONTRACT, HERE, library=True)
+    assert with_counters(library, COUNTERS, CONTRACT, HERE) == dataclasses.replace(library, counters=COUNTERS)
+
+
+def test_bytes_are_held_against_those_of_the_workload_that_was_counted() -> None:
+    moved = KernelCounters(
+        kernel="copy", launches=1, dram_percent=70.0, dram_read_bytes=2.0 * 4096 * 16384, dram_written_bytes=0.0
+    )
+    found = profile([launch()], timing(40.0), CONTRACT, HERE)
+    twice = with_counters(found, dataclasses.replace(COUNTERS, kernels=(moved,)), CONTRACT, HERE)
+    assert twice.evidence == "DRAM at 70 % of its peak, moving 2.0 times the bytes that the call has to"
+
+
+def test_a_profile_with_counters_comes_back_from_json_and_an_earlier_one_without_them_too() -> None:
+    found = with_counters(profile([launch()], timing(40.0), CONTRACT, HERE), COUNTERS, CONTRACT, HERE)
+    dumped = wire.dump(found)
+    assert wire.load(Profile, dumped) == found
+    earlier = {name: value for name, value in dumped.items() if name not in ("counters", "evidence", "uncounted")}
+    assert wire.load(Profile, earlier) == dataclasses.replace(found, counters=None, evidence="", uncounted=None)

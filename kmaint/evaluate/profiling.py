@@ -1,0 +1,48 @@
+"""Profiles outside of a climb: the original's own, and a closer look at what was profiled without counters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kmaint.evaluate.bench import Bench, laid_out
+from kmaint.evaluate.rungs import facts
+from kmaint.evaluate.rungs.counters import count
+from kmaint.evaluate.rungs.profile import profile, with_counters
+from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, measure
+from kmaint.records.evaluation import Profile
+from kmaint.records.harness import Harness
+
+
+def baseline(harness: Harness, bench: Bench) -> Profile:
+    """The original's own profile: compiler facts, and its times and counters where there is a GPU that gives them."""
+    bench.expect(harness)
+    with laid_out(harness, harness.replaced.read_text()) as (scratch, file):
+        built = facts.original_built(harness, bench, scratch)
+        if harness.language == "cuda":
+            file = facts.as_candidate(harness, bench, scratch)
+        effort = Effort(most_blocks=BATCH)  # no call is to be made, so that more would settle nothing
+        measured = measure(harness, file, bench, scratch, effort) if bench.device == "cuda" else None
+        timing = measured.timing if isinstance(measured, Measured) else None
+        found = profile(built.launches, timing, harness.contract, bench.environment, library=built.is_library)
+        if timing is None:
+            return found
+        found, trouble = closer(found, harness, file, bench, scratch)
+        if trouble:
+            bench.progress(f"the original's profile has no counters: {trouble}")
+        return found
+
+
+def closer(found: Profile, harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Profile, str]:
+    """The profile with what is counted in a call of the file; or as it was, and why. For a machine with a GPU."""
+    counted = count(harness, file, bench, scratch)
+    if counted.counters is None:
+        return found, counted.trouble
+    return with_counters(found, counted.counters, harness.contract, bench.environment), ""
+
+
+def look_closer(found: Profile, harness: Harness, source: str, bench: Bench) -> tuple[Profile, str]:
+    """As `closer`, of a candidate's source that has passed the gate: its file is laid out, and built, once more."""
+    with laid_out(harness, source) as (scratch, file):
+        if harness.language == "cuda":
+            facts.compile_all(harness, [file], bench, scratch)
+        return closer(found, harness, file, bench, scratch)

@@ -1,0 +1,36 @@
+"""A program that stands where ncu does: it runs what it is given, for real, and answers with a recorded table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TABLE = Path(__file__).parent / "cases" / "ncu" / "raw.csv"
+
+PROGRAM = """\
+#!{python}
+import os, subprocess, sys
+from pathlib import Path
+
+with open({calls!r}, "a") as calls:
+    print(*sys.argv[1:], sep="\\t", file=calls)
+(log,) = [word.removeprefix("--log-file=") for word in sys.argv if word.startswith("--log-file=")]
+runner = [word for word in sys.argv[1:] if not word.startswith("--")]
+# No GPU is here, so that what would run on one is interpreted.
+ended = subprocess.run(runner, env={{**os.environ, "TRITON_INTERPRET": "1"}})
+Path(log).write_text(Path({table!r}).read_text())
+sys.exit(ended.returncode)
+"""
+
+
+def ncu(folder: Path, monkeypatch: pytest.MonkeyPatch, *, table: Path = TABLE) -> Path:
+    """Put the program on PATH; the file of its calls, a line for each, is there after the first."""
+    folder.mkdir(parents=True)
+    program, calls = folder / "ncu", folder / "calls"
+    program.write_text(PROGRAM.format(python=sys.executable, table=str(table), calls=str(calls)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return calls
