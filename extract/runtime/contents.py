@@ -174,6 +174,20 @@ def _lengths(shape: tuple[int, ...], bound: int, profile: str, generator: torch.
     return lengths
 
 
+def _counts(shape: tuple[int, ...], bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
+    """Whole numbers from 1 to the bound, as parts that work is cut into: all at the bound under the normal profile."""
+    if profile == "normal":
+        return torch.full(shape, max(1, bound), device=generator.device)
+    return torch.randint(1, max(2, bound + 1), shape, generator=generator, device=generator.device)
+
+
+def _decay(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
+    """Rates at which a state fades, from -16 to -1 as state space models begin with; where ragged a quarter is 0."""
+    rates = -1.0 - 15.0 * torch.rand(shape, generator=generator, device=generator.device)
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    return torch.where(drawn < 0.25, 0.0, rates) if profile == "ragged" else rates
+
+
 def _temperature(shape: tuple[int, ...], _bound: int, profile: str, generator: torch.Generator) -> torch.Tensor:
     """Of requests: 0.5 to 1.5, and under every profile but normal a quarter each is 0 (greedy) and 1 (as it is)."""
     drawn = torch.rand(shape, generator=generator, device=generator.device)
@@ -214,8 +228,10 @@ CONTENTS: dict[str, Contents] = {
     "permutation": _permutation,
     "slots": _slots,
     "lengths": _lengths,
+    "counts": _counts,
     "cumulative": _cumulative,
     "cos_sin": _cos_sin,
+    "decay": _decay,
     "scale": lambda shape, _b, _p, g: torch.rand(shape, generator=g, device=g.device) + 0.5,
     "probability": _probability,
     "temperature": _temperature,

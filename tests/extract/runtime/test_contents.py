@@ -24,7 +24,7 @@ def filled(
 
 @settings(deadline=None)
 @given(
-    kind=st.sampled_from(["index", "permutation", "lengths", "cumulative", "slots"]),
+    kind=st.sampled_from(["index", "permutation", "lengths", "counts", "cumulative", "slots"]),
     size=st.integers(0, 40),
     bound=st.integers(1, 50),
     profile=st.sampled_from(PROFILES),
@@ -34,8 +34,9 @@ def test_index_contents_are_valid_under_every_profile(
     kind: str, size: int, bound: int, profile: str, seed: int
 ) -> None:
     x = filled((size,), torch.int64, kind, bound, profile, seed)
-    lowest = {"slots": -1}.get(kind, 0)
-    inside = max(bound, size) if kind in ("permutation", "slots") else bound + (kind in ("lengths", "cumulative"))
+    lowest = {"slots": -1, "counts": 1}.get(kind, 0)
+    reached = kind in ("lengths", "counts", "cumulative")
+    inside = max(bound, size) if kind in ("permutation", "slots") else bound + reached
     assert bool(((x >= lowest) & (x < max(1, inside))).all())
     if kind in ("permutation", "slots"):
         kept = x[x >= 0]
@@ -49,6 +50,12 @@ def test_ragged_contents_are_at_their_edges() -> None:
     assert {0, 9} <= set(lengths.tolist())
     chosen = filled((400,), torch.int32, "index", 64, "ragged").bincount(minlength=64)
     assert int(chosen[0]) > 100 and int((chosen == 0).sum()) > 3
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_state_never_grows_by_its_decay(profile: str) -> None:
+    rates = filled((50, 4), torch.float32, "decay", 0, profile)
+    assert bool(((rates <= 0) & (rates >= -16)).all())
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

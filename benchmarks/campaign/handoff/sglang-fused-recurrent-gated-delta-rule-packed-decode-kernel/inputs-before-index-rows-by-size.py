@@ -1,6 +1,7 @@
 """`fused_recurrent_gated_delta_rule_packed_decode_kernel` of sglang 0.5.17, standing alone."""
 
 import os
+import torch
 import triton
 import triton.language as tl
 import triton.language.extra.libdevice as tldevice
@@ -21,19 +22,6 @@ else:
 
 
 # region sglang/kernels/ops/attention/fla/fused_recurrent.py:184-265 fused_recurrent_gated_delta_rule_packed_decode_kernel
-# The rows of a state are independent: programs of eight rows, not 32, while the launcher's would
-# not give every multiprocessor four, so that few sequences occupy the device.
-@triton.heuristics(
-    {
-        "ROWS": lambda args: min(8, args["BV"])
-        if args["grid"][0] * args["grid"][1] < 528
-        else args["BV"],
-        "grid": lambda args: (
-            triton.cdiv(args["V"], args["ROWS"]),
-            *args["grid"][1:],
-        ),
-    }
-)
 # Adapted from vllm project.
 @triton.jit
 def fused_recurrent_gated_delta_rule_packed_decode_kernel(
@@ -61,14 +49,13 @@ def fused_recurrent_gated_delta_rule_packed_decode_kernel(
     BV: tl.constexpr,
     SOFTPLUS_THRESHOLD: tl.constexpr,
     USE_QK_L2NORM_IN_KERNEL: tl.constexpr,
-    ROWS: tl.constexpr,
 ):
     i_v, i_nh = tl.program_id(0), tl.program_id(1)
     i_n, i_hv = i_nh // HV, i_nh % HV
     i_h = i_hv // (HV // H)
 
     o_k = tl.arange(0, BK)
-    o_v = i_v * ROWS + tl.arange(0, ROWS)
+    o_v = i_v * BV + tl.arange(0, BV)
     mask_k = o_k < K
     mask_v = o_v < V
     mask_h = mask_v[:, None] & mask_k[None, :]
@@ -90,7 +77,7 @@ def fused_recurrent_gated_delta_rule_packed_decode_kernel(
     dt_bias_val = tl.load(dt_bias + i_hv).to(tl.float32)
 
     if state_idx < 0:
-        zero = tl.zeros([ROWS], dtype=tl.float32).to(p_o.dtype.element_ty)
+        zero = tl.zeros([BV], dtype=tl.float32).to(p_o.dtype.element_ty)
         tl.store(p_o, zero, mask=mask_v)
         return
 
@@ -121,47 +108,126 @@ def fused_recurrent_gated_delta_rule_packed_decode_kernel(
 # endregion
 
 
-# The harness's own: no guess fits: ValueError: Mismatched batch sizes: mixed_qkv.shape[0]=5, a.shape[0]=4, b.shape[0]=6. (kernel.py line 155)
-def launch_fused_recurrent_gated_delta_rule_packed_decode_kernel(
-    mixed_qkv,
-    a,
-    b,
-    A_log,
-    dt_bias,
-    o,
-    h0,
-    ht,
-    ssm_state_indices,
-    scale,
-    stride_mixed_qkv_tok,
-    stride_a_tok,
-    stride_b_tok,
-    stride_init_state_token,
-    stride_final_state_token,
-    stride_indices_seq,
-    H,
-    HV,
-    K,
-    V,
-    BK,
-    BV,
-    SOFTPLUS_THRESHOLD,
-    USE_QK_L2NORM_IN_KERNEL,
-    *,
-    grid,
-    num_warps=4,
-    num_stages=3,
-):
-    """Launch `fused_recurrent_gated_delta_rule_packed_decode_kernel` on a grid of one to three dimensions."""
-    fused_recurrent_gated_delta_rule_packed_decode_kernel[tuple(grid)](
+# region sglang/kernels/ops/attention/fla/fused_recurrent.py:268-402 fused_recurrent_gated_delta_rule_packed_decode
+def fused_recurrent_gated_delta_rule_packed_decode(
+    mixed_qkv: torch.Tensor,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    A_log: torch.Tensor,
+    dt_bias: torch.Tensor,
+    scale: float,
+    initial_state: torch.Tensor,
+    out: torch.Tensor,
+    ssm_state_indices: torch.Tensor,
+    use_qk_l2norm_in_kernel: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if mixed_qkv.ndim != 2:
+        raise ValueError(
+            f"`mixed_qkv` must be a 2D tensor (got ndim={mixed_qkv.ndim})."
+        )
+    if mixed_qkv.stride(-1) != 1:
+        raise ValueError("`mixed_qkv` must be contiguous in the last dim.")
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError(
+            f"`a` and `b` must be 2D tensors (got a.ndim={a.ndim}, b.ndim={b.ndim})."
+        )
+    if a.stride(-1) != 1 or b.stride(-1) != 1:
+        raise ValueError("`a`/`b` must be contiguous in the last dim.")
+    if A_log.ndim != 1 or dt_bias.ndim != 1:
+        raise ValueError("`A_log`/`dt_bias` must be 1D tensors.")
+    if A_log.stride(0) != 1 or dt_bias.stride(0) != 1:
+        raise ValueError("`A_log`/`dt_bias` must be contiguous.")
+    if ssm_state_indices.ndim != 1:
+        raise ValueError(
+            f"`ssm_state_indices` must be 1D for packed decode (got ndim={ssm_state_indices.ndim})."
+        )
+    if not out.is_contiguous():
+        raise ValueError("`out` must be contiguous.")
+
+    dev = mixed_qkv.device
+    if any(
+        t.device != dev
+        for t in (a, b, A_log, dt_bias, initial_state, out, ssm_state_indices)
+    ):
+        raise ValueError("All inputs must be on the same device.")
+
+    B = mixed_qkv.shape[0]
+    if a.shape[0] != B or b.shape[0] != B:
+        raise ValueError(
+            "Mismatched batch sizes: "
+            f"mixed_qkv.shape[0]={B}, a.shape[0]={a.shape[0]}, b.shape[0]={b.shape[0]}."
+        )
+    if ssm_state_indices.shape[0] != B:
+        raise ValueError(
+            f"`ssm_state_indices` must have shape [B] (got {tuple(ssm_state_indices.shape)}; expected ({B},))."
+        )
+
+    if initial_state.ndim != 4:
+        raise ValueError(
+            f"`initial_state` must be a 4D tensor (got ndim={initial_state.ndim})."
+        )
+    if initial_state.stride(-1) != 1:
+        raise ValueError("`initial_state` must be contiguous in the last dim.")
+    HV, V, K = initial_state.shape[-3:]
+    if a.shape[1] != HV or b.shape[1] != HV:
+        raise ValueError(
+            f"`a`/`b` must have shape [B, HV] with HV={HV} (got a.shape={tuple(a.shape)}, b.shape={tuple(b.shape)})."
+        )
+    if A_log.numel() != HV or dt_bias.numel() != HV:
+        raise ValueError(
+            f"`A_log` and `dt_bias` must have {HV} elements (got A_log.numel()={A_log.numel()}, dt_bias.numel()={dt_bias.numel()})."
+        )
+    if out.shape != (B, 1, HV, V):
+        raise ValueError(
+            f"`out` must have shape {(B, 1, HV, V)} (got out.shape={tuple(out.shape)})."
+        )
+
+    qkv_dim = mixed_qkv.shape[1]
+    qk_dim = qkv_dim - HV * V
+    if qk_dim <= 0 or qk_dim % 2 != 0:
+        raise ValueError(
+            f"Invalid packed `mixed_qkv` last dim={qkv_dim} for HV={HV}, V={V}."
+        )
+    q_dim = qk_dim // 2
+    if q_dim % K != 0:
+        raise ValueError(f"Invalid packed Q size {q_dim}: must be divisible by K={K}.")
+    H = q_dim // K
+    if H <= 0 or HV % H != 0:
+        raise ValueError(
+            f"Invalid head config inferred from mixed_qkv: H={H}, HV={HV}."
+        )
+
+    BK = triton.next_power_of_2(K)
+    if triton.cdiv(K, BK) != 1:
+        raise ValueError(
+            f"Packed decode kernel only supports NK=1 (got K={K}, BK={BK})."
+        )
+    BV = min(triton.next_power_of_2(V), 32)
+    # The rows of a state are independent: programs of eight rows, not 32, while the latter would
+    # not give every multiprocessor four, so that few sequences occupy the device.
+    if triton.cdiv(V, BV) * B * HV < 528:
+        BV = min(8, BV)
+    num_stages = 3
+    num_warps = 1
+
+    stride_mixed_qkv_tok = mixed_qkv.stride(0)
+    stride_a_tok = a.stride(0)
+    stride_b_tok = b.stride(0)
+    stride_init_state_token = initial_state.stride(0)
+    stride_final_state_token = initial_state.stride(0)
+    stride_indices_seq = ssm_state_indices.stride(0)
+
+    NV = triton.cdiv(V, BV)
+    grid = (NV, B * HV)
+    fused_recurrent_gated_delta_rule_packed_decode_kernel[grid](
         mixed_qkv=mixed_qkv,
         a=a,
         b=b,
         A_log=A_log,
         dt_bias=dt_bias,
-        o=o,
-        h0=h0,
-        ht=ht,
+        o=out,
+        h0=initial_state,
+        ht=initial_state,
         ssm_state_indices=ssm_state_indices,
         scale=scale,
         stride_mixed_qkv_tok=stride_mixed_qkv_tok,
@@ -176,8 +242,10 @@ def launch_fused_recurrent_gated_delta_rule_packed_decode_kernel(
         V=V,
         BK=BK,
         BV=BV,
-        SOFTPLUS_THRESHOLD=SOFTPLUS_THRESHOLD,
-        USE_QK_L2NORM_IN_KERNEL=USE_QK_L2NORM_IN_KERNEL,
+        SOFTPLUS_THRESHOLD=20.0,
+        USE_QK_L2NORM_IN_KERNEL=use_qk_l2norm_in_kernel,
         num_warps=num_warps,
         num_stages=num_stages,
     )
+    return out, initial_state
+# endregion

@@ -3,6 +3,18 @@
 import triton
 import triton.language as tl
 
+from shims import is_hip
+
+
+# region sglang/kernels/ops/attention/decode_attention.py:31-31 _is_hip
+_is_hip = is_hip()
+# endregion
+
+
+# region sglang/kernels/ops/attention/decode_attention.py:36-36 _MIN_BLOCK_KV
+_MIN_BLOCK_KV = 32
+# endregion
+
 
 # region sglang/kernels/ops/attention/decode_attention.py:731-805 _fwd_kernel_stage2
 @triton.jit
@@ -102,51 +114,56 @@ def _fwd_kernel_stage2(
 # endregion
 
 
-# The harness's own: no guess fits: ValueError: Unsupported ptr type triton.language.int64 in `tl.load` (kernel.py line 52)
-def launch_fwd_kernel_stage2(
-    Mid_O,
-    Mid_O_1,
-    O,
+# region sglang/kernels/ops/attention/decode_attention.py:808-858 _decode_softmax_reducev_fwd
+def _decode_softmax_reducev_fwd(
+    logits,
+    lse,
+    q,
+    o,
     v_scale,
+    v_buffer,
     kv_indptr,
     num_kv_splits,
-    sink_ptr,
-    stride_mid_ob,
-    stride_mid_oh,
-    stride_mid_os,
-    stride_obs,
-    stride_oh,
-    MAX_KV_SPLITS,
-    MIN_BLOCK_KV,
-    BLOCK_DV,
-    Lv,
-    HAS_SINK,
-    USE_PDL=False,
-    *,
-    grid,
-    num_warps=4,
-    num_stages=3,
+    max_kv_splits,
+    sinks=None,
+    use_pdl=False,
 ):
-    """Launch `_fwd_kernel_stage2` on a grid of one to three dimensions."""
-    _fwd_kernel_stage2[tuple(grid)](
-        Mid_O=Mid_O,
-        Mid_O_1=Mid_O_1,
-        O=O,
-        v_scale=v_scale,
-        kv_indptr=kv_indptr,
-        num_kv_splits=num_kv_splits,
-        sink_ptr=sink_ptr,
-        stride_mid_ob=stride_mid_ob,
-        stride_mid_oh=stride_mid_oh,
-        stride_mid_os=stride_mid_os,
-        stride_obs=stride_obs,
-        stride_oh=stride_oh,
+    batch, head_num = q.shape[0], q.shape[1]
+    Lv = v_buffer.shape[-1]
+    BLOCK_DV = triton.next_power_of_2(Lv)
+
+    MAX_KV_SPLITS = max_kv_splits
+    HAS_SINK = sinks is not None
+
+    extra_kargs = {}
+    if _is_hip:
+        # https://rocm.docs.amd.com/en/docs-6.2.0/how-to/llm-fine-tuning-optimization/optimizing-triton-kernel.html
+        # https://github.com/triton-lang/triton/blob/main/third_party/amd/backend/compiler.py
+        extra_kargs = {"waves_per_eu": 4, "matrix_instr_nonkdim": 16, "kpack": 2}
+
+    grid = (batch, head_num)
+    _fwd_kernel_stage2[grid](
+        logits,
+        lse,
+        o,
+        v_scale,
+        kv_indptr,
+        num_kv_splits,
+        sinks,
+        logits.stride(0),
+        logits.stride(1),
+        logits.stride(2),
+        o.stride(0),
+        o.stride(1),
         MAX_KV_SPLITS=MAX_KV_SPLITS,
-        MIN_BLOCK_KV=MIN_BLOCK_KV,
+        MIN_BLOCK_KV=_MIN_BLOCK_KV,
         BLOCK_DV=BLOCK_DV,
         Lv=Lv,
         HAS_SINK=HAS_SINK,
-        USE_PDL=USE_PDL,
-        num_warps=num_warps,
-        num_stages=num_stages,
+        USE_PDL=use_pdl,
+        num_warps=4,
+        num_stages=2,
+        **({"launch_pdl": True} if use_pdl else {}),
+        **extra_kargs,
     )
+# endregion

@@ -1,9 +1,16 @@
 """`_selective_scan_update_kernel` of sglang 0.5.17, standing alone."""
 
+import torch
 import triton
 import triton.language as tl
 
+from shims import is_arch_support_pdl
 from shims import version
+
+
+# region sglang/kernels/ops/mamba/triton_ops/mamba_ssm.py:16-16 PAD_SLOT_ID
+PAD_SLOT_ID = -1
+# endregion
 
 
 # region sglang/kernels/ops/mamba/triton_ops/mamba_ssm.py:18-18 TRITON3
@@ -381,149 +388,223 @@ def _selective_scan_update_kernel(
 # endregion
 
 
-# The harness's own: no guess fits: AttributeError: 'NoneType' object has no attribute 'dim' (kernel.py line 446)
-def launch_selective_scan_update_kernel(
-    state_ptr,
-    x_ptr,
-    dt_ptr,
-    dt_bias_ptr,
-    A_ptr,
-    B_ptr,
-    C_ptr,
-    D_ptr,
-    z_ptr,
-    out_ptr,
-    state_batch_indices_ptr,
-    pad_slot_id,
-    intermediate_states_buffer,
-    cache_steps,
-    retrieve_parent_token_ptr,
-    intermediate_state_indices_ptr,
-    rand_seed_ptr,
-    batch,
-    T,
-    nheads,
-    dim,
-    dstate,
-    nheads_ngroups_ratio,
-    stride_state_batch,
-    stride_state_head,
-    stride_state_dim,
-    stride_state_dstate,
-    stride_x_batch,
-    stride_x_T,
-    stride_x_head,
-    stride_x_dim,
-    stride_dt_batch,
-    stride_dt_T,
-    stride_dt_head,
-    stride_dt_dim,
-    stride_dt_bias_head,
-    stride_dt_bias_dim,
-    stride_A_head,
-    stride_A_dim,
-    stride_A_dstate,
-    stride_B_batch,
-    stride_B_T,
-    stride_B_group,
-    stride_B_dstate,
-    stride_C_batch,
-    stride_C_T,
-    stride_C_group,
-    stride_C_dstate,
-    stride_D_head,
-    stride_D_dim,
-    stride_z_batch,
-    stride_z_T,
-    stride_z_head,
-    stride_z_dim,
-    stride_out_batch,
-    stride_out_T,
-    stride_out_head,
-    stride_out_dim,
-    stride_retrieve_parent_token_batch,
-    stride_retrieve_parent_token_T,
-    DT_SOFTPLUS,
-    TIE_HDIM,
-    BLOCK_SIZE_M,
-    DISABLE_STATE_UPDATE,
-    USE_RS_ROUNDING,
-    PHILOX_ROUNDS,
-    USE_GDC=False,
-    *,
-    grid,
-    num_warps=4,
-    num_stages=3,
+# region sglang/kernels/ops/mamba/triton_ops/mamba_ssm.py:351-568 selective_state_update
+def selective_state_update(
+    state,
+    x,
+    dt,
+    A,
+    B,
+    C,
+    D=None,
+    z=None,
+    dt_bias=None,
+    dt_softplus=False,
+    state_batch_indices=None,
+    pad_slot_id=PAD_SLOT_ID,
+    out=None,
+    disable_state_update=False,
+    intermediate_states_buffer=None,
+    cache_steps=None,
+    retrieve_parent_token=None,
+    intermediate_state_indices=None,
+    enable_stochastic_rounding=False,
+    cache_philox_rounds=0,
 ):
-    """Launch `_selective_scan_update_kernel` on a grid of one to three dimensions."""
-    _selective_scan_update_kernel[tuple(grid)](
-        state_ptr=state_ptr,
-        x_ptr=x_ptr,
-        dt_ptr=dt_ptr,
-        dt_bias_ptr=dt_bias_ptr,
-        A_ptr=A_ptr,
-        B_ptr=B_ptr,
-        C_ptr=C_ptr,
-        D_ptr=D_ptr,
-        z_ptr=z_ptr,
-        out_ptr=out_ptr,
-        state_batch_indices_ptr=state_batch_indices_ptr,
-        pad_slot_id=pad_slot_id,
-        intermediate_states_buffer=intermediate_states_buffer,
-        cache_steps=cache_steps,
-        retrieve_parent_token_ptr=retrieve_parent_token_ptr,
-        intermediate_state_indices_ptr=intermediate_state_indices_ptr,
-        rand_seed_ptr=rand_seed_ptr,
-        batch=batch,
-        T=T,
-        nheads=nheads,
-        dim=dim,
-        dstate=dstate,
-        nheads_ngroups_ratio=nheads_ngroups_ratio,
-        stride_state_batch=stride_state_batch,
-        stride_state_head=stride_state_head,
-        stride_state_dim=stride_state_dim,
-        stride_state_dstate=stride_state_dstate,
-        stride_x_batch=stride_x_batch,
-        stride_x_T=stride_x_T,
-        stride_x_head=stride_x_head,
-        stride_x_dim=stride_x_dim,
-        stride_dt_batch=stride_dt_batch,
-        stride_dt_T=stride_dt_T,
-        stride_dt_head=stride_dt_head,
-        stride_dt_dim=stride_dt_dim,
-        stride_dt_bias_head=stride_dt_bias_head,
-        stride_dt_bias_dim=stride_dt_bias_dim,
-        stride_A_head=stride_A_head,
-        stride_A_dim=stride_A_dim,
-        stride_A_dstate=stride_A_dstate,
-        stride_B_batch=stride_B_batch,
-        stride_B_T=stride_B_T,
-        stride_B_group=stride_B_group,
-        stride_B_dstate=stride_B_dstate,
-        stride_C_batch=stride_C_batch,
-        stride_C_T=stride_C_T,
-        stride_C_group=stride_C_group,
-        stride_C_dstate=stride_C_dstate,
-        stride_D_head=stride_D_head,
-        stride_D_dim=stride_D_dim,
-        stride_z_batch=stride_z_batch,
-        stride_z_T=stride_z_T,
-        stride_z_head=stride_z_head,
-        stride_z_dim=stride_z_dim,
-        stride_out_batch=stride_out_batch,
-        stride_out_T=stride_out_T,
-        stride_out_head=stride_out_head,
-        stride_out_dim=stride_out_dim,
-        stride_retrieve_parent_token_batch=stride_retrieve_parent_token_batch,
-        stride_retrieve_parent_token_T=stride_retrieve_parent_token_T,
-        DT_SOFTPLUS=DT_SOFTPLUS,
-        TIE_HDIM=TIE_HDIM,
-        BLOCK_SIZE_M=BLOCK_SIZE_M,
-        DISABLE_STATE_UPDATE=DISABLE_STATE_UPDATE,
-        USE_RS_ROUNDING=USE_RS_ROUNDING,
-        PHILOX_ROUNDS=PHILOX_ROUNDS,
-        USE_GDC=USE_GDC,
-        num_warps=num_warps,
-        num_stages=num_stages,
+    """
+    Argument:
+        state: (batch, dim, dstate) or (batch, nheads, dim, dstate)
+        x: (batch, dim) or (batch, nheads, dim) for single-token or (batch, T, nheads, dim) for multi-token
+        dt: (batch, dim) or (batch, nheads, dim)
+        A: (dim, dstate) or (nheads, dim, dstate)
+        B: (batch, dstate) or (batch, ngroups, dstate) for single-token or (batch, T, ngroups, dstate) for multi-token
+        C: (batch, dstate) or (batch, ngroups, dstate)
+        D: (dim,) or (nheads, dim)
+        z: (batch, dim) or (batch, nheads, dim)
+        dt_bias: (dim,) or (nheads, dim)
+        pad_slot_id: int
+            if cache_indices is passed, lets the kernel identify padded
+            entries that will not be processed,
+            for example: cache_indices = [pad_slot_id, 1, 20, pad_slot_id]
+            in this case, the kernel will not process entries at
+            indices 0 and 3
+        out: Preallocated ssm output tensor. Assume same shape as x.
+             In-place updated.
+        disable_state_update: If True, don't write back to state (for speculative verify)
+        intermediate_states_buffer: Buffer to cache intermediate states
+        cache_steps: Total number of steps in the buffer
+        retrieve_parent_token: (batch, T) tensor of parent token indices for EAGLE tree attention
+        intermediate_state_indices: (batch,) tensor of indices for intermediate_states_buffer operations.
+            If provided, uses these indices instead of state_batch_indices for the buffer.
+        enable_stochastic_rounding: Whether to stochastically round final FP16 SSM cache writes.
+        cache_philox_rounds: Number of Philox rounds to use when stochastic rounding is enabled.
+    """
+    if cache_philox_rounds < 0:
+        raise ValueError("cache_philox_rounds must be non-negative.")
+    if enable_stochastic_rounding and state.dtype != torch.float16:
+        raise ValueError(
+            "Stochastic rounding for the Mamba SSM cache requires state dtype "
+            f"torch.float16, got {state.dtype}."
+        )
+
+    if state.dim() == 3:
+        state = state.unsqueeze(1)
+    if x.dim() == 2:
+        x = x.unsqueeze(1)
+    if x.dim() == 3:
+        x = x.unsqueeze(1)
+    if dt.dim() == 2:
+        dt = dt.unsqueeze(1)
+    if dt.dim() == 3:
+        dt = dt.unsqueeze(1)
+    if A.dim() == 2:
+        A = A.unsqueeze(0)
+    if B.dim() == 2:
+        B = B.unsqueeze(1)
+    if B.dim() == 3:
+        B = B.unsqueeze(1)
+    if C.dim() == 2:
+        C = C.unsqueeze(1)
+    if C.dim() == 3:
+        C = C.unsqueeze(1)
+    if D is not None and D.dim() == 1:
+        D = D.unsqueeze(0)
+    if z is not None:
+        if z.dim() == 2:
+            z = z.unsqueeze(1)
+        if z.dim() == 3:
+            z = z.unsqueeze(1)
+    if dt_bias is not None and dt_bias.dim() == 1:
+        dt_bias = dt_bias.unsqueeze(0)
+    if out.dim() == 2:
+        out = out.unsqueeze(1)
+    if out.dim() == 3:
+        out = out.unsqueeze(1)
+
+    _, nheads, dim, dstate = state.shape
+    batch, T, _, _ = x.shape
+
+    assert x.shape == (batch, T, nheads, dim)
+    assert dt.shape == x.shape
+    assert A.shape == (nheads, dim, dstate)
+    ngroups = B.shape[2]
+    assert nheads % ngroups == 0, "nheads must be divisible by ngroups"
+    assert B.shape == (batch, T, ngroups, dstate)
+    assert C.shape == B.shape
+    if D is not None:
+        assert D.shape == (nheads, dim)
+    if z is not None:
+        assert z.shape == x.shape
+    if dt_bias is not None:
+        assert dt_bias.shape == (nheads, dim)
+    if state_batch_indices is not None:
+        assert state_batch_indices.shape == (batch,)
+    assert out.shape == x.shape
+
+    grid = lambda META: (triton.cdiv(dim, META["BLOCK_SIZE_M"]), batch, nheads)
+    z_strides = (
+        (z.stride(0), z.stride(1), z.stride(2), z.stride(3))
+        if z is not None
+        else (0, 0, 0, 0)
     )
+    # We don't want autotune since it will overwrite the state
+    # We instead tune by hand.
+    BLOCK_SIZE_M, num_warps = (
+        (32, 4)
+        if dstate <= 16
+        else (
+            (16, 4)
+            if dstate <= 32
+            else ((8, 4) if dstate <= 64 else ((4, 4) if dstate <= 128 else ((4, 8))))
+        )
+    )
+    tie_hdim = (
+        A.stride(-1) == 0
+        and A.stride(-2) == 0
+        and dt.stride(-1) == 0
+        and dt_bias.stride(-1) == 0
+    )
+
+    retrieve_parent_token_strides = (
+        (retrieve_parent_token.stride(0), retrieve_parent_token.stride(1))
+        if retrieve_parent_token is not None
+        else (0, 0)
+    )
+    rand_seed = (
+        torch.randint(0, 2**32, (1,), device=state.device)
+        if enable_stochastic_rounding
+        else None
+    )
+
+    pdl_kwargs = {"USE_GDC": True, "launch_pdl": True} if is_arch_support_pdl() else {}
+
+    with torch.get_device_module(x.device).device(x.device.index):
+        _selective_scan_update_kernel[grid](
+            state,
+            x,
+            dt,
+            dt_bias,
+            A,
+            B,
+            C,
+            D,
+            z,
+            out,
+            state_batch_indices,
+            pad_slot_id,
+            intermediate_states_buffer,
+            cache_steps if cache_steps is not None else 0,
+            retrieve_parent_token,
+            intermediate_state_indices,
+            rand_seed,
+            batch,
+            T,
+            nheads,
+            dim,
+            dstate,
+            nheads // ngroups,
+            state.stride(0),
+            state.stride(1),
+            state.stride(2),
+            state.stride(3),
+            x.stride(0),
+            x.stride(1),
+            x.stride(2),
+            x.stride(3),
+            dt.stride(0),
+            dt.stride(1),
+            dt.stride(2),
+            dt.stride(3),
+            *(dt_bias.stride(0), dt_bias.stride(1)) if dt_bias is not None else 0,
+            A.stride(0),
+            A.stride(1),
+            A.stride(2),
+            B.stride(0),
+            B.stride(1),
+            B.stride(2),
+            B.stride(3),
+            C.stride(0),
+            C.stride(1),
+            C.stride(2),
+            C.stride(3),
+            *(D.stride(0), D.stride(1)) if D is not None else 0,
+            z_strides[0],
+            z_strides[1],
+            z_strides[2],
+            z_strides[3],
+            out.stride(0),
+            out.stride(1),
+            out.stride(2),
+            out.stride(3),
+            retrieve_parent_token_strides[0],
+            retrieve_parent_token_strides[1],
+            dt_softplus,
+            tie_hdim,
+            BLOCK_SIZE_M,
+            DISABLE_STATE_UPDATE=disable_state_update,
+            USE_RS_ROUNDING=enable_stochastic_rounding,
+            PHILOX_ROUNDS=cache_philox_rounds,
+            num_warps=num_warps,
+            **pdl_kwargs,
+        )
+# endregion
