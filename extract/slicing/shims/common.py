@@ -104,15 +104,19 @@ TORCH_SHIMS: dict[str, Shim] = {
         ),
         _torch(
             "torch.get_device_module",
+            # All else as torch.cuda has it: torch asks it too, whether it is there at all for one.
             "lambda _device=None: types.SimpleNamespace(\n"
-            "        current_device=lambda: 0,\n"
-            "        device=lambda _device: contextlib.nullcontext(),\n"
-            "        get_device_properties=lambda _device=None: types.SimpleNamespace(\n"
-            '            name="NVIDIA H200", major=9, minor=0, multi_processor_count=132,\n'
-            "            max_threads_per_multi_processor=2048\n"
-            "        ),\n"
+            "        **{\n"
+            "            **vars(torch.cuda),\n"
+            '            "current_device": lambda: 0,\n'
+            '            "device": lambda _device: contextlib.nullcontext(),\n'
+            '            "get_device_properties": lambda _device=None: types.SimpleNamespace(\n'
+            '                name="NVIDIA H200", major=9, minor=0, multi_processor_count=132,\n'
+            "                max_threads_per_multi_processor=2048\n"
+            "            ),\n"
+            "        }\n"
             "    )",
-            "answers as torch.cuda would for an H200 where there is no CUDA device; torch's own otherwise",
+            "torch.cuda, which answers of its device as an H200's would where there is none; torch's own otherwise",
         ),
         _torch(
             "torch.cuda.current_device",

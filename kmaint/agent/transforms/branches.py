@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,24 +119,27 @@ def _call_differences(
 ) -> Iterator[Difference]:
     """Argument by argument; an option of the launch that only the variant gives is given its default elsewhere."""
     one, two = pair
-    given = {keyword.arg: keyword for keyword in one.keywords}
-    options = [keyword for keyword in two.keywords if keyword.arg not in given]
-    same = len(one.args) == len(two.args) and len(one.keywords) == len(two.keywords) - len(options)
-    if not same or any(keyword.arg not in DEFAULTS for keyword in options):
+    given, wanted = _by_name(one), _by_name(two)
+    options = wanted.keys() - given.keys()
+    same = len(one.args) == len(two.args) and len(given) == len(wanted) - len(options)
+    if not same or any(option not in DEFAULTS for option in options):
         yield base.span(one), variant.of(two)
         return
     yield from _differences(base, variant, one.func, two.func, name)
     for first, second in zip(one.args, two.args, strict=True):
         yield from _differences(base, variant, first, second, name)
-    for keyword in two.keywords:
-        if keyword in options:
-            assert keyword.arg is not None
-            added = base.add_argument(
-                one, f"{keyword.arg}={variant.of(keyword.value)} if {name} else {DEFAULTS[keyword.arg]}"
-            )
+    for option, value in wanted.items():
+        if option in options:
+            added = base.add_argument(one, f"{option}={variant.of(value)} if {name} else {DEFAULTS[option]}")
             yield (added.start, added.end), added.text
         else:
-            yield from _differences(base, variant, given[keyword.arg].value, keyword.value, name)
+            yield from _differences(base, variant, given[option], value, name)
+
+
+def _by_name(call: ast.Call) -> dict[str, ast.expr]:
+    """Its keyword arguments; what is unpacked into it goes by its place among what is."""
+    places = itertools.count()
+    return {keyword.arg or f"**{next(places)}": keyword.value for keyword in call.keywords}
 
 
 def _list_differences(

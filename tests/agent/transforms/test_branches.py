@@ -50,6 +50,13 @@ def test_an_option_that_was_not_given_has_its_default_elsewhere() -> None:
     assert "num_warps=2 if small else 4" in made.source
 
 
+def test_what_is_unpacked_into_a_launch_keeps_its_place() -> None:
+    shipped = BEFORE.replace("num_warps=8)", "num_warps=8, **options, **({'launch_pdl': True} if pdl else {}))")
+    made = compose(shipped, "launch", [branch(shipped.replace("num_warps=8", "num_warps=2"))])
+    assert "num_warps=2 if small else 8" in made.source
+    assert made.source.count("**options") == made.source.count("launch_pdl") == 1
+
+
 def test_an_added_if_asks_for_the_guard_too() -> None:
     inside = BEFORE.replace("    kernel[", "    if x.numel() > 9 or x.numel() == 3:\n        BLOCK = 128\n    kernel[")
     made = compose(BEFORE, "launch", [branch(inside)])

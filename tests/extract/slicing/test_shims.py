@@ -81,5 +81,6 @@ def test_a_device_module_without_a_device_answers_for_an_h200(monkeypatch: pytes
         exec(TORCH_SHIMS[symbol].source, {"contextlib": contextlib, "torch": torch, "types": types})
     module = torch.get_device_module()
     assert module.get_device_properties(module.current_device()).multi_processor_count == 132
+    assert not module.is_available()  # torch asks it too
     with module.device(torch.device("cpu")), torch.cuda.device(torch.device("cpu")):
         pass
