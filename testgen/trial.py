@@ -44,6 +44,9 @@ GUARD_BYTES = 1 << 20
 
 NEAR = 0.05
 """Of a row's scale: how far results on another type of number may lie, 16-bit rounding on the way included."""
+DISTINCT = ("permutation", "slots", "cumulative")
+"""Contents whose entries stand for different places: with one entry for all of them, sequences would write into one
+another's memory or have no length, and what comes of that is chance."""
 TWISTS = ("deeper", "gaps", "dtype", "none")
 
 
@@ -188,8 +191,9 @@ def admitted_layouts(trials: Trials, base: Any, unread: list[str]) -> dict[str, 
     found = {}
     for layout in layouts.LAYOUTS[2:]:
         named = [a for a in tensors(trials.contract, base) if a["name"] not in unread]
-        able = [a["name"] for a in named if _can_lie(a, base, layout)]
-        able = [name for name in able if layout not in ("repeated", "expanded") or name not in written]
+        alike = layout in ("repeated", "expanded")
+        able = [a["name"] for a in named if _can_lie(a, base, layout) and not (alike and a["values"] in DISTINCT)]
+        able = [name for name in able if not alike or name not in written]
         plain = {"expanded": "repeated", "repeated": ""}.get(layout, "contiguous")
 
         def works(names: list[str], layout: str = layout, plain: str = plain) -> bool:

@@ -142,3 +142,42 @@ def test_a_size_of_what_is_there_only_with_a_flag_is_tried_with_it(tmp_path: Pat
     sizes = set(try_original(read_harness(folder)).sizes["N"])
     assert {7, 33} <= sizes
     assert not {0, 1, 2, 3} & sizes
+
+
+GATHER = """
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def gather_kernel(x_ptr, at_ptr, out_ptr, stride):
+    row = tl.program_id(0)
+    tl.store(out_ptr + row, tl.load(x_ptr + tl.load(at_ptr + row * stride)))
+
+
+def gather(x: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    out = torch.empty(at.shape[0], dtype=x.dtype, device=x.device)
+    gather_kernel[(at.shape[0],)](x, at, out, at.stride(0))
+    return out
+"""
+
+
+@pytest.mark.parametrize(("values", "alike"), [("index", True), ("permutation", False)])
+def test_what_stands_for_different_places_is_never_one_for_all(tmp_path: Path, values: str, alike: bool) -> None:
+    """The kernel takes both; in a cache, though, two sequences with one slot would write over one another."""
+    folder = placed(tmp_path / "gather").folder
+    contract = json.loads((folder / "workloads.json").read_text())
+    x, at = contract["arguments"][0], contract["arguments"][1]
+    x.update(shape=["T"], dtype="float32")
+    at.update(name="at", shape=["T"], dtype="int32", values=values, bound="T")
+    workload = {**contract["workloads"][0], "axes": {"T": 3}}
+    contract.update(axes=[contract["axes"][0]], arguments=[x, at], workloads=[workload])
+    (folder / "workloads.json").write_text(json.dumps(contract))
+    (folder / "kernel.py").write_text(GATHER)
+    manifest = (folder / "harness.toml").read_text()
+    (folder / "harness.toml").write_text(manifest.replace('entry = "scale"', 'entry = "gather"'))
+    found = try_original(read_harness(folder)).layouts
+    assert "at" in found["strided"]
+    assert ("at" in found.get("expanded", [])) == alike
+    assert ("at" in found.get("repeated", [])) == alike
