@@ -25,6 +25,8 @@ def baseline(harness: Harness, bench: Bench) -> Profile:
         timing = measured.timing if isinstance(measured, Measured) else None
         found = profile(built.launches, timing, harness.contract, bench.environment, library=built.is_library)
         if timing is None:
+            if measured is not None and not isinstance(measured, Measured):
+                bench.progress(f"the original's profile is estimated, since it could not be timed: {measured.reason}")
             return found
         found, trouble = closer(found, harness, file, bench, scratch)
         if trouble:

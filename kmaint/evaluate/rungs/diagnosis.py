@@ -66,8 +66,10 @@ def diagnose(seen: Seen) -> Diagnosis | None:
 def _is_memory_busy(seen: Seen) -> Diagnosis | None:
     one = seen.longest
     units = (("DRAM", one.dram_percent), ("the L2", one.l2_percent), ("the L1", one.l1_percent))
-    name, percent = max(units, key=lambda unit: unit[1] or 0.0)
-    if not percent or percent < max(BUSY_PERCENT, one.multiprocessor_percent or 0.0):
+    least = max(BUSY_PERCENT, one.multiprocessor_percent or 0.0)
+    # What DRAM moves passes the L2, which then is as busy: it is named first of those that are.
+    name, percent = next(((name, percent) for name, percent in units if percent and percent >= least), ("", 0.0))
+    if not name:
         return None
     evidence, step = f"{name} at {percent:.0f} % of its peak", BUSY_MEMORY[name]
     excess = _excess(seen)

@@ -55,7 +55,8 @@ def seen(*others: KernelCounters, **changes: Any) -> Seen:
             "memory",
             "DRAM at 81 % of its peak, moving 2.1 times the bytes that the call has to",
         ),
-        ({"l2_percent": 72.0, "dram_percent": 61.0}, "memory", "the L2 at 72 % of its peak"),
+        ({"l2_percent": 72.0, "dram_percent": 41.0}, "memory", "the L2 at 72 % of its peak"),
+        ({"l2_percent": 89.0, "dram_percent": 83.0}, "memory", "DRAM at 83 % of its peak"),
         (
             {"l1_percent": 90.0, "sectors_per_load": 31.8},
             "memory",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmaint.counted import shares
 from kmaint.evaluate.rungs.metrics import METRICS, asked_for, merged, number_of, read_table
 from kmaint.records.counters import KernelCounters
 from tests.standing_in import TABLE
@@ -30,6 +31,16 @@ def test_a_table_is_read_by_kernel_the_longest_first() -> None:
     assert (second.kernel, second.launches) == ("reduce_kernel", 2)
     assert second.time_us == pytest.approx(4.192)
     assert second.dram_read_bytes == 2 * 1048576.0
+
+
+def test_a_page_of_the_tool_itself_fills_every_field() -> None:
+    """ncu 2025.3.1 on an H200: vLLM's _min_p_kernel on 256 rows of 151,936, one warp group a row."""
+    (found,) = read_table((TABLE.parent / "h200.csv").read_text())
+    assert (found.kernel, found.launches, found.programs) == ("_min_p_kernel", 1, 256.0)
+    assert found.time_us == pytest.approx(174.976, rel=0.01)
+    assert [field.name for field in dataclasses.fields(found) if getattr(found, field.name) is None] == []
+    assert found.dram_read_bytes == pytest.approx(256 * 151_936 * 4, rel=0.01)
+    assert sum(shares(found).values()) == pytest.approx(0.95, abs=0.05)
 
 
 def test_what_is_not_available_is_absent_and_what_is_zero_is_not() -> None:
