@@ -16,7 +16,7 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.records.engine import LEGS, EngineBench, Leg, PointResult
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 from reintegrate.engine import mean_of, result
 
 ROOT = Path(__file__).parent.parent

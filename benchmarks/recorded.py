@@ -24,17 +24,16 @@ from kmaint.records.evaluation import (
     Candidate,
     Environment,
     Evaluation,
-    Interval,
     NotBuilt,
     Numerics,
     Passed,
     Plan,
     Profile,
     Resources,
-    Timing,
     Verdict,
 )
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval, Timing
 
 Knowledge = Literal["chance", "screening"]
 

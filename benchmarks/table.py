@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from kmaint import wire
-from kmaint.records.evaluation import Evaluation, Interval, Passed, Timing, WorkloadTiming
+from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- results: written by benchmarks/table.py -->", "<!-- end of results -->"

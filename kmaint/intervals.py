@@ -8,7 +8,7 @@ import random
 import statistics
 from collections.abc import Sequence
 
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 
 RESAMPLES = 2000
 

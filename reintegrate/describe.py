@@ -6,9 +6,10 @@ import textwrap
 
 from kmaint.errors import UsageError
 from kmaint.policy import TITLE_LIMIT, title_for
-from kmaint.records.evaluation import Evaluation, Numerics, Passed, Timing
+from kmaint.records.evaluation import Evaluation, Numerics, Passed
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.records.timing import Timing
 
 
 def commit_message(run: Run, harness: Harness) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 from kmaint.records.engine import EngineBench
-from kmaint.records.evaluation import Interval, Passed, Profile, Timing, WorkloadTiming, speedup
+from kmaint.records.evaluation import Passed, Profile, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 from reports import evidence, figures, numbers
 from reports.facts import Fact
 from reports.numbers import median_of

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from kmaint.folder import read_parity
 from kmaint.records.change import Kind, Landing
-from kmaint.records.evaluation import Evaluation, Interval, Passed, RungName, Timing, Verdict, speedup
+from kmaint.records.evaluation import Evaluation, Passed, Rung, RungName, Verdict, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval, Timing
 from reports.numbers import Median, interval, median_of, percent, ratio
 
 Standing = Literal["faster", "same", "slower"]
@@ -170,14 +172,19 @@ def reason(verdict: Verdict) -> str:
     return f"right ({verdict.numerics.kind}); {ratio(verdict.timing.speedup.ratio)}{lost}"
 
 
+def ladder_of(climbed: Sequence[Rung]) -> list[RungName]:
+    """The rungs that stood before a candidate: one on demand only where it was climbed."""
+    names = {rung.name for rung in climbed}
+    return [name for name in RUNGS if name in names or name not in ON_DEMAND]
+
+
 def climbed(evaluation: Evaluation) -> str:
     """Which rungs were passed, failed and never reached, in words."""
     ended = {rung.name: "passed" if rung.passed else "failed" for rung in evaluation.rungs}
-    stood = [name for name in RUNGS if name in ended or name not in ON_DEMAND]
     groups = [
         f"{word}: {', '.join(names)}"
         for word in ("passed", "failed", "not reached")
-        if (names := [name for name in stood if ended.get(name, "not reached") == word])
+        if (names := [name for name in ladder_of(evaluation.rungs) if ended.get(name, "not reached") == word])
     ]
     return "; ".join(groups)
 

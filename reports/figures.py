@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from kmaint.records.evaluation import Interval, Rung
-from reports.evidence import RUNGS, Compared, Row, standing
+from kmaint.records.evaluation import Rung
+from kmaint.records.timing import Interval
+from reports.evidence import Compared, Row, ladder_of, standing
 from reports.numbers import Median, interval, microseconds, percent, ratio
 
 ROW, DOTS, TOP, AXIS = 48, 27, 8, 26
@@ -94,8 +95,8 @@ def roofline(rows: Sequence[Row]) -> Markup:
 def ladder(rungs: Sequence[Rung]) -> Markup:
     """The gate's rungs as climbed: filled where passed, crossed where failed, empty where never reached."""
     climbed = {rung.name: rung for rung in rungs}
-    parts, words = [], []
-    for index, name in enumerate(RUNGS):
+    parts, words, names = [], [], ladder_of(rungs)
+    for index, name in enumerate(names):
         rung = climbed.get(name)
         state = "missed" if rung is None else "up" if rung.passed else "down"
         spelled = f"{name}: {'not reached' if rung is None else 'passed' if rung.passed else 'failed'}"
@@ -106,7 +107,7 @@ def ladder(rungs: Sequence[Rung]) -> Markup:
             x = index * 13 + 4
             parts.append(Markup('<path class="cross" d="M{} 4l4 4m0-4l-4 4"/>').format(x))
     svg = Markup('<svg class="ladder" width="{}" height="12" role="img" aria-label="{}">{}</svg>')
-    return svg.format(len(RUNGS) * 13, "; ".join(words), Markup("").join(parts))
+    return svg.format(len(names) * 13, "; ".join(words), Markup("").join(parts))
 
 
 def _extent(row: Row) -> list[float]:

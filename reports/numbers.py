@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 
 CONFIDENCE = 0.95
 

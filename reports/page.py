@@ -10,10 +10,11 @@ from markupsafe import Markup
 
 from kmaint.records.change import Landing
 from kmaint.records.engine import EngineBench
-from kmaint.records.evaluation import Evaluation, Passed, Resources, Timing, speedup
+from kmaint.records.evaluation import Evaluation, Passed, Resources, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
+from kmaint.records.timing import Timing
 from reports import evidence, facts, figures, numbers
 from reports.evidence import Row
 from reports.facts import Fact

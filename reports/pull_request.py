@@ -8,10 +8,11 @@ from pathlib import Path
 
 from kmaint.policy import Part, policy_of, template_for, title_for
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Evaluation, Passed, Timing, speedup
+from kmaint.records.evaluation import Evaluation, Passed, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.pull_request import Backing, CheckName
 from kmaint.records.run import Run
+from kmaint.records.timing import Timing
 from reports import evidence, numbers
 from reports.blocks import Block, fenced, fitted
 from reports.evidence import Row

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from kmaint.records.engine import LEGS, EngineBench, Leg, PointResult, Sample
-from kmaint.records.evaluation import Interval
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval
 from reports import evidence, figures, numbers
 from reports.evidence import Compared, Standing
 from reports.facts import Fact

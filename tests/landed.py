@@ -19,8 +19,8 @@ from kmaint import workflow
 from kmaint.config import Config, load_config
 from kmaint.folder import MANIFEST
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Interval
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval
 from kmaint.store import Store
 from tests.reports.conftest import CASE, H200, KEPT, WARPS, judged, made, passed, rungs, timing
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kmaint.ledger import Ledger
 from kmaint.records.change import Edit, Patch
-from kmaint.records.evaluation import Interval
 from kmaint.records.kernel import Release
 from kmaint.records.ledger import Step, Win
+from kmaint.records.timing import Interval
 from kmaint.store import DATABASE, MIGRATIONS
 from tests.test_store import MACHINE, RUN
 

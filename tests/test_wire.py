@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint import wire
-from kmaint.records.evaluation import Crashed, Interval, NotBuilt, TimedOut, Verdict, Wrong
+from kmaint.records.evaluation import Crashed, NotBuilt, TimedOut, Verdict, Wrong
+from kmaint.records.timing import Interval
 from kmaint.records.workload import Axis, Contract, Workload
 
 texts = st.text(max_size=20)

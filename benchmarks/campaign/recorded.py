@@ -15,9 +15,10 @@ from benchmarks.campaign.shipping import NO_GPU, Against
 from kmaint import wire
 from kmaint.evaluate import Screened
 from kmaint.folder import write_text
-from kmaint.records.evaluation import Evaluation, Passed, Timing
+from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
+from kmaint.records.timing import Timing
 
 Way = Literal["builtin", "handoff"]
 WAYS: tuple[Way, ...] = ("builtin", "handoff")

@@ -17,9 +17,9 @@ from kmaint.evaluate.bench import scratch_with
 from kmaint.evaluate.timing.measuring import Measured, convicted, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.folder import KERNEL
-from kmaint.records.evaluation import Timing
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.records.timing import Timing
 from kmaint.sandbox import NO_WALLS
 
 LIMITS_S = {"time": 180.0, "call": 180.0}

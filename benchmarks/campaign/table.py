@@ -15,7 +15,7 @@ from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from benchmarks.campaign.shipping import NO_GPU
 from kmaint import learning
 from kmaint.evaluate.timing.ratios import WORST_RATIO
-from kmaint.records.evaluation import Interval, Timing, WorkloadTiming
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 
 Leg = Literal["original", "candidate", "floor"]
 

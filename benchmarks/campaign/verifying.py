@@ -21,9 +21,10 @@ from kmaint.config import Config, load_config
 from kmaint.console import Progress
 from kmaint.errors import HarnessError, KmaintError, UsageError
 from kmaint.folder import read_harness, split_regions, write_manifest, write_text
-from kmaint.records.evaluation import Evaluation, Interval, Passed
+from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Scan
+from kmaint.records.timing import Interval
 from kmaint.records.workload import Contract
 
 CLOSE = 0.05

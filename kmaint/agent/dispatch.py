@@ -9,7 +9,8 @@ from kmaint.agent.guards import Table, best_table
 from kmaint.agent.proposal import Proposal, Request
 from kmaint.agent.transforms.base import Edited, NotApplicable
 from kmaint.agent.transforms.branches import Branch, compose
-from kmaint.records.evaluation import Evaluation, Passed, Plan, Timing
+from kmaint.records.evaluation import Evaluation, Passed, Plan
+from kmaint.records.timing import Timing
 
 DISPATCH = "dispatch"
 """The name of the edit."""

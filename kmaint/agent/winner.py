@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kmaint.records.evaluation import Evaluation, Passed, Timing
+from kmaint.records.evaluation import Evaluation, Passed
+from kmaint.records.timing import Timing
 
 
 def lead(evaluation: Evaluation) -> float | None:

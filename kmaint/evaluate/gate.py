@@ -35,9 +35,9 @@ from kmaint.records.evaluation import (
     Rung,
     RungName,
     Slower,
-    Timing,
 )
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Timing
 
 CANNOT_INTERPRET = "InterpreterError"
 """How triton names whatever goes wrong while it interprets a kernel."""

@@ -12,8 +12,8 @@ from kmaint.evaluate.rungs.facts import first_line
 from kmaint.evaluate.screen import LOSING, Ratios, Rough, compared
 from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.intervals import geometric_mean
-from kmaint.records.evaluation import Interval
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Interval
 
 LOOK = Rough(rounds=12, sets=24)
 """Fewer argument sets than are timed: building 256 of them takes longer than all else, and both sides have the same."""

@@ -15,9 +15,10 @@ from kmaint.evaluate.bench import Bench, scratch_with
 from kmaint.evaluate.rungs.numerics import numerics
 from kmaint.evaluate.timing.measuring import Measured, measure
 from kmaint.folder import harness_digest, split_regions
-from kmaint.records.evaluation import Numerics, Rejection, Timing
+from kmaint.records.evaluation import Numerics, Rejection
 from kmaint.records.harness import Harness
 from kmaint.records.parity import Pace, Parity, ParityState
+from kmaint.records.timing import Timing
 from kmaint.sandbox import NO_WALLS
 
 CLOSE = 0.03

@@ -9,9 +9,10 @@ from kmaint.agent.chain import original
 from kmaint.learning.preferring import reason
 from kmaint.learning.reward import Reward, reward_of
 from kmaint.learning.scrubbing import cleaned
-from kmaint.records.evaluation import Code, Evaluation, Interval, Passed, Plan, Profile, speedup
+from kmaint.records.evaluation import Code, Evaluation, Passed, Plan, Profile, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kmaint.learning.outcome import outcome_of
-from kmaint.records.evaluation import Evaluation, Passed, Timing, speedup
+from kmaint.records.evaluation import Evaluation, Passed, speedup
+from kmaint.records.timing import Timing
 
 
 @dataclass(frozen=True, kw_only=True)

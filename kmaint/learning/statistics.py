@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from kmaint.learning.estimators import best_of_k, geometric_mean, pass_at_k, share_above
 from kmaint.learning.outcome import Funnel, funnel, outcome_of
-from kmaint.records.evaluation import Evaluation, Interval, Passed, speedup
+from kmaint.records.evaluation import Evaluation, Passed, speedup
 from kmaint.records.run import Run, RunState
 from kmaint.records.spent import Spent
+from kmaint.records.timing import Interval
 
 THRESHOLDS = (1.0, 1.1, 1.25, 1.5, 2.0)
 """The p of fast_p."""

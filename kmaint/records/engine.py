@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 
 Phase = Literal["decode", "prefill"]
 Leg = str

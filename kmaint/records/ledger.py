@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kmaint.records.change import Patch
-from kmaint.records.evaluation import Environment, Interval
+from kmaint.records.evaluation import Environment
 from kmaint.records.kernel import Release
+from kmaint.records.timing import Interval
 
 State = Literal["landed", "attested", "proposed", "holds", "conflicts", "overtaken", "regressed", "gone"]
 """The last five are what a recheck says of a win on another upstream."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kmaint.records.evaluation import Environment, Interval
+from kmaint.records.evaluation import Environment
+from kmaint.records.timing import Interval
 
 ParityState = Literal["holds", "differs", "unlike_speed", "not_run"]
 

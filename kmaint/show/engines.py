@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kmaint.console import DONE, NO, Format, print_lines, print_object, print_table
 from kmaint.records.engine import EngineBench, PointResult
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 from kmaint.wire import dump
 
 WORST = 0.99

@@ -12,9 +12,10 @@ from kmaint.console import (
     print_object,
     print_table,
 )
-from kmaint.records.evaluation import Evaluation, Interval, Passed
+from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.harness import Suite
 from kmaint.records.parity import Parity
+from kmaint.records.timing import Interval
 from kmaint.wire import dump
 
 

@@ -14,10 +14,11 @@ from kmaint.policy import Policy, policy_of
 from kmaint.records.attestation import Attestation
 from kmaint.records.change import Landing
 from kmaint.records.engine import EngineBench
-from kmaint.records.evaluation import Interval, speedup
+from kmaint.records.evaluation import speedup
 from kmaint.records.harness import Harness
 from kmaint.records.pull_request import Backing, CheckName, Exhibit
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval
 from kmaint.store import Store
 from kmaint.workflow.attesting import attestation_of
 from kmaint.workflow.bench import ENGINE, TOGETHER, earlier_bench

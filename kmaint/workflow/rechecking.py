@@ -14,10 +14,11 @@ from kmaint.config import Config
 from kmaint.errors import HarnessError, InternalError, MissingError, UsageError
 from kmaint.ledger import Ledger
 from kmaint.records.change import Patch
-from kmaint.records.evaluation import Evaluation, Interval, Passed, speedup
+from kmaint.records.evaluation import Evaluation, Passed, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel, Release, Scan
 from kmaint.records.ledger import CHECKED, State, Step, Win
+from kmaint.records.timing import Interval
 from kmaint.workflow.extracting import extract_kernel
 from kmaint.workflow.keeping import all_wins, now
 from kmaint.workflow.progress import Progress

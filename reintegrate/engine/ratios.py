@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kmaint.intervals import geometric_mean, interval
 from kmaint.records.engine import LEGS, Leg, Point, PointResult, Sample
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 
 
 def orders(legs: Sequence[Leg], rounds: int, *, seed: str) -> Iterator[tuple[Leg, ...]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.records.evaluation import Evaluation, Passed, Timing, WorkloadTiming
+from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel
+from kmaint.records.timing import Timing, WorkloadTiming
 from kmaint.records.workload import Workload
 
 

@@ -18,17 +18,16 @@ from kmaint.records.evaluation import (
     Candidate,
     Environment,
     Evaluation,
-    Interval,
     Numerics,
     Passed,
     Plan,
     Profile,
     Rung,
-    Timing,
     Verdict,
     Wrong,
 )
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Interval, Timing
 
 CASES = Path(__file__).parent / "cases"
 RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"

@@ -12,8 +12,9 @@ from kmaint.agent.dispatch import DISPATCH, dispatched
 from kmaint.agent.proposal import Parent, Request
 from kmaint.evaluate import Screened
 from kmaint.folder import KERNEL
-from kmaint.records.evaluation import Evaluation, Interval, Passed, Timing, WorkloadTiming
+from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 from tests.agent.conftest import PROFILE, Judged
 
 judged = Judged()

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from kmaint.agent.memory import MOST, distinct, lessons_of, read_lessons, recall, weights, write_lessons
 from kmaint.errors import UsageError
-from kmaint.records.evaluation import Bottleneck, Evaluation, Interval, Passed, WorkloadTiming, Wrong
+from kmaint.records.evaluation import Bottleneck, Evaluation, Passed, Wrong
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Budget, Run
+from kmaint.records.timing import Interval, WorkloadTiming
 from tests.agent.conftest import MACHINE, PROFILE, Judged
 
 judged = Judged()

@@ -11,17 +11,9 @@ from kmaint.evaluate.gate import Climb, profile_rung
 from kmaint.evaluate.rungs.counters import REFUSED
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.timing.measuring import Measured
-from kmaint.records.evaluation import (
-    Candidate,
-    Interval,
-    NotBuilt,
-    Passed,
-    Plan,
-    Timing,
-    WorkloadTiming,
-    Wrong,
-)
+from kmaint.records.evaluation import Candidate, NotBuilt, Passed, Plan, Wrong
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 from tests.standing_in import ncu
 
 SUM = "out = p_out * p_scale + s_out * s_scale"

@@ -11,8 +11,9 @@ from kmaint.evaluate import Bench
 from kmaint.evaluate.gate import first_look
 from kmaint.evaluate.look import Look, look, looked
 from kmaint.evaluate.screen import Rough
-from kmaint.records.evaluation import Candidate, Evaluation, Interval, Slower
+from kmaint.records.evaluation import Candidate, Evaluation, Slower
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Interval
 
 DRY = Rough(rounds=5, sets=1, clock="wall")
 CALL = "    merge_state_kernel["

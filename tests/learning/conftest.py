@@ -17,7 +17,6 @@ from kmaint.records.evaluation import (
     Dishonest,
     Environment,
     Evaluation,
-    Interval,
     NotBuilt,
     Numerics,
     Passed,
@@ -26,12 +25,12 @@ from kmaint.records.evaluation import (
     Rung,
     RungName,
     TimedOut,
-    Timing,
     Verdict,
     Wrong,
 )
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval, Timing
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "benchmarks" / "results" / "2026-11-21-h200"

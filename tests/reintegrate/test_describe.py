@@ -7,20 +7,10 @@ import pytest
 
 from kmaint.errors import UsageError
 from kmaint.folder import read_harness
-from kmaint.records.evaluation import (
-    Candidate,
-    Environment,
-    Evaluation,
-    Interval,
-    Numerics,
-    Passed,
-    Plan,
-    Profile,
-    Timing,
-    WorkloadTiming,
-)
+from kmaint.records.evaluation import Candidate, Environment, Evaluation, Numerics, Passed, Plan, Profile
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget, Run
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 from reintegrate.describe import commit_message
 
 CASE = Path(__file__).parent / "cases" / "merge_state"

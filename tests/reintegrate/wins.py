@@ -2,18 +2,8 @@
 
 from collections.abc import Mapping
 
-from kmaint.records.evaluation import (
-    Candidate,
-    Environment,
-    Evaluation,
-    Interval,
-    Numerics,
-    Passed,
-    Plan,
-    Profile,
-    Timing,
-    WorkloadTiming,
-)
+from kmaint.records.evaluation import Candidate, Environment, Evaluation, Numerics, Passed, Plan, Profile
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 
 NOISE = Interval(ratio=1.0, low=0.998, high=1.003)
 

@@ -6,11 +6,23 @@ from pathlib import Path
 
 from kmaint.folder import harness_digest, write_parity
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Interval
+from kmaint.records.evaluation import Rung
 from kmaint.records.harness import Harness
 from kmaint.records.parity import Pace, Parity
 from kmaint.records.run import Run
-from reports.evidence import climbed, diff_of, headline, not_measured, parity_line, rows, standing, tally, timing_of
+from kmaint.records.timing import Interval
+from reports.evidence import (
+    climbed,
+    diff_of,
+    headline,
+    ladder_of,
+    not_measured,
+    parity_line,
+    rows,
+    standing,
+    tally,
+    timing_of,
+)
 
 
 def test_a_whole_interval_decides() -> None:
@@ -39,6 +51,12 @@ def test_every_ending_is_counted(won: Run) -> None:
     assert climbed(won.evaluations[4]) == (
         "passed: lint; failed: compile; not reached: interpreter, device, numerics, integrity, time, sanitizer, profile"
     )
+
+
+def test_a_rung_on_demand_stands_where_it_was_climbed() -> None:
+    first, second = (Rung(name=name, passed=True, seconds=1.0) for name in ("compile", "look"))
+    assert "look" not in ladder_of([first])
+    assert ladder_of([first, second])[:3] == ["lint", "compile", "look"]
 
 
 def test_workloads_stand_from_small_to_large_with_their_source(won: Run, harness: Harness) -> None:

@@ -6,9 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kmaint.records.evaluation import Interval, Rung
+from kmaint.records.evaluation import Rung
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval
 from reports.evidence import Row, rows, timing_of
 from reports.figures import ladder, latency, roofline, speedups
 

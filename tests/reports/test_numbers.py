@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from kmaint.records.evaluation import Interval
+from kmaint.records.timing import Interval
 from reports.numbers import interval, median_of, microseconds, percent, ratio, scientific
 
 

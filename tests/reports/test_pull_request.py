@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from kmaint.records.change import Landing
-from kmaint.records.evaluation import Timing
 from kmaint.records.harness import Harness
 from kmaint.records.pull_request import Backing, Exhibit
 from kmaint.records.run import Run
+from kmaint.records.timing import Timing
 from reports.pull_request import LIMIT, marker, pull_request_text, title_and_body
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from kmaint.records.engine import EngineBench, Other
-from kmaint.records.evaluation import Interval
 from kmaint.records.run import Run
+from kmaint.records.timing import Interval
 from reports.page import Account, render
 from reports.serving import served, throughput
 from tests.reports.test_page import words

@@ -12,8 +12,8 @@ from kmaint import folder, wire
 from kmaint.errors import UsageError
 from kmaint.folder import read_harness
 from kmaint.records.engine import Accuracy, Engaged, EngineBench, Likeness, Point, PointResult, Sample
-from kmaint.records.evaluation import Interval
 from kmaint.records.pull_request import Backing
+from kmaint.records.timing import Interval
 from kmaint.workflow.backing import backing_of, benches_with_patch, bring_along
 from kmaint.workflow.bench import ENGINE, TOGETHER
 from kmaint.workflow.runs import run_folder

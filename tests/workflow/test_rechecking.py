@@ -15,7 +15,8 @@ from kmaint import workflow
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
-from kmaint.records.evaluation import Interval, Verdict, Wrong
+from kmaint.records.evaluation import Verdict, Wrong
+from kmaint.records.timing import Interval
 from kmaint.workflow.rechecking import _judged, standing
 from tests.landed import Landed
 from tests.reports.conftest import H200, KEPT, judged, passed, rungs, timing

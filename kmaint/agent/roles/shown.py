@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from kmaint import counted
 from kmaint.agent.lineage import descent
 from kmaint.agent.proposal import Request
-from kmaint.records.evaluation import Evaluation, Interval, NotBuilt, Passed, Profile, Rejection, Resources, Timing
+from kmaint.records.evaluation import Evaluation, NotBuilt, Passed, Profile, Rejection, Resources
 from kmaint.records.lesson import Lesson
+from kmaint.records.timing import Interval, Timing
 
 LOG_LINES = 30
 """Of a log, from its end: there the cause stands."""

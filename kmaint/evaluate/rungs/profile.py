@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from kmaint.evaluate.rungs.diagnosis import Seen, diagnose
 from kmaint.expression import number
 from kmaint.records.counters import Counters
-from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources, Timing
+from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources
+from kmaint.records.timing import Timing
 from kmaint.records.workload import Contract, Workload
 
 ASSUMED_BANDWIDTH_GBPS = 4200.0

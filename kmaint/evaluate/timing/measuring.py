@@ -22,8 +22,9 @@ from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.evaluate.timing.ratios import below_floor, combine, is_win, settled, trace_agrees
 from kmaint.evaluate.timing.stopwatch import Stopwatch
 from kmaint.intervals import interval
-from kmaint.records.evaluation import Conditions, Dishonest, Rejection, Timing, Trace, WorkloadTiming, Wrong
+from kmaint.records.evaluation import Dishonest, Rejection, Wrong
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Conditions, Timing, Trace, WorkloadTiming
 from kmaint.records.workload import Workload
 
 BATCH = 12

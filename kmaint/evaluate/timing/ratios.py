@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from kmaint.intervals import geometric_mean, interval
-from kmaint.records.evaluation import Interval, Timing, Trace, WorkloadTiming
+from kmaint.records.timing import Interval, Timing, Trace, WorkloadTiming
 
 SMALLEST_GAIN = 0.01
 """No gain below 1 % counts, however quiet the machine."""

@@ -18,14 +18,13 @@ import torch
 from runtime.sequences import Step, called_with  # type: ignore[import-not-found]
 
 from .calls import building, cases, entry_of, judge, outcomes, subject, truth_of
+from .naming import named, rounded, written
 from .plan import Probe, base, plan, real_sizes, scaled
 
 AT_SCALE_S = 5.0
 """What a large call may be expected to take, from how long small ones took."""
 ALL_AT_SCALE_S = 10.0
 """For how long large calls are begun."""
-LOW_PRECISION = 2.0**-5
-"""Errors below this part of a row's scale, without a direction, are those of a shorter mantissa."""
 
 
 @dataclass
@@ -123,7 +122,7 @@ def _alone(state: State, path: Path, step: Any, code: str) -> str:
     plain = dataclasses.replace(step, buffers="fresh", caller="plain", guarded=True, bad=False)
     want, got = _first(state, path, plain)
     if _differences(state, plain, want, got):
-        return code if code == "uninitialised" else "less_accurate" if _rounded(want, got) else "mismatch"
+        return code if code == "uninitialised" else "less_accurate" if rounded(want, got) else "mismatch"
     there = dataclasses.replace(step, buffers="fresh", bad=False)
     if code == "phase_detection" and there != plain:
         want, got = _first(state, path, there)
@@ -178,85 +177,16 @@ def _compared(
         if not found and state.reference is None:
             found = _short(state, probe, index, want, got)
         if found:
-            code = _named(probe, found[0], want, got, [*before, *actual[:index]])
+            code = named(probe, found[0], want, got, [*before, *actual[:index]])
             step = probe.steps[index]
             where = f"{step.case}" if probe.kind == "single" else f"call {index + 1} of {probe.what}, {step.case}"
             return code, f"{where}: {found[0].text}", step
     return None
 
 
-def _named(probe: Probe, found: Any, want: Any, got: Any, earlier: list[Any]) -> str:
-    if found.code != "mismatch" or want.error or got.error:
-        return str(found.code)
-    if probe.kind == "single":
-        return "less_accurate" if _rounded(want, got) else "mismatch"
-    if any(_repeats(want, got, one) for one in earlier):
-        return "stale_result"
-    return probe.otherwise
-
-
-def _pairs(want: Any, got: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Results as tensors, where both have them of one kind."""
-    right = {leaf.path: leaf for leaf in got.leaves}
-    for leaf in want.leaves:
-        other = right.get(leaf.path)
-        if other is None or leaf.kind != "tensor" or (leaf.dtype, leaf.shape) != (other.dtype, other.shape):
-            continue
-        if leaf.path.startswith("argument") and not leaf.written:
-            continue
-        yield outcomes.tensor_of(leaf), outcomes.tensor_of(other)
-
-
-def _rounded(want: Any, got: Any) -> bool:
-    """Whether the results differ everywhere a little and without a direction, as with a shorter mantissa."""
-    seen = False
-    for left, right in _pairs(want, got):
-        if not left.is_floating_point() or not left.numel() or torch.equal(left, right):
-            continue
-        left, right = left.double(), right.double()
-        if not bool((left.isfinite() == right.isfinite()).all()):
-            return False
-        error = ((right - left) / left.abs().amax(dim=-1, keepdim=True).clamp_min(1e-30)).nan_to_num()
-        spread = float(error.square().mean().sqrt())
-        if float(error.abs().max()) > LOW_PRECISION or abs(float(error.mean())) > spread / 3:
-            return False
-        if float((error != 0).double().mean()) < 1 / 4 or _follows(error, left):
-            return False
-        seen = True
-    return seen
-
-
-def _follows(error: torch.Tensor, values: torch.Tensor) -> bool:
-    """Whether the error grows with the value along a row, as with another factor: rounding has no such bond."""
-    values = values.nan_to_num(posinf=0.0, neginf=0.0)
-    size = (error.square().sum(-1) * values.square().sum(-1)).sqrt()
-    bond = (error * values).sum(-1).abs() / size.clamp_min(1e-300)
-    return float(bond[size > 0].mean()) > 1 / 2
-
-
-def _repeats(want: Any, got: Any, earlier: Any) -> bool:
-    """Whether most of what is wrong is what an earlier call gave; noughts are nobody's in particular."""
-    wrong = same = 0
-    before = {leaf.path: leaf for leaf in earlier.leaves}
-    for (left, right), leaf in zip(_pairs(want, got), _written(want), strict=False):
-        other = before.get(leaf.path)
-        if other is None or (other.shape, other.dtype) != (leaf.shape, leaf.dtype):
-            continue
-        off = left != right
-        wrong += int(off.sum())
-        same += int((off & (right != 0) & (right == outcomes.tensor_of(other))).sum())
-    return wrong > 0 and same > wrong / 2
-
-
-def _written(outcome: Any) -> Iterator[Any]:
-    for leaf in outcome.leaves:
-        if leaf.kind == "tensor" and (leaf.written or not leaf.path.startswith("argument")):
-            yield leaf
-
-
 def _short(state: State, probe: Probe, index: int, want: Any, got: Any) -> list[Any]:
     """Where there is no oracle: results farther from what the original gives for the same numbers in float32."""
-    if probe.kind != "single" or want.error or not any(_is_short(leaf) for leaf in _written(want)):
+    if probe.kind != "single" or want.error or not any(_is_short(leaf) for leaf in written(want)):
         return []
     call = building.build(state.contract, probe.steps[index].case, state.device)
     wider = {
@@ -270,7 +200,7 @@ def _short(state: State, probe: Probe, index: int, want: Any, got: Any) -> list[
     truth = {leaf.path: leaf for leaf in outcomes.returned_leaves("return", returned, building.Call({}, {}))}
     right = {leaf.path: leaf for leaf in got.leaves}
     found = []
-    for leaf in _written(want):
+    for leaf in written(want):
         known = truth.get(leaf.path)
         if known is None or known.dtype != "torch.float32" or known.shape != leaf.shape or not _is_short(leaf):
             continue

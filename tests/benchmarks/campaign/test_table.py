@@ -8,7 +8,8 @@ from benchmarks.campaign.preparing import Prepared
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.shipping import Against
 from benchmarks.campaign.table import Row, headline, microseconds, render, write
-from kmaint.records.evaluation import Interval, Passed
+from kmaint.records.evaluation import Passed
+from kmaint.records.timing import Interval
 
 
 def entry_of(found: Recorded, shipped: str = "") -> Entry:

@@ -6,7 +6,8 @@ import pytest
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.shipping import Against
 from benchmarks.campaign.verifying import Outcome, carried_over, compared, differing, judged, over_shipped, wins
-from kmaint.records.evaluation import Evaluation, Interval, Passed, Wrong
+from kmaint.records.evaluation import Evaluation, Passed, Wrong
+from kmaint.records.timing import Interval
 
 
 @pytest.fixture

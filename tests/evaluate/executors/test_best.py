@@ -11,8 +11,9 @@ from kmaint.evaluate import Bench
 from kmaint.evaluate.executors import ForTheBest, Local, Work
 from kmaint.evaluate.executors.best import RIVALS
 from kmaint.evaluate.look import Look
-from kmaint.records.evaluation import Candidate, Evaluation, Interval, NotBuilt, Numerics, Passed, Profile
+from kmaint.records.evaluation import Candidate, Evaluation, NotBuilt, Numerics, Passed, Profile
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Interval
 
 NUMERICS = Numerics(kind="bit-exact", oracle=True, original_error=0.0, candidate_error=0.0, max_difference=0.0)
 PROFILE = Profile(bottleneck="memory", estimated=False, resources=(), roofline_fraction=None, next_step="")

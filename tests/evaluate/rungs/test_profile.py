@@ -20,7 +20,8 @@ from kmaint.evaluate.rungs.profile import (
     with_counters,
 )
 from kmaint.records.counters import Counters, KernelCounters
-from kmaint.records.evaluation import Environment, Interval, Profile, Resources, Timing, WorkloadTiming
+from kmaint.records.evaluation import Environment, Profile, Resources
+from kmaint.records.timing import Interval, Timing, WorkloadTiming
 from kmaint.records.workload import Contract, Workload
 
 HERE = Environment(

@@ -23,8 +23,9 @@ from kmaint.evaluate.timing.measuring import (
     workload_timing,
 )
 from kmaint.evaluate.timing.ratios import combine, is_win
-from kmaint.records.evaluation import Dishonest, Rejection, Trace, WorkloadTiming, Wrong
+from kmaint.records.evaluation import Dishonest, Rejection, Wrong
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Trace, WorkloadTiming
 
 DRY = Effort(most_blocks=2, clock="wall")
 RETURNED = "    return output, output_lse\n"

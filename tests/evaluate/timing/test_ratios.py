@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kmaint.evaluate.timing import ratios as timing
 from kmaint.intervals import interval
-from kmaint.records.evaluation import Interval, Timing, Trace, WorkloadTiming
+from kmaint.records.timing import Interval, Timing, Trace, WorkloadTiming
 
 MICROSECONDS = st.floats(1.0, 1000.0)
 BLOCKS = st.lists(st.tuples(MICROSECONDS, MICROSECONDS), min_size=1, max_size=12)

@@ -5,7 +5,7 @@ import json
 
 from kmaint import wire
 from kmaint.evaluate.workers.sensors import Sensors
-from kmaint.records.evaluation import Conditions
+from kmaint.records.timing import Conditions
 
 
 def test_what_is_read_is_a_record_and_what_is_not_there_is_absent() -> None:

@@ -13,7 +13,8 @@ from benchmarks.campaign.recorded import read
 from extract.cuda import extract_op, read_ops
 from extract.tree import locate, open_tree
 from kmaint.folder import read_harness
-from kmaint.records.evaluation import Evaluation, Interval, Passed
+from kmaint.records.evaluation import Evaluation, Passed
+from kmaint.records.timing import Interval
 from reintegrate.kinds.win import Win
 from tests.reintegrate.wins import evaluation
 
