@@ -33,7 +33,7 @@ from benchmarks import candidates as making
 from benchmarks import kernelbench_wrap as wrapping
 from kmaint import evaluate, wire
 from kmaint.evaluate.bench import visible_gpus
-from kmaint.evaluate.executors import ForTheBest, Local, Work
+from kmaint.evaluate.executors import RIVALS, ForTheBest, Local, Work
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Plan
 from kmaint.records.harness import Harness
@@ -70,7 +70,8 @@ def kmaint_turn(folder: Path, rows: Rows, gpus: int, options: argparse.Namespace
 
         def judge(name: str) -> None:
             gate = ForTheBest() if options.best else evaluate.check
-            executor = Local(benches, jobs=each, threads=1, judge=gate, at_once=options.best)
+            rivals = RIVALS if options.best else None
+            executor = Local(benches, jobs=each, threads=1, judge=gate, rivals=rivals)
             own = [row for row in rows if row["harness"] == name]
             given = {row["file"]: _candidate(options.work / row["file"]) for row in own}
             by_id = {candidate.id: file for file, candidate in given.items()}

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kmaint import evaluate
 from kmaint.config import Config
 from kmaint.errors import MissingError, UsageError
-from kmaint.evaluate.executors import Executor, ForTheBest, Local, Work
+from kmaint.evaluate.executors import RIVALS, Executor, ForTheBest, Local, Work
 from kmaint.records.evaluation import Candidate, Evaluation
 from kmaint.records.harness import Harness
 from kmaint.store import Store
@@ -47,8 +47,8 @@ def open_executor(config: Config, progress: Progress, *, best: bool = False) -> 
         raise MissingError("--best: nothing can be timed without a GPU", "leave it out, or check on a machine with one")
     with evaluate.warmed(benches[0]) as first:
         others = [dataclasses.replace(one, warm=first.warm, originals=first.originals) for one in benches[1:]]
-        judge = ForTheBest() if best else evaluate.check
-        yield Local([first, *others], jobs=config.jobs, judge=judge, at_once=best)
+        how: dict[str, Any] = {"judge": ForTheBest(), "rivals": RIVALS} if best else {}
+        yield Local([first, *others], jobs=config.jobs, **how)
 
 
 @dataclass(frozen=True)

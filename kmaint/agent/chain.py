@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from kmaint import wire
 from kmaint.agent.budget import Meter
+from kmaint.agent.counting import Counting
 from kmaint.agent.dialogue import Dialogue
 from kmaint.agent.ideas import Idea, Ideas
 from kmaint.agent.lineage import descent
-from kmaint.agent.looks import Looks
 from kmaint.agent.memory import recall
 from kmaint.agent.novelty import repeats
 from kmaint.agent.operations import operation_of
@@ -57,7 +57,7 @@ class Session:
     """By candidate id, those given before a kill among them."""
     ideas: dict[str, list[Idea]] = field(default_factory=dict)
     """Proposals that waited for the gate before a kill."""
-    looks: dict[str, Profile] = field(default_factory=dict)
+    counted: dict[str, Profile] = field(default_factory=dict)
     """By candidate id, profiles that were taken again with counters."""
     lessons: tuple[Lesson, ...] = ()
     """What earlier runs taught, of which each turn gets what concerns it."""
@@ -142,9 +142,9 @@ def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> C
 def _requests(session: Session, done: Sequence[Evaluation], screen: Screening) -> tuple[list[Request], list[Request]]:
     """A repair of the last candidate where one is due, and the strategy's turns."""
     shut = closed(session.rulings, done)
-    looks = Looks(harness=session.harness, bench=session.bench, note=session.note, table=session.looks)
+    counting = Counting(harness=session.harness, bench=session.bench, note=session.note, table=session.counted)
     open_to_turns = [one for one in _parents(session, done) if one.id not in shut]
-    parents = looks.at(open_to_turns, session.strategy.closer)
+    parents = counting.at(open_to_turns, session.strategy.counts)
 
     def request(turn: Turn, failed: Failure | None = None) -> Request:
         return Request(

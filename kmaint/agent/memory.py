@@ -18,7 +18,7 @@ from kmaint.agent.operations import operation_of
 from kmaint.agent.winner import lead
 from kmaint.errors import UsageError
 from kmaint.folder import write_text
-from kmaint.records.evaluation import Bottleneck, Code, Evaluation, Passed, Profile
+from kmaint.records.evaluation import Bottleneck, Code, Evaluation, Passed, Profile, Slower
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Run
 
@@ -71,7 +71,9 @@ def _concluded(lesson: Lesson, one: Evaluation, ancestor: Evaluation | None) -> 
     """The lesson with its outcome; None where the verdict says nothing of the edit."""
     verdict = one.verdict
     if not isinstance(verdict, Passed):
-        known = not NOT_THE_EDIT & set(verdict.codes)
+        # One that looks slower than the original may still be faster than what it was made from.
+        behind = isinstance(verdict, Slower) and ancestor is not None and (lead(ancestor) or 0.0) < 1.0
+        known = not NOT_THE_EDIT & set(verdict.codes) and not behind
         return replace(lesson, codes=verdict.codes, reason=verdict.reason) if known else None
     after, before = lead(one), lead(ancestor) if ancestor else 1.0
     if after is None or before is None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from kmaint import wire
 from kmaint.agent.budget import budget_of
 from kmaint.agent.chain import Session
+from kmaint.agent.counting import COUNTED, taken
 from kmaint.agent.dialogue import Dialogue, recalled
 from kmaint.agent.ideas import IDEAS, waiting
-from kmaint.agent.looks import LOOK, taken
 from kmaint.agent.memory import read_lessons
 from kmaint.agent.providers import choose_provider
 from kmaint.agent.rulings import RULING, given
@@ -74,7 +74,7 @@ def open_session(
         ranks=remembered(event.payload for event in said if event.kind == TABLE),
         dialogue=dialogue,
         rulings=given(event.payload for event in said if event.kind == RULING),
-        looks=taken(event.payload for event in said if event.kind == LOOK),
+        counted=taken(event.payload for event in said if event.kind == COUNTED),
         ideas=waiting(event.payload for event in said if event.kind == IDEAS),
         lessons=tuple(lessons[digest] for digest in known if digest in lessons),
     )

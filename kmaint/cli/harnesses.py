@@ -111,7 +111,8 @@ def check(
 ) -> None:
     """Take candidates through the gate, several at a time; the first rung that one fails is its verdict.
 
-    The rungs: lint, compile, integrity, suite under the interpreter, suite on the device, numerics, time, profile.
+    The rungs: lint, compile, integrity, suite under the interpreter, suite on the device, numerics, time, sanitizer,
+    profile; with --best, a first look at the times before the suites.
 
     With --best every candidate is timed roughly first. What cannot be a win is `slower`, and judged no further; the
     others climb from the fastest on, until one has won and none is left that looks faster: the answer is whether one
@@ -125,7 +126,7 @@ def check(
     config = load_config(python=python, device=device, executor=executor, jobs=jobs)
     found = workflow.check(folder.read_harness(harness), files, config, console.Progress(quiet=quiet), best=best)
     if len(files) == 1:
-        raise typer.Exit(show.evaluation(found[0], output))
+        raise typer.Exit(show.evaluation(found[0], output, best=best))
     named = dict(zip(map(str, files), found, strict=True))
     raise typer.Exit(show.evaluations(named, output, best=best))
 

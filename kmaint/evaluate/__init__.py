@@ -6,7 +6,7 @@ from kmaint.evaluate.gate import check
 from kmaint.evaluate.mutants.judging import cores, judge_mutants
 from kmaint.evaluate.mutants.kept import Kept
 from kmaint.evaluate.parity import hold
-from kmaint.evaluate.profiling import baseline, look_closer
+from kmaint.evaluate.profiling import baseline, count_source
 from kmaint.evaluate.screen import Screened, screen
 
 __all__ = [
@@ -16,9 +16,9 @@ __all__ = [
     "baseline",
     "check",
     "cores",
+    "count_source",
     "hold",
     "judge_mutants",
-    "look_closer",
     "open_bench",
     "open_benches",
     "screen",

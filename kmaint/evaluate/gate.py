@@ -11,8 +11,8 @@ from pathlib import Path
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
 from kmaint.evaluate.bench import OPEN_AIR, Bench, laid_out, side_by_side
-from kmaint.evaluate.look import LOOK, Look, look
-from kmaint.evaluate.profiling import closer
+from kmaint.evaluate.look import LOOK, Look, Seen, look
+from kmaint.evaluate.profiling import with_counts
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.controls import laid_controls, trust
 from kmaint.evaluate.rungs.facts import Built
@@ -59,6 +59,7 @@ class Climb:
     profile: Profile | None = None
     rough: Rough = LOOK
     look: Look | None = None
+    seen: Seen | None = None
     outrun: Callable[[], str] = str
     """Asked before it is timed: why that need not be, where another has won meanwhile; empty where it does."""
 
@@ -78,29 +79,36 @@ Step = Callable[[Climb], tuple[Rejection | None, str]]
 """Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
 
 
-def check(harness: Harness, candidate: Candidate, bench: Bench, *, outrun: Callable[[], str] = str) -> Evaluation:
+def check(
+    harness: Harness, candidate: Candidate, bench: Bench, *, seen: Seen | None = None, outrun: Callable[[], str] = str
+) -> Evaluation:
     """Climb the rungs in order. HarnessError or InternalError where the harness, not the candidate, is at fault.
 
-    MissingError for CUDA C++ that builds, where there is no GPU to judge it on.
+    MissingError for CUDA C++ that builds, where there is no GPU to judge it on. `seen` is the first look that it had.
     """
+    if seen is None and bench.only_wins and bench.device == "cuda":
+        found = first_look(harness, candidate, bench)
+        if isinstance(found, Evaluation):
+            return found
+        seen = found
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
-        climb = Climb(harness, candidate, bench, scratch, file, outrun=outrun)
+        climb = Climb(harness, candidate, bench, scratch, file, seen=seen, outrun=outrun)
         rejection = _climbed(climb, rungs_for(harness, bench))
         return _evaluation(climb, rejection or _passed(climb))
 
 
-def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Rough = LOOK) -> Evaluation | Look:
-    """How fast a candidate looks that builds and seems right; the verdict on any other, and on what looks slower.
+def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Rough = LOOK) -> Evaluation | Seen:
+    """What a candidate that builds looks like; the verdict on one that does not, or can be no win.
 
-    What a look says nothing of climbs all the other rungs.
+    In a folder of its own: nobody watches a candidate there, and what it leaves must not be what is judged.
     """
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file, rough=rough)
         if rejection := _climbed(climb, FIRST):
             return _evaluation(climb, rejection)
-    return climb.look or check(harness, candidate, bench)
+    return Seen(look=climb.look, rungs=tuple(climb.rungs))
 
 
 def _climbed(climb: Climb, rungs: Sequence[tuple[RungName, Step]]) -> Rejection | None:
@@ -120,7 +128,10 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
     environment = climb.bench.environment
     if climb.measured is not None and climb.measured.clocks_mhz:
         environment = dataclasses.replace(environment, clocks_mhz=climb.measured.clocks_mhz)
-    return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(climb.rungs), environment=environment)
+    rungs = list(climb.rungs)
+    if climb.seen is not None:  # below the suites, where it stood
+        rungs.insert(len(FIRST) - 1, climb.seen.rungs[-1])
+    return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(rungs), environment=environment)
 
 
 def rungs_for(harness: Harness, bench: Bench) -> list[tuple[RungName, Step]]:
@@ -128,7 +139,8 @@ def rungs_for(harness: Harness, bench: Bench) -> list[tuple[RungName, Step]]:
     on_gpu = bench.device == "cuda"
     interpreted = harness.language == "triton"
     common: list[tuple[RungName, Step]] = [
-        *(FIRST if on_gpu and bench.only_wins else FIRST[:-1]),
+        ("lint", _lint),
+        ("compile", _compile),
         ("integrity", _integrity if interpreted or on_gpu else _nowhere),
         ("interpreter", (lambda climb: _suite(climb, on_gpu=False)) if interpreted else _not_interpreted),
     ]
@@ -176,7 +188,7 @@ def _look(climb: Climb) -> tuple[Rejection | None, str]:
 
 
 FIRST: tuple[tuple[RungName, Step], ...] = (("lint", _lint), ("compile", _compile), ("look", _look))
-"""The last of them only where nothing but wins is wanted."""
+"""Where nothing but wins is wanted."""
 
 
 def _nowhere(climb: Climb) -> tuple[Rejection | None, str]:
@@ -263,7 +275,7 @@ def profile_rung(climb: Climb) -> tuple[Rejection | None, str]:
     built, contract, environment = climb.built, climb.harness.contract, climb.bench.environment
     found, trouble = profile(built.launches, climb.timing, contract, environment, library=built.is_library), ""
     if climb.win:
-        found, trouble = closer(found, climb.harness, climb.file, climb.bench, climb.scratch)
+        found, trouble = with_counts(found, climb.harness, climb.file, climb.bench, climb.scratch)
     climb.profile = found
     share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
     evidence = f": {found.evidence}" if found.evidence else ""

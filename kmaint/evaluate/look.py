@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from kmaint.evaluate.bench import Bench, Done, Failed
 from kmaint.evaluate.rungs.facts import first_line
 from kmaint.evaluate.screen import LOSING, Ratios, Rough, compared
 from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.intervals import geometric_mean
+from kmaint.records.evaluation import Rung
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval
 
@@ -47,23 +49,48 @@ class Look:
         return f"{self.speedup.ratio:.2f}x ({self.speedup.low:.2f} to {self.speedup.high:.2f})"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The look, None where none could be had, and the rungs that were climbed for it, of which it is the last."""
+
+    look: Look | None
+    rungs: tuple[Rung, ...]
+
+    @property
+    def ended(self) -> tuple[Rung, ...]:
+        """The rungs of a climb that the look ends."""
+        return (*self.rungs[:-1], replace(self.rungs[-1], passed=False))
+
+
 def look(harness: Harness, file: Path, bench: Bench, scratch: Path, rough: Rough = LOOK) -> Look | str:
-    """In a process of its own; or why it says nothing: the rungs to come have the words for a candidate that fails."""
+    """In a process of its own; or why it says nothing: the rungs to come have the words for a candidate that fails.
+
+    The candidate runs in the very process that times it, so that its word is good for no more than whom to judge.
+    """
     (answer, ratios) = compared(harness, [file], bench, scratch, rough)[file]
     match answer:
-        case Done(value={"differs": ""}) if ratios:
-            return looked(harness, ratios)
-        case Done(value=value):
-            return str(value["differs"]) or "its process ended before it was timed"
+        case Done(value={"differs": ""}):
+            return looked(harness, ratios, rough.rounds)
+        case Done(value={"differs": str(differs)}):
+            return differs
+        case Done():
+            return "gives no answer"
         case Failed(type=kind, text=text):
             return f"{kind}: {first_line(text)}"
         case lost:
             return lost.text
 
 
-def looked(harness: Harness, ratios: Ratios) -> Look:
-    """What the rounds say, by the workloads' weights."""
-    weights: Mapping[str, float] = {one.name: one.weight for one in harness.contract.timed}
-    seen: Sequence[tuple[float, Sequence[float]]] = [(weights[name], rounds) for name, rounds in ratios.items()]
-    medians = [statistics.median(rounds) for rounds in ratios.values()]
-    return Look(speedup=geometric_mean(seen), least=min(medians), most=max(medians))
+def looked(harness: Harness, ratios: Ratios, rounds: int) -> Look | str:
+    """What the rounds say, by the workloads' weights; or that they are not what was asked for."""
+    timed = harness.contract.timed
+    if set(ratios) != {one.name for one in timed} or not all(_sound(given, rounds) for given in ratios.values()):
+        return "gives no times, or others than were asked for"
+    medians = [statistics.median(ratios[one.name]) for one in timed]
+    mean = geometric_mean([(one.weight, ratios[one.name]) for one in timed])
+    return Look(speedup=mean, least=min(medians), most=max(medians))
+
+
+def _sound(given: Any, rounds: int) -> bool:
+    numbers = isinstance(given, list) and all(isinstance(one, float) and math.isfinite(one) for one in given)
+    return numbers and len(given) == rounds and min(given) > 0

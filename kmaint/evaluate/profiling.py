@@ -1,4 +1,4 @@
-"""Profiles outside of a climb: the original's own, and a closer look at what was profiled without counters."""
+"""Profiles outside of a climb: the original's own, and with counters what was profiled without."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def baseline(harness: Harness, bench: Bench) -> Profile:
             if measured is not None and not isinstance(measured, Measured):
                 bench.progress(f"the original's profile is estimated, since it could not be timed: {measured.reason}")
             return found
-        found, trouble = closer(found, harness, file, bench, scratch)
+        found, trouble = with_counts(found, harness, file, bench, scratch)
         if trouble:
             bench.progress(f"the original's profile has no counters: {trouble}")
         return found
 
 
-def closer(found: Profile, harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Profile, str]:
+def with_counts(found: Profile, harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Profile, str]:
     """The profile with what is counted in a call of the file; or as it was, and why. For a machine with a GPU."""
     counted = count(harness, file, bench, scratch)
     if counted.counters is None:
@@ -42,9 +42,9 @@ def closer(found: Profile, harness: Harness, file: Path, bench: Bench, scratch: 
     return with_counters(found, counted.counters, harness.contract, bench.environment), ""
 
 
-def look_closer(found: Profile, harness: Harness, source: str, bench: Bench) -> tuple[Profile, str]:
-    """As `closer`, of a candidate's source that has passed the gate: its file is laid out, and built, once more."""
+def count_source(found: Profile, harness: Harness, source: str, bench: Bench) -> tuple[Profile, str]:
+    """As `with_counts`, of a source that has passed the gate: its file is laid out, and built, once more."""
     with laid_out(harness, source) as (scratch, file):
         if harness.language == "cuda":
             facts.compile_all(harness, [file], bench, scratch)
-        return closer(found, harness, file, bench, scratch)
+        return with_counts(found, harness, file, bench, scratch)

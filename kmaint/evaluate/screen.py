@@ -127,7 +127,8 @@ def compared(
         interpret=rough.clock == "wall",
     )
     *built, last = ask(bench, request, scratch)
-    ratios: dict[str, Ratios] = last.value["ratios"] if isinstance(last, Done) else {}
+    given = last.value.get("ratios") if isinstance(last, Done) else None
+    ratios: dict[str, Ratios] = given if isinstance(given, dict) else {}
     return {file: (answer, ratios.get(str(file), {})) for file, answer in zip(files, built, strict=True)}
 
 

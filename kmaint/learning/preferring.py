@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kmaint.learning.outcome import outcome_of
-from kmaint.records.evaluation import Evaluation, Passed, speedup
+from kmaint.records.evaluation import Evaluation, Passed, Slower, speedup
 from kmaint.records.timing import Timing
 
 
@@ -44,6 +44,8 @@ def is_better(one: Evaluation, other: Evaluation) -> bool:
     first, second = _timing(one), _timing(other)
     if not isinstance(one.verdict, Passed) or (first and first.speedup.high < 1.0):
         return False
+    if isinstance(other.verdict, Slower):  # nobody knows whether it is right
+        return outcome_of(one).accepted
     if not isinstance(other.verdict, Passed):
         return True
     if first is None or second is None or outcome_of(other).accepted > outcome_of(one).accepted:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kmaint.learning.estimators import best_of_k, geometric_mean, pass_at_k, share_above
 from kmaint.learning.outcome import Funnel, funnel, outcome_of
-from kmaint.records.evaluation import Evaluation, Passed, speedup
+from kmaint.records.evaluation import Evaluation, Passed, Slower, speedup
 from kmaint.records.run import Run, RunState
 from kmaint.records.spent import Spent
 from kmaint.records.timing import Interval
@@ -39,12 +39,13 @@ class AtK:
     """What k attempts at a kernel give, over the `kernels` that had so many.
 
     `passed` and `accepted` are probabilities, averaged; `speedup` is the expected best of k, as a geometric mean, where
-    an attempt that was not accepted counts as 1, since the shipped code stays. The last two are None on no GPU.
+    an attempt that was not accepted counts as 1, since the shipped code stays. The last two are None on no GPU, and
+    `passed` where too few of the attempts were judged to the end.
     """
 
     k: int
     kernels: int
-    passed: float
+    passed: float | None
     accepted: float | None
     speedup: float | None
 
@@ -142,15 +143,21 @@ def at_k(attempts: Iterable[tuple[str, Evaluation]]) -> tuple[AtK, ...]:
 
 def _at(k: int, kernels: Mapping[str, Sequence[Evaluation]]) -> AtK:
     judged = [found for found in kernels.values() if len(found) >= k]
-    timed = [known for found in judged if len(known := _shipped(found)) >= k]
-    passed = [pass_at_k(len(found), sum(isinstance(one.verdict, Passed) for one in found), k) for found in judged]
-    accepted = [pass_at_k(len(known), sum(value > 1.0 for value in known), k) for known in timed]
+    timed = [shipped for found in judged if len(shipped := _shipped(found)) >= k]
+    # Of what was left as slower nobody knows whether it is right.
+    known = [[one for one in found if not isinstance(one.verdict, Slower)] for found in judged]
+    passed = [
+        pass_at_k(len(found), sum(isinstance(one.verdict, Passed) for one in found), k)
+        for found in known
+        if len(found) >= k
+    ]
+    accepted = [pass_at_k(len(found), sum(value > 1.0 for value in found), k) for found in timed]
     return AtK(
         k=k,
         kernels=len(judged),
-        passed=sum(passed) / len(passed),
+        passed=sum(passed) / len(passed) if passed else None,
         accepted=sum(accepted) / len(accepted) if accepted else None,
-        speedup=geometric_mean([best_of_k(known, k) for known in timed]) if timed else None,
+        speedup=geometric_mean([best_of_k(found, k) for found in timed]) if timed else None,
     )
 
 

@@ -119,6 +119,8 @@ def _preference(told: Told) -> Iterator[Row]:
 def _rl(told: Told) -> Iterator[Row]:
     """Every attempt with its reward; `label` says whether it was accepted, for learning from single answers."""
     for found in told.attempts.values():
+        if found.verdict.kind == "slower":
+            continue  # nobody knows whether it is right, so that no reward would be just
         worth = {"reward": found.reward_parts.total, "label": found.verdict.win}
         yield {"prompt": question(found), "completion": answer(found), **worth, **_facts(found)}
 

@@ -53,7 +53,7 @@ Code = Literal[
     "exception",
     "timeout",
     "not_run",
-    "slower",
+    "looks_slower",
 ]
 DISHONEST: frozenset[Code] = frozenset(get_args(Dishonesty))
 
@@ -241,10 +241,11 @@ class TimedOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Slower:
-    """No win, or none beside a better one, by a first look: judged no further, so nothing is said of its results."""
+    """No win, or none beside a better one, by a first look: judged no further. Of its results no more is said than that
+    the rungs which were climbed found nothing wrong."""
 
     reason: str
-    codes: tuple[Code, ...] = ("slower",)
+    codes: tuple[Code, ...] = ("looks_slower",)
     log: str = ""
     kind: Literal["slower"] = "slower"
 

@@ -42,10 +42,10 @@ def _unlike(found: Parity) -> str:
     return f"{found.state}: {found.reason}"
 
 
-def evaluation(found: Evaluation, output: Format) -> int:
-    """The verdict with its reason and rungs; the answer is no for anything but passed."""
+def evaluation(found: Evaluation, output: Format, *, best: bool = False) -> int:
+    """The verdict with its reason and rungs; the answer is no for anything but passed, and of the `best` but a win."""
     verdict = found.verdict
-    passed = isinstance(verdict, Passed)
+    good = isinstance(verdict, Passed) and (verdict.win or not best)
     if output is Format.JSON:
         print_object("kmaint.check/1", _checked(found))
     else:
@@ -54,7 +54,7 @@ def evaluation(found: Evaluation, output: Format) -> int:
             ((r.name, "ok" if r.passed else "FAILED", f"{r.seconds:.1f}", r.detail) for r in found.rungs),
         )
         print_lines([verdict_line(found)])
-    return DONE if passed else NO
+    return DONE if good else NO
 
 
 def evaluations(found: Mapping[str, Evaluation], output: Format, *, best: bool = False) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kmaint.agent.memory import MOST, distinct, lessons_of, read_lessons, recall, weights, write_lessons
 from kmaint.errors import UsageError
-from kmaint.records.evaluation import Bottleneck, Evaluation, Passed, Wrong
+from kmaint.records.evaluation import Bottleneck, Evaluation, Passed, Slower, Wrong
 from kmaint.records.lesson import Lesson
 from kmaint.records.run import Budget, Run
 from kmaint.records.timing import Interval, WorkloadTiming
@@ -67,6 +67,18 @@ def test_a_trap_names_why() -> None:
         ("cache_hints", "trap", ("no_win",), False),
         ("one_pass", "trap", ("no_win",), False),
     ]
+
+
+def test_what_looks_slower_than_the_original_is_a_trap_unless_it_was_made_from_something_slower() -> None:
+    verdict = Slower(reason="0.99x (0.98 to 1.00) by a first look")
+    behind = judged.passed("behind", edit="tile_programs", measured=(0.85, 0.84))
+    ahead = judged.passed("ahead", edit="reciprocal", measured=(1.2, 1.19))
+    left = [
+        replace(judged.wrong(name, edit="one_pass", parent=parent), verdict=verdict)
+        for name, parent in (("a", None), ("b", behind.candidate.id), ("c", ahead.candidate.id))
+    ]
+    traps = [found for found in learned(behind, ahead, *left) if found[0] == "one_pass"]
+    assert traps == [("one_pass", "trap", ("looks_slower",), False)] * 2
 
 
 def test_what_was_never_timed_is_marked_estimated() -> None:

@@ -34,7 +34,7 @@ def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench
         Event(number=4, at="", kind="exchange", payload=wire.dump(SAID)),
         Event(number=5, at="", kind="ruling", payload={"0123456789ab": wire.dump(RULING)}),
         Event(number=6, at="", kind="lessons", payload=[]),
-        Event(number=7, at="", kind="closer look", payload={"0123456789ab": wire.dump(PROFILE)}),
+        Event(number=7, at="", kind="counted", payload={"0123456789ab": wire.dump(PROFILE)}),
     ]
     said: list[str] = []
     config = load_config(strategy="greedy", candidates=7, minutes=3.0)
@@ -47,7 +47,7 @@ def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench
     )
     assert (session.dialogue.exchanges, session.rulings) == ([SAID], {"0123456789ab": RULING})
     assert session.dialogue.budget == session.budget
-    assert session.looks == {"0123456789ab": PROFILE}
+    assert session.counted == {"0123456789ab": PROFILE}
     assert said == []
 
 

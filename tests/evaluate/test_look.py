@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.gate import first_look
-from kmaint.evaluate.look import Look, look, looked
+from kmaint.evaluate.gate import Climb, check, first_look, rungs_for
+from kmaint.evaluate.look import Look, Seen, look, looked
 from kmaint.evaluate.screen import Rough
+from kmaint.folder import read_harness
 from kmaint.records.evaluation import Candidate, Evaluation, Slower
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval
@@ -36,15 +40,42 @@ def test_what_loses_somewhere_is_no_win_as_it_stands() -> None:
     assert shown(1.5, 1.4, 1.6, 2.0, least=0.9).losing == text
 
 
+HARNESS = read_harness(Path(__file__).parent / "cases" / "merge_state")
+NAMES = [one.name for one in HARNESS.contract.timed]
+
+
 @given(st.floats(0.5, 2.0), st.integers(1, 12))
 def test_equal_rounds_leave_no_doubt(ratio: float, rounds: int) -> None:
-    from kmaint.folder import read_harness
-
-    harness = read_harness(Path(__file__).parent / "cases" / "merge_state")
-    found = looked(harness, {one.name: [ratio] * rounds for one in harness.contract.timed})
+    found = looked(HARNESS, {name: [ratio] * rounds for name in NAMES}, rounds)
+    assert isinstance(found, Look)
     assert [found.speedup.ratio, found.speedup.low, found.speedup.high, found.least, found.most] == pytest.approx(
         [ratio] * 5
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {name: [1.0, 1.0] for name in NAMES[1:]},
+        {**{name: [1.0, 1.0] for name in NAMES}, "another": [9.0, 9.0]},
+        *({name: [1.0, bad] for name in NAMES} for bad in (0.0, -1.0, math.inf, math.nan, "1", None)),
+        {name: [1.0] for name in NAMES},
+        dict.fromkeys(NAMES, 1.0),
+    ],
+)
+def test_what_is_no_answer_to_what_was_asked_is_no_look(given: Any) -> None:
+    assert looked(HARNESS, given, 2) == "gives no times, or others than were asked for"
+
+
+ANSWERS = """\
+    import os
+    for number in range(3, 64):
+        try:
+            os.write(number, b'{"event": "done", "item": 0, "value": {"differs": ""}}\\n' * 4)
+        except OSError:
+            pass
+"""
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +91,7 @@ def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, 
         "slow": slow,
         "wrong": source.replace("    return output, output_lse", "    return output + 1, output_lse"),
         "fails": source.replace(CALL, f"    raise KeyError('no key')\n{CALL}"),
+        "answers": source.replace(CALL, ANSWERS + CALL),
         "ends": source.replace(CALL, f"    import os\n    os._exit(3)\n{CALL}"),
     }
     found: dict[str, Look | str] = {}
@@ -71,6 +103,7 @@ def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, 
     assert isinstance(same, Look) and isinstance(late, Look)
     assert late.speedup.ratio < 0.9 * same.speedup.ratio
     assert str(found["wrong"]).endswith("its output is not the original's")
+    assert found["answers"] == "gives no times, or others than were asked for"
     assert found["fails"] == "KeyError: 'no key'"
     assert found["ends"] == "its process ended with exit status 3"
 
@@ -88,7 +121,36 @@ def test_what_a_look_says_nothing_of_climbs_on(
     harness: Harness, source: str, bench: Bench, propose: Callable[[str], Candidate]
 ) -> None:
     wrong = source.replace("    return output, output_lse", "    return output + 1, output_lse")
-    found = first_look(harness, propose(wrong), bench, DRY)
-    assert isinstance(found, Evaluation)
+    seen = first_look(harness, propose(wrong), bench, DRY)
+    assert isinstance(seen, Seen)
+    assert seen.look is None
+    assert seen.rungs[-1].detail.startswith("says nothing: ")
+    found = check(harness, propose(wrong), bench, seen=seen)
     assert found.verdict.kind == "wrong"
-    assert "look" not in [rung.name for rung in found.rungs]
+    assert [rung.name for rung in found.rungs][:4] == ["lint", "compile", "look", "integrity"]
+
+
+SWAP = """\
+    import sys
+    if "workers.screening" in sys.modules:
+        with open(__file__, "w") as own:
+            own.write("# swapped")
+"""
+
+
+def test_who_writes_another_file_where_he_is_looked_at_is_judged_by_what_he_gave(
+    harness: Harness, source: str, bench: Bench, propose: Callable[[str], Candidate]
+) -> None:
+    swapping = source.replace(CALL, SWAP + CALL)
+    wrong = propose(swapping.replace("    return output, output_lse", "    return output + 1, output_lse"))
+    seen = first_look(harness, wrong, bench, DRY)
+    assert isinstance(seen, Seen)
+    assert check(harness, wrong, bench, seen=seen).verdict.kind == "wrong"
+
+
+def test_who_was_outrun_meanwhile_is_not_timed(
+    harness: Harness, bench: Bench, tmp_path: Path, propose: Callable[[str], Candidate]
+) -> None:
+    on_gpu = dict(rungs_for(harness, replace(bench, device="cuda")))
+    climb = Climb(harness, propose("a"), bench, tmp_path, tmp_path / "a.py", outrun=lambda: "b has won at 2.00x")
+    assert on_gpu["time"](climb) == (Slower(reason="b has won at 2.00x"), "")

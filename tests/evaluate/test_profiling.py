@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kmaint.evaluate import Bench, baseline, look_closer
+from kmaint.evaluate import Bench, baseline, count_source
 from kmaint.evaluate.rungs.counters import REFUSED
 from kmaint.records.harness import Harness
 from tests.standing_in import ncu
@@ -22,12 +22,12 @@ def test_without_a_gpu_nobody_asks_for_counters(
     assert not calls.exists()
 
 
-def test_a_closer_look_lays_the_source_out_and_counts_a_call_of_it(
+def test_a_source_is_laid_out_and_a_call_of_it_counted(
     small: Harness, source: str, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = ncu(tmp_path / "bin", monkeypatch)
     before = baseline(small, bench)
-    found, trouble = look_closer(before, small, source, replace(bench, known={}))
+    found, trouble = count_source(before, small, source, replace(bench, known={}))
     assert trouble == ""
     assert found.counters is not None
     assert (found.bottleneck, found.uncounted) == ("memory", before.bottleneck)
@@ -40,4 +40,4 @@ def test_where_there_are_no_counters_the_profile_stays_as_it_was(
 ) -> None:
     ncu(tmp_path / "bin", monkeypatch)
     before = baseline(small, bench)
-    assert look_closer(before, small, source, replace(bench, known={REFUSED: "not here"})) == (before, "not here")
+    assert count_source(before, small, source, replace(bench, known={REFUSED: "not here"})) == (before, "not here")

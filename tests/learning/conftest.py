@@ -24,6 +24,7 @@ from kmaint.records.evaluation import (
     Profile,
     Rung,
     RungName,
+    Slower,
     TimedOut,
     Verdict,
     Wrong,
@@ -58,6 +59,7 @@ FAILURES: dict[str, tuple[Verdict, RungName]] = {
     "hung_compiling": (TimedOut(reason="no answer within 60 s"), "compile"),
     "wrong": (Wrong(reason="0.5, not 0.25", codes=("mismatch",)), "interpreter"),
     "crashed": (Crashed(reason="ended by SIGSEGV", codes=("signal",)), "device"),
+    "slower": (Slower(reason="1.00x (0.99 to 1.01) by a first look"), "look"),
     "dishonest": (Dishonest(reason="gives an earlier result", codes=("stale_result",)), "integrity"),
 }
 

@@ -79,3 +79,10 @@ def test_right_but_slower_than_the_original_is_preferred_to_nothing() -> None:
 
 def test_what_the_gate_does_not_accept_never_beats_what_it_accepts() -> None:
     assert not is_better(timed(2.0, 2.0, 2.0, win=False), timed(1.2, 1.2, 1.2, win=True))
+
+
+def test_nobody_knows_whether_what_looks_slower_is_right() -> None:
+    left = failed("slower")
+    assert not is_better(timed(0.99, 1.0, 1.01, win=False), left)
+    assert is_better(timed(1.4, 1.5, 1.6, win=True), left)
+    assert not is_better(left, failed("wrong"))

@@ -107,3 +107,11 @@ def test_attempts_at_one_kernel_count_together_whichever_run_they_are_of() -> No
 )
 def test_kinds_of_edit(edit: str, kind: str) -> None:
     assert kind_of_edit(failed("wrong", edit=edit)) == kind
+
+
+def test_what_looks_slower_is_no_failure_and_no_success() -> None:
+    right, wrong, left = timed(1.4, 1.5, 1.6, win=True), failed("wrong", name="b"), failed("slower", name="c")
+    once = at_k([("k", right), ("k", wrong), ("k", left)])[0]
+    assert (once.kernels, once.passed) == (1, 0.5)
+    (alone,) = at_k([("k", left)])
+    assert alone.passed is None

@@ -26,7 +26,7 @@ def behaviour(profile: Profile) -> Behaviour:
     """What candidates have in common that one edit should do the same to: bottleneck, quarter of the roofline,
     registers by 64, shared memory by 32 KiB.
 
-    The bottleneck without counters, which only some of them have: a closer look puts none into another cluster.
+    The bottleneck without counters, which only some of them have: to be counted puts none into another cluster.
     """
     registers = max((one.registers for one in profile.resources), default=0)
     shared = max((one.shared_bytes for one in profile.resources), default=0)
@@ -91,5 +91,5 @@ BANDIT = Strategy(
     name="bandit",
     says="kinds of edit by what they gained before",
     choose=choose,
-    closer=lambda parents: list(representatives(parents).values()),
+    counts=lambda parents: list(representatives(parents).values()),
 )

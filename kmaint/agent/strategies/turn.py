@@ -27,8 +27,8 @@ Choose = Callable[[Sequence[Evaluation], Sequence[Parent]], list[Turn]]
 """`choose(history, parents)`: turns, most promising first. The parents are the original, then candidates that passed
 and have a ratio, in the order they were judged; the history holds those that are not to be gone on from as well."""
 
-Closer = Callable[[Sequence[Parent]], list[Parent]]
-"""`closer(parents)`: those whose profile is to have hardware counters before turns are chosen."""
+Counts = Callable[[Sequence[Parent]], list[Parent]]
+"""`counts(parents)`: those whose profile is to have hardware counters before turns are chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Strategy:
     """What it does, in a few words."""
     choose: Choose
     ideas: int = 1
-    closer: Closer = lambda _parents: []
+    counts: Counts = lambda _parents: []
 
 
 def by_ratio(parents: Sequence[Parent]) -> list[Parent]:

@@ -102,7 +102,7 @@ def ask_alone(
     """The answers of an interpreter that no bench is open on yet, in a process of its own, and how that ended."""
     program = Program(argv=[WORKER], env=environment, cwd=scratch)
     finished = Alone(python).run(program, timeout_s=_limit_s(request), stdin=_message(request, None))
-    return _read(finished, request.limit_s), finished
+    return _read(finished, request), finished
 
 
 def _ask_once(
@@ -119,7 +119,7 @@ def _ask_once(
         with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
             hear = _hearing(given, measuring)
             finished = bench.talk(request.harness, program, hear, timeout_s=limit_s + MOST_WAITING_S)
-    return _read(finished, request.limit_s), finished
+    return _read(finished, request), finished
 
 
 def _limit_s(request: Request) -> float:
@@ -153,7 +153,8 @@ def _hearing(given: str, reply: Reply) -> Callable[[str], str | None]:
     return hear
 
 
-def _read(finished: Finished, limit_s: float) -> list[Answer]:
+def _read(finished: Finished, request: Request) -> list[Answer]:
+    """At most one answer for each item, whatever measured code wrote among them."""
     answers: list[Answer] = []
     started = -1
     for line in finished.stdout.splitlines():
@@ -161,6 +162,9 @@ def _read(finished: Finished, limit_s: float) -> list[Answer]:
         if said is None:  # measured code in this process found the way to where the answers go
             text = f"writes {line[:80]!r} among the answers"
             return [*answers, Lost(code="spoofed_result", text=text, log=finished.stderr)]
+        if len(answers) == len(request.items):
+            text = "answers more often than it was asked"
+            return [*answers[:-1], Lost(code="spoofed_result", text=text, log=finished.stderr)]
         if said["event"] == "started":
             started = said["item"]
         elif said["event"] == "done":
@@ -168,7 +172,7 @@ def _read(finished: Finished, limit_s: float) -> list[Answer]:
         elif said["event"] == "failed":
             answers.append(Failed(type=said["type"], text=said["text"], log=said["log"]))
     if started == len(answers):
-        answers.append(_lost(finished, limit_s))
+        answers.append(_lost(finished, request.limit_s))
     return answers
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from kmaint.evaluate.bench import Bench
-from kmaint.evaluate.executors.local import Later, cores
+from kmaint.evaluate.executors.local import Later
 from kmaint.evaluate.gate import check, first_look
-from kmaint.evaluate.look import Look
-from kmaint.records.evaluation import Candidate, Evaluation, Passed, Rung, Slower
+from kmaint.evaluate.look import Look, Seen
+from kmaint.records.evaluation import Candidate, Evaluation, Passed, Slower
 from kmaint.records.harness import Harness
 
 RIVALS = 2
-"""Candidates that climb at a time, the fastest-looking first: one of them may be refused, and few wait for the GPU."""
+"""Candidates that climb at a time on a GPU, the fastest-looking first: one of them may be refused."""
 
-First = Callable[[Harness, Candidate, Bench], Evaluation | Look]
+First = Callable[[Harness, Candidate, Bench], Evaluation | Seen]
 Whole = Callable[..., Evaluation]
 """As `kmaint.evaluate.gate.check`."""
 
@@ -25,42 +25,44 @@ Whole = Callable[..., Evaluation]
 class ForTheBest:
     """Judges candidates of one harness; every verdict but `slower` is one of the whole gate.
 
-    A look is compared with the look of what has won: two rough times of one kind, and not a rough one with a measured.
+    What has won stands for what it looked like, a rough time as theirs, or for what was measured where that is less:
+    a candidate may lie in its own look, and nobody else is to pay for it.
     """
 
     def __init__(self, first: First = first_look, whole: Whole = check) -> None:
-        self._first, self._whole, self._rivals = first, whole, threading.Semaphore(RIVALS)
-        self._won: tuple[Candidate, Look] | None = None
+        self._first, self._whole = first, whole
+        self._won: tuple[Candidate, float] | None = None
         self._lock = threading.Lock()
 
     def __call__(self, harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation | Later:
         found = self._first(harness, candidate, bench)
         if isinstance(found, Evaluation):
             return found
-        if found.losing:
-            return _slower(candidate, bench, found, found.losing)
-        return Later(1.0 / found.speedup.ratio, partial(self._climb, found))
+        if found.look is not None and found.look.losing:
+            return _slower(candidate, bench, found, found.look.losing)
+        # What no look can be had of comes last: the gate has the words for it.
+        rank = 1.0 / found.look.speedup.ratio if found.look else math.inf
+        return Later(rank, partial(self._climb, found))
 
-    def _climb(self, seen: Look, harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
-        bench = replace(bench, threads=max(bench.threads, cores() // RIVALS))  # all others have had their look
-        with self._rivals:
-            if why := self._outrun(seen):
-                return _slower(candidate, bench, seen, why)
-            found = self._whole(harness, candidate, bench, outrun=partial(self._outrun, seen))
-        if isinstance(found.verdict, Passed) and found.verdict.win:
+    def _climb(self, seen: Seen, harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
+        if why := self._outrun(seen.look):
+            return _slower(candidate, bench, seen, why)
+        found = self._whole(harness, candidate, bench, seen=seen, outrun=partial(self._outrun, seen.look))
+        if isinstance(found.verdict, Passed) and found.verdict.win and found.verdict.timing is not None:
+            stands = found.verdict.timing.speedup.high
             with self._lock:
-                if not self._outrun(seen):
-                    self._won = candidate, seen
+                if self._won is None or stands > self._won[1]:
+                    self._won = candidate, min(stands, seen.look.speedup.ratio if seen.look else stands)
         return found
 
-    def _outrun(self, seen: Look) -> str:
-        """Why the candidate need not climb; empty where it looks faster than what has won."""
-        if self._won is None or seen.speedup.ratio > self._won[1].speedup.ratio:
+    def _outrun(self, look: Look | None) -> str:
+        """Why the candidate need not climb; empty where it looks faster than what has won, or like nothing."""
+        if self._won is None or look is None or look.speedup.ratio > self._won[1]:
             return ""
-        candidate, look = self._won
-        return f"{seen} by a first look, and {candidate.id}, which looked like {look}, has won"
+        candidate, ratio = self._won
+        return f"{look} by a first look, and {candidate.id} has won at {ratio:.2f}x"
 
 
-def _slower(candidate: Candidate, bench: Bench, seen: Look, why: str) -> Evaluation:
-    rung = Rung(name="look", passed=False, seconds=0.0, detail=str(seen))
-    return Evaluation(candidate=candidate, verdict=Slower(reason=why), rungs=(rung,), environment=bench.environment)
+def _slower(candidate: Candidate, bench: Bench, seen: Seen, why: str) -> Evaluation:
+    verdict = Slower(reason=why)
+    return Evaluation(candidate=candidate, verdict=verdict, rungs=seen.ended, environment=bench.environment)

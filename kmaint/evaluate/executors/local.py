@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import itertools
-import math
 import os
 import queue
 import sys
@@ -31,7 +31,7 @@ Judge = Callable[[Harness, Candidate, Bench], "Evaluation | Later"]
 
 @dataclass(frozen=True)
 class Later:
-    """No verdict yet: `judge` goes on once no candidate waits that has a smaller rank; a new one has rank 0."""
+    """No verdict yet: `judge` goes on once every candidate has been begun, those of the smallest rank first."""
 
     rank: float
     judge: Judge
@@ -40,7 +40,7 @@ class Later:
 class Local:
     """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for.
 
-    With `at_once` no candidate waits outside, so that a judge which puts some off sees all of them before.
+    Of candidates that the judge puts off, `rivals` are taken up again at a time on each.
     """
 
     def __init__(
@@ -50,23 +50,23 @@ class Local:
         jobs: int | None = None,
         threads: int | None = None,
         judge: Judge = check,
-        at_once: bool = False,
+        rivals: int | None = None,
     ) -> None:
         self.jobs = jobs or max(1, min(MOST_PLACES, int(cores() * SHARE[benches[0].device]) // len(benches)))
         threads = threads or max(1, cores() // (self.jobs * len(benches)))
         self._benches = [dataclasses.replace(bench, threads=threads) for bench in benches]
-        self._judge, self._at_once = judge, at_once
+        self._judge, self._rivals = judge, rivals
 
     def judge(self, work: Work) -> Iterator[Evaluation]:
         """Each candidate climbs in a thread of its own; all that is slow in it runs in other processes."""
         # Where a measurement is timed from here, other threads' arithmetic must not hold it up for 5 ms each.
         sys.setswitchinterval(SWITCH_S)
         most = len({candidate.id for candidate in work.candidates})
-        places = Threads(work.harness, self._judge)
+        places = Threads(work.harness, self._judge, rivals=(self._rivals or 0) * len(self._benches))
         for n in range(min(most, self.jobs * len(self._benches))):
             places.add(self._benches[n % len(self._benches)], alone=most == 1)
-        if self._at_once:
-            places.free = most
+        if self._rivals:
+            places.free = most  # whoever is put off has to be compared with all others
         try:
             yield from hand_out(work, places)
         finally:
@@ -78,30 +78,46 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(order=True)
+class Waiting:
+    """A candidate that waits for a thread: of one rank, who came first."""
+
+    rank: float
+    number: int
+    candidate: Candidate = dataclasses.field(compare=False)
+    judge: Judge = dataclasses.field(compare=False)
+    later: bool = dataclasses.field(compare=False, default=False)
+
+
 class Threads:
-    """Threads that take candidates from one queue, smallest rank first, each with the bench of its GPU.
+    """Threads that take candidates as they come, each with the bench of its GPU, and then those that were put off.
 
     They are daemons: a command that is interrupted ends at once, and the programs that they wait for end with it.
     """
 
-    def __init__(self, harness: Harness, judge: Judge) -> None:
-        self._harness, self._judge = harness, judge
-        self._given: queue.PriorityQueue[tuple[float, int, Candidate | None, Judge]] = queue.PriorityQueue()
+    def __init__(self, harness: Harness, judge: Judge, *, rivals: int = 0) -> None:
+        self._harness, self._judge, self._rivals = harness, judge, rivals
         self._done: queue.SimpleQueue[Evaluation | BaseException] = queue.SimpleQueue()
+        self._changed, self._numbers = threading.Condition(), itertools.count()
+        self._first: list[Waiting] = []
+        self._put_off: list[Waiting] = []
+        self._busy = {False: 0, True: 0}
+        self._all_given = self._closed = False
         self.free = 0
-        self._threads, self._number = 0, itertools.count()
 
     def add(self, bench: Bench, *, alone: bool) -> None:
         """One more place; `alone` where no other candidate's progress is told beside."""
         threading.Thread(target=self._work, args=(bench, alone), daemon=True).start()
         self.free += 1
-        self._threads += 1
 
     def start(self, candidate: Candidate) -> None:
         self.free -= 1
-        self._give(0.0, candidate, self._judge)
+        self._give(self._first, Waiting(0.0, next(self._numbers), candidate, self._judge))
 
     def finished(self, within_s: float | None) -> Evaluation | None:
+        with self._changed:  # nobody asks before all that could be started are
+            self._all_given = True
+            self._changed.notify_all()
         try:
             found = self._done.get(timeout=within_s)
         except queue.Empty:
@@ -112,27 +128,51 @@ class Threads:
         return found
 
     def close(self) -> None:
-        for _ in range(self._threads):
-            self._give(-math.inf, None, self._judge)
+        """What waits is let go of; what runs is not waited for."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
-    def _give(self, rank: float, candidate: Candidate | None, judge: Judge) -> None:
-        self._given.put((rank, next(self._number), candidate, judge))  # of one rank, who came first
+    def _give(self, heap: list[Waiting], one: Waiting) -> None:
+        with self._changed:
+            heapq.heappush(heap, one)
+            self._changed.notify_all()
+
+    def _taken(self) -> Waiting | None:
+        """The next to judge, once there is one; None after the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._first or self._may_go_on())
+            if self._closed:
+                return None
+            one = heapq.heappop(self._first or self._put_off)
+            self._busy[one.later] += 1
+            return one
+
+    def _may_go_on(self) -> bool:
+        begun = self._all_given and not self._busy[False]
+        return begun and bool(self._put_off) and self._busy[True] < self._rivals
+
+    def _left(self, one: Waiting) -> None:
+        with self._changed:
+            self._busy[one.later] -= 1
+            self._changed.notify_all()
 
     def _work(self, bench: Bench, alone: bool) -> None:
-        while True:
-            _, _, candidate, judge = self._given.get()
-            if candidate is None:
-                return
-            told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, candidate))
+        while (one := self._taken()) is not None:
+            told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, one.candidate))
+            if one.later:  # few are left, and share what all others had
+                told = dataclasses.replace(told, threads=max(told.threads, cores() // self._rivals))
             try:
-                found = judge(self._harness, candidate, told)
+                found = one.judge(self._harness, one.candidate, told)
+                if isinstance(found, Later):
+                    number = next(self._numbers)
+                    self._give(self._put_off, Waiting(found.rank, number, one.candidate, found.judge, later=True))
+                else:
+                    self._done.put(found)
             except BaseException as error:  # noqa: BLE001 - raised again where the evaluations are taken
                 self._done.put(error)
-                continue
-            if isinstance(found, Later):
-                self._give(found.rank, candidate, found.judge)
-            else:
-                self._done.put(found)
+            finally:
+                self._left(one)
 
 
 def _prefixed(bench: Bench, candidate: Candidate) -> Callable[[str], None]:

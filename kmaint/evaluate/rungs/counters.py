@@ -30,7 +30,7 @@ REFUSED = "why no counters can be read here"
 """In a bench's `known`: it is asked once, and not for each candidate again."""
 
 MOST_LAUNCHES = 32
-"""Of one call: each is run once for every group of counters. What a call launches beyond is not counted."""
+"""Of one call: each is run once for every group of counters. Of a call that launches more, a part says nothing."""
 OPTIONS: tuple[str, ...] = (
     "--csv",
     "--page=raw",
@@ -40,7 +40,7 @@ OPTIONS: tuple[str, ...] = (
     "--print-kernel-base=function",
     "--profile-from-start=off",
     "--target-processes=all",
-    f"--launch-count={MOST_LAUNCHES}",
+    f"--launch-count={MOST_LAUNCHES + 1}",
     "--clock-control=none",
     # As a timed call finds them: its buffers rotate past the L2.
     "--cache-control=all",
@@ -101,12 +101,12 @@ def _run(program: str, harness: Harness, file: Path, workload: Workload, bench: 
         said = log.read_text(errors="replace") if log.is_file() else ""
     kernels = read_table(said)
     whole = f"{said}\n{finished.stdout}\n{finished.stderr}".strip()
-    trouble = _trouble(said, finished, bench.limits_s, counted=bool(kernels))
+    trouble = _trouble(said, finished, bench.limits_s, launches=sum(one.launches for one in kernels))
     counters = None if trouble else Counters(workload=workload.name, kernels=kernels)
     return Counted(counters=counters, trouble=trouble, log=whole)
 
 
-def _trouble(said: str, finished: Finished, limits_s: Mapping[str, float], *, counted: bool) -> str:
+def _trouble(said: str, finished: Finished, limits_s: Mapping[str, float], *, launches: int) -> str:
     """Why what was counted is not to be relied on; empty where it is."""
     if NOT_PERMITTED in said + finished.stderr:
         return f"the driver lets only root read counters ({NOT_PERMITTED}); to let users: {PERMIT}"
@@ -116,4 +116,6 @@ def _trouble(said: str, finished: Finished, limits_s: Mapping[str, float], *, co
     last = (words or finished.stderr.strip().splitlines() or ["no output"])[-1]
     if finished.code:
         return f"{PROGRAM}: exit status {finished.code}: {last}"
-    return "" if counted else f"{PROGRAM}: it counted no kernel: {last}"
+    if launches > MOST_LAUNCHES:
+        return f"a call launches more than {MOST_LAUNCHES} kernels"
+    return "" if launches else f"{PROGRAM}: it counted no kernel: {last}"

@@ -12,6 +12,8 @@ from kmaint.records.evaluation import Bottleneck
 BUSY_PERCENT = 60.0
 """Of a unit's peak: Nsight Compute's own speed-of-light rule calls a kernel whose units all stay below it bound by
 latency."""
+AS_BUSY = 12.0
+"""Points of a peak. What DRAM moves passes the L2, which is then as busy or a little more, and waits for DRAM."""
 EXCESS = 1.25
 """Times the fewest bytes: less than that more is what sectors of 32 bytes and tails cost."""
 SHORT_US = 5.0
@@ -66,11 +68,10 @@ def diagnose(seen: Seen) -> Diagnosis | None:
 def _is_memory_busy(seen: Seen) -> Diagnosis | None:
     one = seen.longest
     units = (("DRAM", one.dram_percent), ("the L2", one.l2_percent), ("the L1", one.l1_percent))
-    least = max(BUSY_PERCENT, one.multiprocessor_percent or 0.0)
-    # What DRAM moves passes the L2, which then is as busy: it is named first of those that are.
-    name, percent = next(((name, percent) for name, percent in units if percent and percent >= least), ("", 0.0))
-    if not name:
+    most = max(percent or 0.0 for _, percent in units)
+    if most < max(BUSY_PERCENT, one.multiprocessor_percent or 0.0):
         return None
+    name, percent = next((name, percent) for name, percent in units if percent and percent >= most - AS_BUSY)
     evidence, step = f"{name} at {percent:.0f} % of its peak", BUSY_MEMORY[name]
     excess = _excess(seen)
     if name == "DRAM" and excess is not None and excess > EXCESS:

@@ -171,11 +171,13 @@ def with_counters(found: Profile, counters: Counters, contract: Contract, enviro
     if diagnosis is None or found.bottleneck == "library":
         return replace(found, counters=counters)
     left = not found.estimated and found.roofline_fraction is not None and found.roofline_fraction >= AT_THE_ROOFLINE
+    if left:
+        return replace(found, evidence=diagnosis.evidence, counters=counters)
     return replace(
         found,
         bottleneck=diagnosis.bottleneck,
         evidence=diagnosis.evidence,
-        next_step=found.next_step if left else diagnosis.next_step,
+        next_step=diagnosis.next_step,
         counters=counters,
         uncounted=found.bottleneck,
     )

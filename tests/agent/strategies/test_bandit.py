@@ -49,7 +49,7 @@ def test_behaviour_is_what_the_profile_says() -> None:
     assert behaviour(replace(PROFILE, roofline_fraction=0.6)) != behaviour(replace(PROFILE, roofline_fraction=0.3))
 
 
-def test_a_closer_look_changes_the_arms_of_a_cluster_and_not_who_is_in_it() -> None:
+def test_counters_change_the_arms_of_a_cluster_and_not_who_is_in_it() -> None:
     looked = replace(MEASURED, bottleneck="compute", uncounted="latency", evidence="multiprocessors at 80 %")
     assert behaviour(looked) == behaviour(MEASURED)
     fastest = Parent(id="b", source="b", profile=looked, ratio=1.4)
@@ -58,7 +58,7 @@ def test_a_closer_look_changes_the_arms_of_a_cluster_and_not_who_is_in_it() -> N
     assert "access" not in {kind for turn in turns for kind in turn.kinds or ()}
 
 
-def test_closer_looks_are_for_the_fastest_of_each_cluster() -> None:
+def test_counters_are_taken_of_the_fastest_of_each_cluster() -> None:
     other = replace(PROFILE, bottleneck="occupancy")
     some = [
         *original(PROFILE),
@@ -66,4 +66,4 @@ def test_closer_looks_are_for_the_fastest_of_each_cluster() -> None:
         Parent(id="b", source="b", profile=other, ratio=1.3),
         Parent(id="c", source="c", profile=PROFILE, ratio=0.9),
     ]
-    assert [one.id for one in BANDIT.closer(some)] == ["b", None]
+    assert [one.id for one in BANDIT.counts(some)] == ["b", None]

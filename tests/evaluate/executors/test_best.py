@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.executors import ForTheBest, Local, Work
-from kmaint.evaluate.executors.best import RIVALS
-from kmaint.evaluate.look import Look
-from kmaint.records.evaluation import Candidate, Evaluation, NotBuilt, Numerics, Passed, Profile
+from kmaint.evaluate.executors import RIVALS, ForTheBest, Local, Work
+from kmaint.evaluate.look import Look, Seen
+from kmaint.evaluate.timing.ratios import combine
+from kmaint.records.evaluation import Candidate, Evaluation, NotBuilt, Numerics, Passed, Profile, Rung
 from kmaint.records.harness import Harness
-from kmaint.records.timing import Interval
+from kmaint.records.timing import Interval, WorkloadTiming
 
 NUMERICS = Numerics(kind="bit-exact", oracle=True, original_error=0.0, candidate_error=0.0, max_difference=0.0)
 PROFILE = Profile(bottleneck="memory", estimated=False, resources=(), roofline_fraction=None, next_step="")
-LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1, "f": 3.0}
-"""What each candidate looks like; one that is not named does not build."""
+LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1, "f": 3.0, "liar": 100.0}
+"""What each candidate looks like; "silent" gives no look, and one that is not named does not build."""
 LEAST = {"f": 0.9}
 """Of those that lose on a workload, how much is left there."""
+TRUE = {"liar": 1.02}
+"""Of those that look like something else, what is measured."""
+CLIMB_S = 0.05
+RUNGS = tuple(Rung(name=name, passed=True, seconds=1.0) for name in ("lint", "compile", "look"))
+
+
+def interval(ratio: float) -> Interval:
+    return Interval(ratio=ratio, low=ratio, high=ratio)
 
 
 class Played:
@@ -30,55 +40,114 @@ class Played:
         self._bench, self._wrong, self.events = bench, wrong, list[str]()
         self._lock, self.most, self._now = threading.Lock(), 0, 0
 
-    def first(self, _harness: Harness, candidate: Candidate, _bench: Bench) -> Evaluation | Look:
+    def first(self, _harness: Harness, candidate: Candidate, _bench: Bench) -> Evaluation | Seen:
         self.events.append(f"look {candidate.source}")
+        if candidate.source == "silent":
+            return Seen(look=None, rungs=RUNGS)
         if candidate.source not in LOOKS:
             return self._ended(candidate, NotBuilt(reason="a test", codes=("syntax",)))
         ratio = LOOKS[candidate.source]
-        return Look(
-            speedup=Interval(ratio=ratio, low=ratio, high=ratio), least=LEAST.get(candidate.source, 1.0), most=ratio
-        )
+        look = Look(speedup=interval(ratio), least=LEAST.get(candidate.source, 1.0), most=ratio)
+        return Seen(look=look, rungs=RUNGS)
 
-    def whole(self, _harness: Harness, candidate: Candidate, _bench: Bench, *, outrun: Callable[[], str]) -> Evaluation:
+    def whole(
+        self, _harness: Harness, candidate: Candidate, _bench: Bench, *, seen: Seen, outrun: Callable[[], str]
+    ) -> Evaluation:
         del outrun
+        assert seen.rungs == RUNGS
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
-        self.events.append(f"climb {candidate.source}")
+            self.events.append(f"climb {candidate.source}")
+        time.sleep(CLIMB_S)
         with self._lock:
             self._now -= 1
         if candidate.source in self._wrong:
             return self._ended(candidate, NotBuilt(reason="a test", codes=("compile_error",)))
-        return self._ended(candidate, Passed(numerics=NUMERICS, profile=PROFILE, timing=None, win=True))
+        us = TRUE.get(candidate.source, LOOKS.get(candidate.source, 1.05))
+        one = WorkloadTiming(
+            workload="only",
+            weight=1.0,
+            original_us=(us, us),
+            candidate_us=(1.0, 1.0),
+            speedup=interval(us),
+            noise=interval(1.0),
+        )
+        return self._ended(candidate, Passed(numerics=NUMERICS, profile=PROFILE, timing=combine([one]), win=True))
 
     def _ended(self, candidate: Candidate, verdict: NotBuilt | Passed) -> Evaluation:
         return Evaluation(candidate=candidate, verdict=verdict, rungs=(), environment=self._bench.environment)
 
 
-@pytest.mark.parametrize(("wrong", "winner"), [("", "b"), ("b", "d"), ("bd", "c")])
+@pytest.fixture
+def judged(
+    bench: Bench, harness: Harness, propose: Callable[[str], Candidate]
+) -> Callable[..., tuple[Played, dict[str, Evaluation]]]:
+    """Judges the candidates of these sources for the best alone, by default with a place for each."""
+
+    def judge(
+        names: list[str], wrong: str = "", *, jobs: int = 0, benches: int = 1
+    ) -> tuple[Played, dict[str, Evaluation]]:
+        played = Played(bench, wrong)
+        gpus = [replace(bench, gpu=str(n)) for n in range(benches)]
+        gate = ForTheBest(played.first, played.whole)
+        executor = Local(gpus, jobs=jobs or len(names), judge=gate, rivals=RIVALS)
+        found = executor.judge(Work(harness=harness, candidates=tuple(map(propose, names))))
+        return played, {one.candidate.source: one for one in found}
+
+    return judge
+
+
+@pytest.mark.parametrize("jobs", [1, 7])
+@pytest.mark.parametrize(("wrong", "winner", "climbed"), [("", "b", "bd"), ("bd", "c", "bdca"), ("bdcae", "", "bdcae")])
 def test_all_are_looked_at_and_only_what_looks_fastest_climbs(
-    bench: Bench, harness: Harness, propose: Callable[[str], Candidate], wrong: str, winner: str
+    judged: Callable[..., tuple[Played, dict[str, Evaluation]]], jobs: int, wrong: str, winner: str, climbed: str
 ) -> None:
-    played = Played(bench, wrong)
-    executor = Local([bench], jobs=1, judge=ForTheBest(played.first, played.whole), at_once=True)
-    found = list(executor.judge(Work(harness=harness, candidates=tuple(propose(text) for text in "axbcedf"))))
-    kinds = {one.candidate.source: one.verdict.kind for one in found}
+    played, found = judged(list("axbcedf"), wrong, jobs=jobs)
     assert sorted(played.events[:7]) == [f"look {name}" for name in "abcdefx"]
-    assert played.events[7:] == [f"climb {name}" for name in "bdcae" if name in wrong or name == winner]
-    assert kinds[winner] == "passed"
+    named = [event.removeprefix("climb ") for event in played.events[7:]]
+    # Two climb at once where there are places: the next one begins before the first has won.
+    assert named == [*climbed[: len(named)]] and set(named) >= set(wrong) & set("abcde") | {winner} - {""}
+    kinds = {name: one.verdict.kind for name, one in found.items()}
     assert kinds["x"] == "not_built"
-    assert all(kinds[name] == "slower" for name in "abcdef" if name not in wrong and name != winner)
-    slower = next(one for one in found if one.candidate.source == "a")
-    ratio, best = LOOKS["a"], LOOKS[winner]
-    assert slower.verdict == type(slower.verdict)(  # type: ignore[call-arg]
-        reason=f"{ratio:.2f}x ({ratio:.2f} to {ratio:.2f}) by a first look, and {propose(winner).id}, which looked like"
-        f" {best:.2f}x ({best:.2f} to {best:.2f}), has won"
+    assert kinds["f"] == "slower"
+    assert all(kinds[name] == "slower" for name in "abcde" if name not in named)
+    assert found["f"].rungs == (*RUNGS[:2], replace(RUNGS[2], passed=False))
+
+
+def test_who_is_left_is_told_by_whom(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
+    _, found = judged(["a", "b"], jobs=1)
+    won = found["b"].candidate.id
+    assert (
+        getattr(found["a"].verdict, "reason", "") == f"1.20x (1.20 to 1.20) by a first look, and {won} has won at 1.90x"
     )
 
 
-def test_few_climb_at_a_time(bench: Bench, harness: Harness, propose: Callable[[str], Candidate]) -> None:
-    played = Played(bench, "abcde")
-    executor = Local([bench], jobs=5, judge=ForTheBest(played.first, played.whole), at_once=True)
-    found = list(executor.judge(Work(harness=harness, candidates=tuple(propose(text) for text in "abcde"))))
+def test_who_lies_in_his_look_shuts_nobody_out(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
+    played, found = judged(["c", "liar"], jobs=1)
+    assert played.events[2:] == ["climb liar", "climb c"]
+    assert found["c"].verdict.kind == "passed"
+
+
+def test_what_gives_no_look_climbs_last(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
+    played, found = judged(["silent", "a", "b"], "ab", jobs=1)
+    assert played.events[3:] == ["climb b", "climb a", "climb silent"]
+    assert found["silent"].verdict.kind == "passed"
+
+
+@pytest.mark.parametrize("benches", [1, 2])
+def test_few_climb_at_a_time(judged: Callable[..., tuple[Played, dict[str, Evaluation]]], benches: int) -> None:
+    played, found = judged(list("abcde"), "abcde", benches=benches)
     assert len(found) == 5
-    assert 1 <= played.most <= RIVALS
+    assert played.most == RIVALS * benches
+
+
+def test_what_a_look_raises_is_raised_where_the_verdicts_are_taken(
+    bench: Bench, harness: Harness, propose: Callable[[str], Candidate]
+) -> None:
+    def fails(_harness: Harness, _candidate: Candidate, _bench: Bench) -> Evaluation:
+        raise KeyError("a test")
+
+    executor = Local([bench], jobs=2, judge=ForTheBest(fails), rivals=RIVALS)
+    with pytest.raises(KeyError, match="a test"):
+        list(executor.judge(Work(harness=harness, candidates=(propose("a"), propose("b")))))
