@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kmaint.child import clean_environment, run_child
 from reintegrate.companions.inputs import small_cases
@@ -59,20 +61,20 @@ def operator_of(win: Win) -> Operator | Declined:
     return _understood(win, told, len(small_cases(win.harness)))
 
 
-def _understood(win: Win, told: dict[str, object], cases: int) -> Operator | Declined:
-    entry, writes, gives, like = win.harness.entry, told["writes"], told["gives"], told["like"]
-    assert isinstance(writes, list) and isinstance(gives, list) and isinstance(like, list)
-    if gives == ["None"]:
-        like = [""] if writes else []
-    elif gives != ["a tensor"]:
+def _understood(win: Win, told: Mapping[str, Any], cases: int) -> Operator | Declined:
+    entry, gives, arguments = win.harness.entry, told["gives"], win.harness.contract.arguments
+    writes = tuple(one.name for one in arguments if one.name in told["writes"])
+    # One that may be None is no pattern for what is always there.
+    like = [one.name for one in arguments if one.name in told["like"] and one.when == "True"]
+    if gives not in (["None"], ["a tensor"]):
         return Declined(f"{entry} gives back {' or '.join(gives)}, of which kmaint writes no fake")
-    if not like:
-        what = "what it gives back is like no argument of it" if gives != ["None"] else "nothing was seen of it"
-        return Declined(f"{entry}: {what}, so no fake can be told")
-    order = [one.name for one in win.harness.contract.arguments]
+    if gives == ["None"] and not writes:
+        return Declined(f"{entry} gives nothing back and was not seen to write anything")
+    if gives != ["None"] and not like:
+        return Declined(f"what {entry} gives back is like no argument of it, so no fake of it can be told")
     return Operator(
-        schema=str(told["schema"]),
-        writes=tuple(sorted(map(str, writes), key=order.index)),
-        like=str(like[0]),
+        schema=told["schema"],
+        writes=writes,
+        like="" if gives == ["None"] else like[0],
         told=f"torch {told['torch']} infers {told['schema']}; on {cases} small cases nothing else was written",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,15 @@ def main() -> None:
     try:
         schema = torch.library.infer_schema(entry, mutates_args=sorted(written))
     except ValueError as error:
-        say(error=" ".join(str(error).split()))
+        say(error=first_of(str(error)))
         return
     say(schema=schema, writes=sorted(written), gives=sorted(gives), like=sorted(like or ()), torch=torch.__version__)
+
+
+def first_of(text: str) -> str:
+    """What torch says is wrong, without what would be right and the whole signature."""
+    words = " ".join(text.split()).removeprefix("infer_schema(func): ")
+    return re.split(r"\.? (?:The valid types|Got func|Please add)|\.$", words)[0].rstrip(".")
 
 
 def kind_of(leaf: Any) -> str:

@@ -62,7 +62,7 @@ def custom_operator(win: Win, tree: Path) -> Patch | Declined:
         return found
     module, decides = dotted(found.variant.region.path, "vllm"), dotted(elsewhere.path, "vllm")
     if reaches(package, [module, REGISTERS, PLATFORMS], decides):
-        return Declined(f"{elsewhere.path} cannot import its module: {module} imports that file itself")
+        return Declined(f"{elsewhere.path} cannot import its module, which comes back to that file by way of {module}")
     operator = operator_of(win)
     if isinstance(operator, Declined):
         return operator
