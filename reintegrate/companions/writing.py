@@ -188,4 +188,4 @@ def _benchmark(harness: Harness, place: Place, subject: Subject) -> NewFile:
         'if __name__ == "__main__":\n    main()\n'
     )
     path = f"{place.benchmarks.format(group=group)}/{place.benchmark.format(name=name.strip('_'))}"
-    return NewFile(path=path, text=format_python(text, columns=COLUMNS), part="benchmark")
+    return NewFile(path=path, text=narrow(format_python(text, columns=COLUMNS)), part="benchmark")
