@@ -14,6 +14,8 @@ from reintegrate.names import bound_names
 
 COLUMNS = 88
 """Both frameworks' line length."""
+OWN = ("sglang", "tests", "vllm")
+"""What a framework's own files import as its own; vLLM's tests are a package too."""
 
 
 def with_import(path: str, text: str, module: str, name: str) -> Edit:
@@ -79,7 +81,7 @@ def in_groups(imports: Iterable[str]) -> str:
     groups: dict[int, list[str]] = {}
     for text in imports:
         top = text.split()[1].partition(".")[0]
-        rank = 0 if top in sys.stdlib_module_names else 2 if top in ("sglang", "vllm") else 1
+        rank = 0 if top in sys.stdlib_module_names else 2 if top in OWN else 1
         groups.setdefault(rank, []).append(text)
     # `import x` goes before `from x import y`, and each by its module.
     ordered = {rank: sorted(group, key=lambda text: (text.startswith("from "), text)) for rank, group in groups.items()}

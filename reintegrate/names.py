@@ -1,4 +1,5 @@
-"""Which names a piece of Python needs from around it and which it binds, as the compiler's own symbol table has it."""
+"""Names of Python: which a piece of it needs from around it and which it binds, as the compiler's own symbol table has
+it, and what a file is called in imports."""
 
 from __future__ import annotations
 
@@ -9,6 +10,12 @@ from collections.abc import Iterator
 
 AROUND = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__", "__spec__", "__package__"}
 """Names that every module has without binding them."""
+
+
+def dotted(path: str, framework: str) -> str:
+    """The name by which the framework's own files import the file."""
+    module = path.removesuffix(".py").replace("/", ".")
+    return module[module.index(f"{framework}.") :] if f"{framework}." in module else module
 
 
 def bound_names(source: str) -> set[str]:

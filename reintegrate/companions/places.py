@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from kmaint.records.harness import Harness
+from reintegrate.names import dotted
 
 Style = Literal["unittest", "pytest"]
 
@@ -25,6 +26,8 @@ class Place:
     """Parts of a kernel's path, and the group that its tests stand in."""
     triton: str = "import triton.testing\n"
     """How a file gets at `triton.testing`."""
+    operator: str = "{name}"
+    """How a backend in the framework's registry is called."""
     registers: bool = False
     """Whether its continuous integration asks a test file to register itself."""
 
@@ -46,6 +49,7 @@ VLLM = Place(
     benchmarks="benchmarks/kernels",
     benchmark="benchmark_{name}.py",
     triton="from vllm.triton_utils import triton\n",
+    operator="torch.ops.vllm.{name}",
     markers=(
         ("attention", "attention"),
         ("fused_moe", "moe"),
@@ -69,8 +73,7 @@ def group_of(place: Place, path: str) -> str:
 def module_of(harness: Harness) -> str:
     """The module that the launcher is imported from."""
     region = next(one for one in harness.regions if harness.entry in one.symbol.split(","))
-    framework = harness.provenance.framework
-    return region.path[region.path.index(f"{framework}/") :].removesuffix(".py").replace("/", ".")
+    return dotted(region.path, harness.provenance.framework)
 
 
 def registration(tree: Path) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from kmaint.formatting import format_python
 from kmaint.records.change import Check, NewFile, Patch
 from kmaint.records.harness import Harness
 from reintegrate.companions.inputs import NotPlainError, axes_of, case, make_inputs, refuse_narrow, small_cases
-from reintegrate.companions.places import PLACES, Place, group_of, module_of, registration
+from reintegrate.companions.places import PLACES, Place, group_of, registration
+from reintegrate.companions.subject import Subject, subject_of
 from reintegrate.imports import in_groups
 
 COLUMNS = 88
@@ -33,7 +34,7 @@ def with_companions(patch: Patch, harness: Harness, tree: Path, *, benchmarks: t
         return _said(patch, "the harness has no oracle to test against")
     try:
         refuse_narrow(harness)
-        subject = _subject(patch, harness)
+        subject = subject_of(patch, harness, place)
         files = [_test(harness, tree, place, subject)]
         if not benchmarks:
             files.append(_benchmark(harness, place, subject))
@@ -51,24 +52,15 @@ def _top(tree: Path) -> Path:
     return next((folder for folder in (tree, *tree.parents[:2]) if (folder / ".git").exists()), tree)
 
 
-def _subject(patch: Patch, harness: Harness) -> tuple[str, str]:
-    """Module and name of what the patch changed or added, as a test imports it."""
-    kernel = next((file for file in patch.new if file.part == "kernel"), None)
-    if kernel is None:
-        return module_of(harness), harness.entry
-    module = kernel.path[kernel.path.index(f"{harness.provenance.framework}/") :]
-    return module.removesuffix(".py").replace("/", "."), kernel.path.rpartition("/")[2].removesuffix(".py")
-
-
-def _test(harness: Harness, tree: Path, place: Place, subject: tuple[str, str]) -> NewFile:
-    group, (module, name) = group_of(place, harness.provenance.path), subject
+def _test(harness: Harness, tree: Path, place: Place, subject: Subject) -> NewFile:
+    group, name = group_of(place, harness.provenance.path), subject.name
     imports, register = registration(tree) if place.registers else ("", "")
+    framework = "import unittest" if place.style == "unittest" else "import pytest"
     head = [
         place.header,
-        f'"""`{name}` against a float64 recomputation of it."""\n\n',
-        "import os\n",
-        "import unittest\n\n" if place.style == "unittest" else "\nimport pytest\n",
-        f"import torch\n\nfrom {module} import {name}\n{imports}\n",
+        f'"""`{subject.call}` against a float64 recomputation of it{subject.told}."""\n\n',
+        in_groups(["import os", framework, "import torch", *subject.imports, *filter(None, [imports.strip()])]),
+        "\n\n",
         f"{register}\n" if register else "",
         f"{RUNS}\n",
         'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"\n',
@@ -78,8 +70,9 @@ def _test(harness: Harness, tree: Path, place: Place, subject: tuple[str, str]) 
         f"SERVED = [{', '.join(case(harness, one.axes) for one in harness.contract.timed)}]\n\n\n",
     ]
     body = UNITTEST if place.style == "unittest" else PYTEST
-    text = "".join(head) + "\n\n".join([make_inputs(harness), _reference(harness), CHECK, body])
-    text = text.replace("SUBJECT", name).replace("CLASS", _class_name(name))
+    parts = [make_inputs(harness), _reference(harness), CHECK, body, *filter(None, [subject.more])]
+    text = "".join(head) + "\n\n".join(parts)
+    text = text.replace("SUBJECT", subject.call).replace("CLASS", _class_name(name))
     path = f"{place.tests.format(group=group)}/test_{name.strip('_')}_against_float64.py"
     return NewFile(path=path, text=narrow(format_python(text, columns=COLUMNS)), part="test")
 
@@ -178,21 +171,21 @@ def test_served_sizes(case):
 """
 
 
-def _benchmark(harness: Harness, place: Place, subject: tuple[str, str]) -> NewFile:
-    module, name = subject
+def _benchmark(harness: Harness, place: Place, subject: Subject) -> NewFile:
+    call, name = subject.call, subject.name
     group = group_of(place, harness.provenance.path)
     names = ", ".join(axes_of(harness))
     served = ", ".join(case(harness, one.axes) for one in harness.contract.timed)
     text = (
-        f'{place.header}"""Device time of `{name}` at the sizes that serving calls it with."""\n\n'
-        f"{in_groups(['import torch', place.triton.strip(), f'from {module} import {name}'])}\n\n"
+        f'{place.header}"""Device time of `{call}` at the sizes that serving calls it with."""\n\n'
+        f"{in_groups(['import torch', place.triton.strip(), subject.alone])}\n\n"
         f"# {names}\nSERVED = [{served}]\n\n\n{make_inputs(harness)}\n\n"
         "def main():\n    for case in SERVED:\n"
         '        inputs = make_inputs(*case, "cuda")\n'
-        f"        median_ms = triton.testing.do_bench_cudagraph(lambda given=inputs: {name}(**given), "
+        f"        median_ms = triton.testing.do_bench_cudagraph(lambda given=inputs: {call}(**given), "
         'return_mode="median")\n'
         '        print(f"{case}: {median_ms * 1e3:.2f} us")\n\n\n'
         'if __name__ == "__main__":\n    main()\n'
     )
     path = f"{place.benchmarks.format(group=group)}/{place.benchmark.format(name=name.strip('_'))}"
-    return NewFile(path=path, text=format_python(text, columns=COLUMNS), part="benchmark")
+    return NewFile(path=path, text=narrow(format_python(text, columns=COLUMNS)), part="benchmark")

@@ -55,7 +55,7 @@ def _attempts(win: Win, tree: Path) -> dict[Kind, Attempt]:
     elsewhere = served_elsewhere(win, tree)
     backend = registry_patch(win, tree) if elsewhere else Declined("serving runs this kernel itself")
     if elsewhere and isinstance(backend, Patch):
-        passed_over = Declined(elsewhere)
+        passed_over = Declined(str(elsewhere))
         return {**table, "edit": lambda: passed_over, "guarded": lambda: passed_over, "registry": lambda: backend}
     note = f"{elsewhere}, so this changes a fallback" if elsewhere else ""
     return {

@@ -13,6 +13,7 @@ from kmaint.records.harness import Harness
 
 CASES = Path(__file__).parent / "cases"
 CATALOGUE = Path(__file__).parents[2] / "extract" / "deriving" / "catalogue"
+ORACLES = {"merge_state": "sglang_merge_state", "merge_attn_states": "vllm_merge_attn_states"}
 RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
 
@@ -22,8 +23,8 @@ def harness_of(tmp_path: Path) -> Callable[[str], Harness]:
 
     def made(name: str) -> Harness:
         folder = Path(shutil.copytree(CASES / name, tmp_path / f"harness-{name}"))
-        if name == "merge_state":
-            shutil.copy(CATALOGUE / "sglang_merge_state" / "reference.py", folder)
+        if name in ORACLES:
+            shutil.copy(CATALOGUE / ORACLES[name] / "reference.py", folder)
         shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
         return read_harness(folder)
 
