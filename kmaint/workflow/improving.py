@@ -36,13 +36,7 @@ def optimize(
     """
     _refuse_what_cannot_be_improved(harness, config)
     agent.check_settings(config)
-    cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
-    if harness.language == "cuda" and cold.device == "none":
-        raise MissingError(
-            f"{harness.folder}: CUDA C++ has no interpreter, so no candidate of it can be judged here",
-            "optimise it on a machine with a GPU",
-        )
-    with Store(config.state) as store, evaluate.warmed(cold) as bench:
+    with Store(config.state) as store, evaluate.warmed(_bench_for(harness, config, progress)) as bench:
         run = store.begin(_new_run(harness, config, bench))
         budget = agent.budget_of(config)
         if run.state != "running" and not budget.exceeds(run.budget):
@@ -70,6 +64,17 @@ def optimize(
         winner = agent.choose_winner(store.run(run.id).evaluations)
         state = "running" if store.events(run.id)[-1].kind == agent.AWAITED else _end_state(winner)
         return store.finish(run.id, state, winner.candidate.id if winner else None)
+
+
+def _bench_for(harness: Harness, config: Config, progress: Progress) -> evaluate.Bench:
+    """MissingError where nothing of the harness can be judged on it."""
+    cold = evaluate.open_bench(config.python, device=config.device, progress=progress)
+    if harness.language == "cuda" and cold.device == "none":
+        raise MissingError(
+            f"{harness.folder}: CUDA C++ has no interpreter, so no candidate of it can be judged here",
+            "optimise it on a machine with a GPU",
+        )
+    return cold
 
 
 def _refuse_what_cannot_be_improved(harness: Harness, config: Config) -> None:
