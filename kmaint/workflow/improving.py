@@ -36,7 +36,8 @@ def optimize(
     """
     _refuse_what_cannot_be_improved(harness, config)
     agent.check_settings(config)
-    with Store(config.state) as store, evaluate.warmed(_bench_for(harness, config, progress)) as bench:
+    cold = _bench_for(harness, config, progress)
+    with Store(config.state) as store, evaluate.warmed(cold) as bench:
         run = store.begin(_new_run(harness, config, bench))
         budget = agent.budget_of(config)
         if run.state != "running" and not budget.exceeds(run.budget):
