@@ -18,10 +18,12 @@ from pathlib import Path
 import pytest
 
 from kmaint import wire
+from kmaint.config import load_config
+from kmaint.errors import KmaintError
 from kmaint.evaluate import Bench, check
 from kmaint.evaluate.executors import Local
 from kmaint.folder import read_harness
-from kmaint.judging import RUNG, judge_in_run, judge_of_run
+from kmaint.judging import RUNG, judge_in_run, judge_of_run, open_executor
 from kmaint.records.evaluation import Candidate, Environment, Evaluation, NotBuilt, Plan
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget, Run
@@ -199,3 +201,13 @@ def test_a_judgement_that_raises_frees_its_candidate(tmp_path: Path) -> None:
             list(judge_in_run(Local([bench], judge=fails), read_harness(CASE), candidates(1), store, RUN.id))
         assert other.claim(RUN.id, candidates(1)[0].id) == "ours"
         assert store.claim(RUN.id, candidates(1)[0].id) == "theirs"
+
+
+def test_the_best_is_neither_for_a_machine_without_a_gpu_nor_for_a_cluster() -> None:
+    for settings, said in (
+        ({"device": "none"}, "--best: nothing can be timed without a GPU"),
+        ({"executor": "ray"}, "--best: not with --executor ray, whose processes do not know who has won"),
+    ):
+        with pytest.raises(KmaintError) as caught, open_executor(load_config(**settings), print, best=True):
+            pass
+        assert caught.value.message == said
