@@ -20,6 +20,8 @@ def shut_in(walls: dict[str, Any], folder: Path, *, watching: bool = True) -> in
     watching = watching and importlib.util.find_spec("runtime.guard") is not None
     modules = [importlib.import_module(f"runtime.{name}") for name in ("guard", "view")] if watching else []
     if walls["words"]:
+        # Found once and then kept: what torch imports, dill for one, may have asked for it while /tmp could be written.
+        tempfile.tempdir = None
         launcher.confine(walls["words"])
     if not modules:
         return None

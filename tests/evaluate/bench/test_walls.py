@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kmaint.child import clean_environment, run_child
 from kmaint.evaluate import Bench
-from kmaint.evaluate.bench import OPEN_AIR, WORKER, environment_of, open_air, walls_to_time
+from kmaint.evaluate.bench import OPEN_AIR, WORKER, environment_of, open_air, walls_for, walls_to_time
 from kmaint.evaluate.workers.turns import taken_at
 from kmaint.records.harness import Harness
 from kmaint.sandbox import DISK_BYTES
@@ -83,3 +84,26 @@ def test_a_turn_can_be_taken_from_behind_them_by_who_is_told_where(
     else:
         assert (said, ended.returncode) == ([], 1)
         assert "PermissionError" in ended.stderr
+
+
+WRITES = """
+import json, sys, tempfile
+
+sys.path.insert(0, {package!r})
+from workers.walls import shut_in
+
+tempfile.tempdir = "/tmp"  # as an import leaves it that asked for a place while there were no walls
+shut_in(json.loads({walls!r}), None, watching=False)
+with tempfile.NamedTemporaryFile(suffix=".ptx") as file:
+    print(file.name)
+"""
+
+
+def test_a_place_for_files_that_was_found_before_them_is_found_anew(
+    walled: Bench, harness: Harness, tmp_path: Path
+) -> None:
+    walls = walls_for(harness, [tmp_path / "candidate.py"], walled, tmp_path)
+    program = WRITES.format(package=str(WORKER.parent), walls=json.dumps(walls))
+    ended = run_child([walled.python, "-c", program], timeout_s=60, env=clean_environment(), cwd=tmp_path)
+    assert ended.code == 0, ended.stderr
+    assert Path(ended.stdout.strip()).parent == tmp_path
