@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, ask, lay, refer, walls_to_time
 from kmaint.evaluate.rungs import facts
@@ -100,13 +100,16 @@ def timed(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, 
 
 
 Ratios = dict[str, list[float]]
-"""Original over variant in each round, by workload."""
+"""Original over variant in each round, by workload: of all that are timed, or of none."""
 
 
 def compared(
     harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, rough: Rough
 ) -> dict[Path, tuple[Answer, Ratios]]:
-    """Of each file what came of building and comparing it, and its ratios; none where it was not timed."""
+    """Of each file what came of building and comparing it, and its ratios; none where it was not timed.
+
+    It runs in the process that answers: what is no answer to what was asked is none.
+    """
     folder, turns = harness.folder.resolve(), taken_at(bench.turns) if bench.turns else ()
     request = Request(
         command="screen",
@@ -128,8 +131,23 @@ def compared(
     )
     *built, last = ask(bench, request, scratch)
     given = last.value.get("ratios") if isinstance(last, Done) else None
-    ratios: dict[str, Ratios] = given if isinstance(given, dict) else {}
-    return {file: (answer, ratios.get(str(file), {})) for file, answer in zip(files, built, strict=True)}
+    ratios = given if isinstance(given, dict) else {}
+    return {
+        file: (answer, sound(ratios.get(str(file)), harness, rough)) for file, answer in zip(files, built, strict=True)
+    }
+
+
+def sound(given: Any, harness: Harness, rough: Rough) -> Ratios:
+    """What a process gives as a file's ratios, where it is a number above 0 for each round of each timed workload."""
+    names = {one.name for one in harness.contract.timed}
+    if not isinstance(given, dict) or set(given) != names:
+        return {}
+    return given if all(_is_sound(rounds, rough.rounds) for rounds in given.values()) else {}
+
+
+def _is_sound(given: Any, rounds: int) -> bool:
+    numbers = isinstance(given, list) and all(isinstance(one, float) and math.isfinite(one) for one in given)
+    return numbers and len(given) == rounds and min(given) > 0
 
 
 def _screened(answer: Answer, ratios: Ratios, harness: Harness) -> Screened | None:
@@ -137,7 +155,7 @@ def _screened(answer: Answer, ratios: Ratios, harness: Harness) -> Screened | No
         case Done(value={"differs": ""}):
             return _ranked(ratios, harness) if ratios else None
         case Done(value=value):
-            return Screened(ratio=None, estimated=False, reason=value["differs"])
+            return Screened(ratio=None, estimated=False, reason=str(value.get("differs", "gives no answer")))
         case Failed(type="OutOfMemoryError"):
             return None
         case Failed(type=kind, text=text):

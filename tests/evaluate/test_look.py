@@ -1,3 +1,5 @@
+"""A first look: what it says, what is not believed of it, and that what it leaves behind is not what is judged."""
+
 from __future__ import annotations
 
 import math
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from kmaint.evaluate import Bench
 from kmaint.evaluate.gate import Climb, check, first_look, rungs_for
 from kmaint.evaluate.look import Look, Seen, look, looked
-from kmaint.evaluate.screen import Rough
+from kmaint.evaluate.screen import Rough, sound
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Candidate, Evaluation, Slower
 from kmaint.records.harness import Harness
@@ -46,8 +48,8 @@ NAMES = [one.name for one in HARNESS.contract.timed]
 
 @given(st.floats(0.5, 2.0), st.integers(1, 12))
 def test_equal_rounds_leave_no_doubt(ratio: float, rounds: int) -> None:
-    found = looked(HARNESS, {name: [ratio] * rounds for name in NAMES}, rounds)
-    assert isinstance(found, Look)
+    given = {name: [ratio] * rounds for name in NAMES}
+    found = looked(HARNESS, sound(given, HARNESS, Rough(rounds=rounds, sets=1)))
     assert [found.speedup.ratio, found.speedup.low, found.speedup.high, found.least, found.most] == pytest.approx(
         [ratio] * 5
     )
@@ -62,10 +64,12 @@ def test_equal_rounds_leave_no_doubt(ratio: float, rounds: int) -> None:
         *({name: [1.0, bad] for name in NAMES} for bad in (0.0, -1.0, math.inf, math.nan, "1", None)),
         {name: [1.0] for name in NAMES},
         dict.fromkeys(NAMES, 1.0),
+        None,
+        "fast",
     ],
 )
-def test_what_is_no_answer_to_what_was_asked_is_no_look(given: Any) -> None:
-    assert looked(HARNESS, given, 2) == "gives no times, or others than were asked for"
+def test_what_is_no_answer_to_what_was_asked_is_none(given: Any) -> None:
+    assert sound(given, HARNESS, Rough(rounds=2, sets=1)) == {}
 
 
 ANSWERS = """\

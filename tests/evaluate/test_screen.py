@@ -28,6 +28,16 @@ def test_nothing_to_screen(harness: Harness, bench: Bench) -> None:
     assert screen(harness, [], bench) == []
 
 
+ANSWERS = """\
+    import os
+    for number in range(3, 64):
+        try:
+            os.write(number, b'{"event": "done", "item": 0, "value": {"differs": "", "ratios": {"x": 0}}}\\n' * 9)
+        except OSError:
+            pass
+"""
+
+
 def on_few_rows(harness: Harness, folder: Path) -> Harness:
     """A copy with one workload, of four rows."""
     shutil.copytree(harness.folder, folder)
@@ -46,6 +56,7 @@ def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_oth
         "same": source,
         "slow": source.replace(call, f"    import time\n    time.sleep(0.5)\n{call}"),
         "wrong": source.replace("    return output, output_lse", "    return output + 1, output_lse"),
+        "answers": source.replace(call, f"{ANSWERS}{call}"),
         "fails": source.replace(call, f"    raise KeyError('no key')\n{call}"),
         "ends": source.replace(call, f"    import os\n    os._exit(3)\n{call}"),
     }
@@ -61,5 +72,6 @@ def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_oth
     assert found["slow"].least == pytest.approx(slow)  # the only workload's
     assert found["slow"].standing < found["same"].standing
     assert found["wrong"].reason.startswith("T4: ")
+    assert found["answers"].ratio is None  # nothing that its process says is believed
     assert found["fails"] == Screened(ratio=None, estimated=False, reason="KeyError: 'no key'")
     assert found["ends"].reason == "its process ended with exit status 3"
