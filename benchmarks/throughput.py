@@ -34,7 +34,7 @@ from benchmarks import kernelbench_wrap as wrapping
 from kmaint import evaluate, wire
 from kmaint.evaluate.bench import visible_gpus
 from kmaint.evaluate.executors import RIVALS, ForTheBest, Local, Work
-from kmaint.folder import read_harness
+from kmaint.folder import read_harness, write_text
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Plan
 from kmaint.records.harness import Harness
 
@@ -145,8 +145,8 @@ def _verdict(evaluation: Evaluation, started: float) -> Verdict:
     }
 
 
-def kernelbench_turn(folder: Path, rows: Rows, options: argparse.Namespace) -> Turn:
-    """One candidate after the other on one GPU, each in a process of its own."""
+def kernelbench_turn(folder: Path, rows: Rows, options: argparse.Namespace, keep: Callable[[Turn], object]) -> Turn:
+    """One candidate after the other on one GPU, each in a process of its own; what is there is kept after each."""
     started, found = time.monotonic(), dict[str, Verdict]()
     harnesses = {row["harness"]: read_harness(folder / row["harness"]) for row in rows}
     with _visible(1), _on_cores(options.cores):
@@ -155,6 +155,7 @@ def kernelbench_turn(folder: Path, rows: Rows, options: argparse.Namespace) -> T
                 break
             found[row["file"]] = _kernelbench(harnesses[row["harness"]], options.work / row["file"], options)
             found[row["file"]]["at_s"] = round(time.monotonic() - started, 3)
+            keep(Turn("KernelBench, 1 GPU", found, time.monotonic() - started))
             _say(f"KernelBench: {len(found)} of {len(rows)}")
     return Turn("KernelBench, 1 GPU", found, time.monotonic() - started)
 
@@ -242,16 +243,19 @@ def main() -> None:
         rows = making.write(harnesses, options.work, options.count)
         random.Random(SEED).shuffle(rows)
         steps: list[Callable[[], Turn]] = [lambda n=n: kmaint_turn(folder, rows, n, options) for n in options.gpus]  # type: ignore[misc]
-        if options.kernelbench and options.device != "none":
-            steps.insert(1, lambda: kernelbench_turn(folder, rows, options))
         turns: list[Turn] = []
+
+        def kept(done: Sequence[Turn]) -> dict[str, Any]:
+            report = {"summary": summary(done, rows), "seed": SEED, "candidates": rows}
+            report["turns"] = [dataclasses.asdict(turn) for turn in done]
+            write_text(options.out, json.dumps(report, indent=1) + "\n")
+            return report
+
+        if options.kernelbench and options.device != "none":
+            steps.insert(1, lambda: kernelbench_turn(folder, rows, options, lambda turn: kept([*turns, turn])))
         for step in steps:
             turns.append(step())
-            report = {"summary": summary(turns, rows), "seed": SEED, "candidates": rows}
-            report["turns"] = [dataclasses.asdict(turn) for turn in turns]
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            options.out.write_text(json.dumps(report, indent=1) + "\n")
-            print(json.dumps(report["summary"], indent=1), flush=True)
+            print(json.dumps(kept(turns)["summary"], indent=1), flush=True)
 
 
 if __name__ == "__main__":
