@@ -11,6 +11,7 @@ import secrets
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -270,12 +271,13 @@ def _refused(found: WorkloadTiming, *, captured: bool) -> Rejection | None:
         return Dishonest(reason=reason, codes=("not_run",))  # the work was not run
     theirs, ours = found.original_trace, found.candidate_trace
     # Where the records do not fit the original's time either, it is they that say nothing.
-    if theirs is None or not trace_agrees(statistics.median(found.original_us), theirs, captured=captured):
+    agrees = partial(trace_agrees, captured=captured, floor_us=found.floor_us)
+    if theirs is None or not agrees(statistics.median(found.original_us), theirs):
         return None
     if ours is None:
         reason = f"{found.workload}: {median_us:.2f} us a call, and the device has no record of it"
         return Dishonest(reason=reason, codes=("clock_disagrees",))
-    if not trace_agrees(median_us, ours, captured=captured):
+    if not agrees(median_us, ours):
         busy = f"the device was busy for {ours.busy_us:.2f} us in {ours.launches:g} launches"
         return Dishonest(reason=f"{found.workload}: {median_us:.2f} us a call, and {busy}", codes=("clock_disagrees",))
     return None

@@ -90,7 +90,7 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
     seed = yield _question("seed", item)
     draw = random.Random(seed["seed"])  # noqa: S311 - an order of blocks, not a secret
     inputs = Inputs.rotating(contract, cases.Case(seed=draw.randrange(1 << 30), **case.axes), device)
-    inputs.remember(mutated_by(state["original"], inputs.calls[0], device))
+    inputs.remember(mutated_by(state["original"], inputs.calls, device))
     legs, clock, note = build_legs(pair, inputs, state["clock"], draw)
     if isinstance(note, Failed):
         return {"failed": note.code, "text": note.text}

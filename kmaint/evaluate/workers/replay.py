@@ -88,12 +88,15 @@ def _rotated_bytes(device: str) -> int:
     return int(min(max(3 * l2, ROTATED_BYTES), free // 8))  # inputs, two legs' outputs, and room
 
 
-def mutated_by(entry: Entry, call: Any, device: str) -> set[str]:
-    """Names of the arguments whose bytes the call changes."""
-    before = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
-    entry(**call.arguments)
-    synchronize(device)
-    return {name for name, buffer in call.buffers.items() if not torch.equal(before[name], buffer.raw)}
+def mutated_by(entry: Entry, calls: Sequence[Any], device: str) -> set[str]:
+    """Names of the arguments whose bytes any of the calls changes: one on padding alone may leave all as it is."""
+    changed: set[str] = set()
+    for call in calls:
+        before = {name: buffer.raw.clone() for name, buffer in call.buffers.items() if name not in changed}
+        entry(**call.arguments)
+        synchronize(device)
+        changed |= {name for name, raw in before.items() if not torch.equal(raw, call.buffers[name].raw)}
+    return changed
 
 
 class Leg(Protocol):

@@ -77,7 +77,7 @@ def prepare(shared: dict[str, Any]) -> State:
 
 
 def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, int, Leg, Left]:
-    inputs.remember(mutated_by(original, inputs.calls[0], inputs.device))
+    inputs.remember(mutated_by(original, inputs.calls, inputs.device))
     leg = _leg(original, inputs, 1)
     per_call_us = min(clock([leg, leg]))
     inputs.keep(sets_for(per_call_us, len(inputs.calls)))

@@ -151,3 +151,12 @@ def test_a_replay_out_of_a_warm_cache_is_no_lie(claimed_us: float, busy_us: floa
     assert timing.trace_agrees(claimed_us, record, captured=True)
     assert not timing.trace_agrees(claimed_us, replace(record, busy_us=busy_us / 1.3), captured=True)
     assert not timing.trace_agrees(busy_us / 1.3, record, captured=True)
+
+
+def test_a_record_may_lack_what_memory_takes_for_the_call() -> None:
+    """Seen on an H200: 31 MB, all of it in the L2 when the call was recorded."""
+    record = Trace(busy_us=10.14, launches=1.0, streams=1, kernels=("kernel",))
+    assert not timing.trace_agrees(14.7, record, captured=True)
+    assert timing.trace_agrees(14.7, record, captured=True, floor_us=6.58)
+    assert not timing.trace_agrees(18.3, record, captured=True, floor_us=6.58)
+    assert not timing.trace_agrees(7.0, record, captured=True, floor_us=6.58)
