@@ -14,6 +14,7 @@ from kmaint.agent.transforms.launches import (
     default_values,
     launches,
     option_values,
+    unpacked_values,
 )
 from kmaint.agent.transforms.source import edited, has_loop, kernel_parts, overlap
 from kmaint.agent.transforms.space import Knob, Setting, Space
@@ -135,11 +136,14 @@ def _option_site(source: Source, launch: Launch, option: str) -> Site | None:
 
 
 def _option_values(launch: Launch, option: str) -> list[ast.expr]:
-    """The expressions behind an option of a launch, through one local variable."""
+    """The expressions behind an option of a launch, through one local variable.
+
+    The variable itself where it is one of a tuple: another value is written at the launch then.
+    """
     given = [launch.arguments[option]] if option in launch.arguments else []
     for item in launch.options:
         given += option_values(launch.host, item, option)
-    if len(given) == 1 and isinstance(given[0], ast.Name):
+    if len(given) == 1 and isinstance(given[0], ast.Name) and not unpacked_values(launch.host, given[0].id):
         return default_values(launch.host, given[0].id)
     return given
 
@@ -245,7 +249,7 @@ def _leaves(source: Source, host: Function, value: ast.expr | None, *, depth: in
                 if isinstance(statement, ast.Return):
                     yield from _leaves(source, callee, statement.value, depth=depth + 1)
         case ast.Name(id=name):
-            for item in default_values(host, name):
+            for item in default_values(host, name) or unpacked_values(host, name):
                 yield from _leaves(source, host, item, depth=depth + 1)
         case _:
             return

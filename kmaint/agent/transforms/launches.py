@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kmaint.agent.transforms.base import NotApplicable, Subject
@@ -41,7 +42,7 @@ def all_launches(source: Source, entry: str) -> list[Launch]:
         for call in ast.walk(host):
             match call:
                 case ast.Call(func=ast.Subscript(value=ast.Name(id=kernel), slice=grid)) if kernel in source.functions:
-                    arguments = _bound(call, parameters(source.functions[kernel]))
+                    arguments = _bound(call, source.functions[kernel])
                     found.append(Launch(host=host, kernel=kernel, call=call, grid=grid, arguments=arguments))
     return sorted(found, key=lambda launch: launch.call.lineno)
 
@@ -61,6 +62,32 @@ def default_values(host: Function, name: str) -> list[ast.expr]:
         return [value for item in plain[-1:] if (value := item.value) is not None]
     elsewhere = {item for item in every for branch in _other_platform(host) if item in branch}
     return [value for item in every if item not in elsewhere and (value := item.value) is not None]
+
+
+def unpacked_values(host: Function, name: str) -> list[ast.expr]:
+    """What a local variable gets from tuples that are taken apart at the top level of the function, last of all."""
+    found: list[ast.expr] = []
+    for statement in host.body:
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value):
+                places = [n for n, item in enumerate(targets) if isinstance(item, ast.Name) and item.id == name]
+                if places:
+                    found = [part for tuple_ in _branches(value) for part in tuple_.elts[places[0] : places[0] + 1]]
+            case _:
+                continue
+    return found
+
+
+def _branches(value: ast.expr) -> Iterator[ast.Tuple]:
+    """The tuples that a choice is made from."""
+    match value:
+        case ast.Tuple():
+            yield value
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _branches(body)
+            yield from _branches(orelse)
+        case _:
+            return
 
 
 def option_values(host: Function, options: ast.expr, key: str) -> list[ast.expr]:
@@ -98,11 +125,38 @@ def resolve_grid(launch: Launch) -> ast.Tuple | None:
     return grid if isinstance(grid, ast.Tuple) else None
 
 
-def _bound(call: ast.Call, kernel_parameters: list[str]) -> dict[str, ast.expr]:
-    if any(isinstance(value, ast.Starred) for value in call.args):
-        return {}
-    bound = dict(zip(kernel_parameters, call.args, strict=False))
-    return bound | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+def _bound(call: ast.Call, kernel: Function) -> dict[str, ast.expr]:
+    """What can be told: where a sequence of any length is unpacked, what stands before it, behind it, and keywords."""
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    unpacked = [place for place, value in enumerate(call.args) if isinstance(value, ast.Starred)]
+    if not unpacked:
+        return dict(zip(parameters(kernel), call.args, strict=False)) | keywords
+    bound = dict(zip(parameters(kernel), call.args[: unpacked[0]], strict=False)) | keywords
+    behind = call.args[unpacked[-1] + 1 :]
+    if behind and (by_place := _by_place(kernel, set(keywords))):
+        bound |= dict(zip(by_place[-len(behind) :], behind, strict=False))
+    return bound
+
+
+def _by_place(kernel: Function, keywords: set[str]) -> list[str]:
+    """The parameters that a call with these keywords has to give by place; none where it may leave one of them out."""
+    every = parameters(kernel)
+    first = next((place for place, name in enumerate(every) if name in keywords), len(every))
+    found = [name for name in every[:first] if name not in _heuristics(kernel)]
+    with_default = set(every[len(every) - len(kernel.args.defaults) :]) if kernel.args.defaults else set()
+    return [] if with_default & set(found) else found
+
+
+def _heuristics(kernel: Function) -> set[str]:
+    """Parameters that `triton.heuristics` gives, or `triton.autotune` chooses."""
+    return {
+        key.value
+        for decorator in kernel.decorator_list
+        for node in ast.walk(decorator)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
 
 
 def _other_platform(host: Function) -> list[set[ast.AST]]:

@@ -19,7 +19,7 @@ TRACE_SHARE = 0.1
 COLD_SHARE = 0.3
 """It follows another with no flush between them, so it finds in the L2 what a timed one fetches, and has nothing of the
 flush to write back: on an H200 calls that read 268 MB took 14 % longer than their record, and faster ones 19 %. Where
-all of a call's traffic fits into the L2, its record may lack as much as memory takes for it: of 31 MB in 14.7 us, 4.5."""
+all of a call's traffic fits into the L2, its record may lack what memory takes for it: of 31 MB in 14.7 us, 4.5."""
 
 
 def combine(workloads: Sequence[WorkloadTiming], *, seed: int = 0) -> Timing:

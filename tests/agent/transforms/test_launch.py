@@ -66,6 +66,29 @@ def test_the_cap_of_a_block_is_free_and_the_shape_below_it_is_not() -> None:
     assert variants(source)[f"BLOCK 2048 -> 1024 (line {line})"] == source.replace("2048", "1024")
 
 
+def test_numbers_of_a_tuple_are_changed_there_and_an_option_of_it_at_the_launch() -> None:
+    setup = "    n = x.numel()\n    BLOCK, num_warps = (16, 4) if n < 9 else ((256, 8) if n < 99 else (512, 8))\n"
+    source = launching(setup, "kernel[(4,)](x, y, 1024, BLOCK, num_warps=num_warps)")
+    line = source[: source.index("BLOCK, num_warps =")].count("\n") + 1
+    found = variants(source)
+    assert found[f"BLOCK 256 -> 1024 (line {line})"] == source.replace("(256, 8)", "(1024, 8)")
+    assert found["num_warps=2"] == source.replace("num_warps=num_warps", "num_warps=2")
+
+
+def test_what_stands_behind_an_unpacked_sequence_is_told_from_the_end() -> None:
+    """SGLang's selective_state_update unpacks strides in the middle, and its heuristics give the last parameters."""
+    decorated = '@triton.heuristics({"EVEN": lambda args: True})\n@triton.jit'
+    setup = "    BLOCK = 256\n    sizes = (1024,)\n"
+    source = launching(setup, "kernel[(4,)](x, y, *sizes, BLOCK, num_warps=8)")
+    source = source.replace("@triton.jit", decorated).replace(
+        "BLOCK: tl.constexpr)", "BLOCK: tl.constexpr, EVEN: tl.constexpr)"
+    )
+    line = source[: source.index("    BLOCK = 256")].count("\n") + 1
+    found = variants(source)
+    assert found[f"BLOCK 256 -> 512 (line {line})"] == source.replace("BLOCK = 256", "BLOCK = 512")
+    assert found["num_warps=2"] == source.replace("num_warps=8", "num_warps=2")
+
+
 def test_a_literal_block_changes_the_grid_with_it() -> None:
     source = launching("", "kernel[(triton.cdiv(x.numel(), 256),)](x, y, x.numel(), BLOCK=256)")
     line = source[: source.index("cdiv(")].count("\n") + 1
