@@ -23,13 +23,15 @@ BEGIN, END = "<!-- campaign: written by benchmarks/campaign/table.py -->", "<!--
 WON, WON_END = "<!-- won: written by benchmarks/campaign/table.py -->", "<!-- end of won -->"
 HEAD = (
     "| kernel (release) | family | hot path | shipped us | extracted us | builtin us | handoff us | roofline us "
-    "| speedup (95 %) | least | gate |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| speedup (95 %) | least | least, eager | gate |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 LEGEND = (
-    "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least,",
-    "`gate` what judging took: candidates, and device minutes. A star marks rows whose `builtin` is an earlier one,",
-    "from before the campaign. Where serving runs another operator, `speedup` is of a run of its own beside that one.",
+    "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least",
+    "under CUDA graphs, and `least, eager` that by wall clock, called without one. `gate` is what judging took:",
+    "candidates, and device minutes. `builtin` edits no CUDA C++ (n/a). A star marks rows whose `builtin` is an earlier",
+    "one, from before the campaign. Where serving runs another operator, `speedup` is of a run of its own beside that",
+    "one, and the ratio over the extracted kernel, which the search went by, stands behind it.",
     "What the candidates at hand took to write is not known.",
 )
 
@@ -207,24 +209,39 @@ def _line(row: Row) -> str:
         "yes" if row.entry.hot_path else "no",
         _us(row.shipped, "original") or (f"{row.entry.shipped}: not timed" if row.entry.shipped else ""),
         _us(timing, "original"),
-        *(_us(figure(one) if (one := row.runs.get(way)) and one.won else None, "candidate") for way in WAYS),
+        *(_by_way(row, way) for way in WAYS),
         _us(timing, "floor"),
         _verdict(row, best, shown),
-        f"{min(one.speedup.ratio for one in shown.workloads):.2f}x" if shown else "",
+        _least([one.speedup for one in shown.workloads]) if shown else "",
+        _least([one.eager for one in shown.workloads if one.eager]) if shown else "",
         _gate(list(row.runs.values())),
     ]
     return f"| {' | '.join(cells)} |"
 
 
+def _by_way(row: Row, way: Way) -> str:
+    """Microseconds of the way's winner, or why there are none."""
+    found = row.runs.get(way)
+    if found is None or found.failure == NO_GPU:
+        return "n/a" if way == "builtin" and row.entry.language == "cuda" else "not run"
+    return _us(figure(found), "candidate") if found.won else "no win"
+
+
+def _least(ratios: Sequence[Interval]) -> str:
+    return f"{min(one.ratio for one in ratios):.2f}x" if ratios else ""
+
+
 def _verdict(row: Row, best: Recorded, shown: Timing | None) -> str:
     """The ratio, over what it is; without a win over what serving runs, how near the roofline the extracted one is."""
-    against = "" if row.over_shipped(best) else " over extracted"
+    over, extracted = row.over_shipped(best), figure(best)
+    against = "" if over else " over extracted"
     said = best.failure if shown is None else f"{interval(shown.speedup)}{against}"
+    beside = f"; {extracted.speedup.ratio:.2f}x over extracted" if row.entry.shipped and over and extracted else ""
     if row.won(best):
-        return f"**{said}**"
+        return f"**{said}**{beside}"
     ratio = f"**{said}**" if best.won and against else f"no win: {said}"
     standing = _of_the_roofline(best)
-    return f"{ratio}{f'; extracted at {standing} of the roofline' if standing else ''}"
+    return f"{ratio}{beside}{f'; extracted at {standing} of the roofline' if standing else ''}"
 
 
 def _of_the_roofline(found: Recorded) -> str:

@@ -31,7 +31,7 @@ def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope:
     assert "Wins over the op that serving runs: 1 (geometric mean 1.14x), 1 of them on the hot path;" in text
     assert "by `builtin` alone 1 (geometric mean 1.14x)" in text
     assert "runs instead was not timed or not beaten: 1 (geometric mean 2.03x)." in text
-    assert "| another op: not timed | 16.5 |  | 8.1 |" in text
+    assert "| another op: not timed | 16.5 | not run | 8.1 |" in text
     assert "**2.03x (2.03 to 2.03) over extracted**" in text
 
 
@@ -52,7 +52,7 @@ def test_a_win_over_the_op_that_serving_runs_is_told_by_that_ratio(merge: Record
     text = render([Row(entry=entry_of(merge, "another op"), runs={"handoff": found})])
     assert "Wins over the op that serving runs: 1 (geometric mean 1.50x), 0 of them on the hot path;" in text
     assert "by `builtin` alone 0." in text
-    assert "**1.50x (1.40 to 1.60)**" in text
+    assert "**1.50x (1.40 to 1.60)**; 2.03x over extracted |" in text
 
 
 def test_of_two_winners_the_one_that_was_timed_against_what_serving_runs_is_shown(merge: Recorded) -> None:
@@ -61,7 +61,7 @@ def test_of_two_winners_the_one_that_was_timed_against_what_serving_runs_is_show
     against = Against(timing=replace(timing, speedup=Interval(ratio=0.9, low=0.8, high=1.0)))
     beside = replace(merge, shipped=against)
     text = render([Row(entry=entry_of(merge, "another op"), runs={"builtin": merge, "handoff": beside})])
-    assert "no win: 0.90x (0.80 to 1.00)" in text
+    assert "no win: 0.90x (0.80 to 1.00); 2.03x over extracted; extracted at" in text
     assert "another op: not timed" not in text
 
 
@@ -77,6 +77,7 @@ def test_a_win_under_graphs_that_loses_when_called_eagerly_is_counted(mrope: Rec
         run = replace(mrope.run, evaluations=(evaluation,), best=winner.candidate.id)
         text = render([Row(entry=entry_of(mrope), runs={"builtin": replace(mrope, run=run)})])
         assert f"Called without CUDA graphs, {count} of the wins" in text
+        assert ("x | 0.90x | " in text) == (count == 1)
 
 
 def test_a_winner_that_does_not_win_again_is_no_win(mrope: Recorded) -> None:
@@ -93,7 +94,7 @@ def test_a_kernel_without_a_win_shows_its_distance_to_the_roofline(norm: Recorde
         line for line in render([Row(entry=entry_of(norm), runs={"builtin": norm})]).splitlines() if "`" in line
     ][:1]
     assert "no win: 1.08x (1.08 to 1.08); extracted at 0.37 of the roofline | 0.90x" in line
-    assert "| 9.0 | 9.0 |  |  | 3.3 |" in line, "nothing won, so neither way has a time"
+    assert "| 9.0 | 9.0 | no win | not run | 3.3 |" in line, "nothing won, so neither way has a time"
 
 
 def test_what_was_not_measured_is_named_and_has_no_row(mrope: Recorded) -> None:
