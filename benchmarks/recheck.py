@@ -1,10 +1,11 @@
 """Take the campaign's measured wins to newer releases, as `kmaint recheck` does, and keep what came of each.
 
-    python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--python PYTHON]
+    python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--only TEXT] [--python PYTHON]
 
 OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win is put
 into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed there, and
-so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was.
+so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With --only, what
+OUT.json has of other kernels stays as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,18 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--pair", type=Path, nargs=2, action="append", required=True, metavar=("OLD", "NEW"))
+    parser.add_argument("--only", nargs="*", default=[""], metavar="TEXT", help="wins whose kernel holds one of them")
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     options = parser.parse_args()
     config = load_config(state=options.work.resolve() / "state", python=options.python)
     found: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
     for old, new in options.pair:
-        refused += accept_all(cloned(old, options.work), config)
+        refused += accept_all(cloned(old, options.work), config, options.only)
         found += rechecked(cloned(new, options.work), config)
+    if options.out.exists() and options.only != [""]:
+        kept = json.loads(options.out.read_text())
+        found, refused = beside(kept["wins"], found), beside(kept["not_landed"], refused)
     content = {"schema": "kmaint.recheck/1", "wins": found, "not_landed": refused}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
@@ -61,6 +66,12 @@ def main() -> None:
     readme = ROOT / "README.md"
     before, after = readme.read_text().split(BEGIN)[0], readme.read_text().split(END)[1]
     readme.write_text("\n".join([f"{before}{BEGIN}", *table, f"{END}{after}"]))
+
+
+def beside(kept: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was known, and what is new in the place of what was known of the same kernel."""
+    known = {one["kernel"] for one in new}
+    return [*(one for one in kept if one["kernel"] not in known), *new]
 
 
 def row(one: dict[str, Any]) -> str:
@@ -77,12 +88,12 @@ def cloned(tree: Path, work: Path) -> Path:
     return place
 
 
-def accept_all(tree: Path, config: Config) -> list[dict[str, str]]:
+def accept_all(tree: Path, config: Config, only: Sequence[str]) -> list[dict[str, str]]:
     """Land every recorded win of the tree's release, and so accept it; those that were refused, and why."""
     scan, known = extract.scan_tree(tree), {win.run for win in workflow.all_wins(config)}
     refused = []
     for run, harness in recorded_wins(scan.release.framework):
-        if run.id in known:
+        if run.id in known or not any(text in run.kernel for text in only):
             continue
         print(f"{run.kernel}: landing on {tree.name}", flush=True)
         try:

@@ -29,7 +29,7 @@ HEAD = (
 LEGEND = (
     "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least",
     "under CUDA graphs, and `least, eager` that by wall clock, called without one. `gate` is what judging took:",
-    "candidates, and device minutes. `builtin` edits no CUDA C++ (n/a). A star marks rows whose `builtin` is an earlier",
+    "candidates, device minutes. `builtin` edits no CUDA C++ (n/a). A star marks rows whose `builtin` is an earlier",
     "one, from before the campaign. Where serving runs another operator, `speedup` is of a run of its own beside that",
     "one, and the ratio over the extracted kernel, which the search went by, stands behind it.",
     "What the candidates at hand took to write is not known.",
