@@ -168,6 +168,7 @@ class Recorded:
 
     name: ClassVar[str] = "recorded"
     repairs: ClassVar[bool] = False
+    plans: ClassVar[bool] = True
     world: World
     knowledge: Knowledge
     seed: int

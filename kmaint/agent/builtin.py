@@ -48,6 +48,7 @@ class Builtin:
 
     name: ClassVar[str] = "builtin"
     repairs: ClassVar[bool] = False
+    plans: ClassVar[bool] = True
     transforms: tuple[Transform, ...] = TRANSFORMS
 
     def propose(self, request: Request) -> Proposal | None:

@@ -175,7 +175,8 @@ def _concerning(session: Session, parent: Parent) -> tuple[Lesson, ...]:
 def _new(session: Session, request: Request, proposal: Proposal) -> Candidate | None:
     """The candidate that a proposal makes, unless it is one that was judged before."""
     candidate = _candidate(session, request, proposal)
-    why = repeats(candidate, original(session.harness), request.history)
+    planned = session.provider.plans
+    why = repeats(candidate, original(session.harness), request.history, planned=planned)
     if not why:
         return candidate
     session.note("duplicate", {"candidate": candidate.id, "parent": candidate.parent, "why": why})

@@ -39,6 +39,7 @@ class Command:
 
     name: ClassVar[str] = "command"
     repairs: ClassVar[bool] = True
+    plans: ClassVar[bool] = False
     words: tuple[str, ...]
     dialogue: Dialogue
     timeout_s: float

@@ -38,6 +38,7 @@ class Handoff:
 
     name: ClassVar[str] = "handoff"
     repairs: ClassVar[bool] = True
+    plans: ClassVar[bool] = False
     dialogue: Dialogue
     submissions: list[Submission] = field(default_factory=list)
     """Handed in, and not looked at yet: at most one."""
@@ -47,15 +48,16 @@ class Handoff:
         files = files_of(request)
         prompt = as_prompt(files)
         kept = self.dialogue.answered(role_of(request), OUTSIDE, prompt)
-        if self.submissions:
-            handed = self.submissions.pop()
-            kept = kept or self._take(request, prompt, handed)  # what a killed run took already is judged first
+        # The newest word on the request that waits, whatever a killed run took for it and left unjudged.
+        if self.submissions and (kept is None or self._waits(request, files)):
+            kept = self._take(request, prompt, self.submissions.pop(), kept)
         if kept is not None:
             return wire.load(Proposal, json.loads(kept))
         self._write(request, files)
         raise Awaited
 
-    def _take(self, request: Request, prompt: str, handed: Submission) -> str:
+    def _take(self, request: Request, prompt: str, handed: Submission, kept: str | None) -> str:
+        """What was handed in, written down unless it is what was kept. UsageError where it is no answer."""
         try:
             source = accepted(request, handed.file.read_text())
         except (InvalidAnswer, UnicodeDecodeError) as error:
@@ -65,6 +67,8 @@ class Handoff:
         read_off = plan_of_edit(request, source, f"as handed in with {handed.file.name}")
         plan = replace(handed.plan, anchor=read_off.anchor) if handed.plan else read_off
         answer = wire.text(Proposal(plan=plan, source=source))
+        if answer == kept:
+            return answer
         exchange = Exchange(
             role=role_of(request),
             model=OUTSIDE,
@@ -77,8 +81,21 @@ class Handoff:
         self.dialogue.record(exchange)
         return answer
 
+    def _waits(self, request: Request, files: Mapping[str, str]) -> bool:
+        """Whether this very request lies in its folder."""
+        file = request_folder(self.dialogue.folder, len(request.history)) / REQUEST
+        return file.is_file() and file.read_text() == self._text(request, files)
+
     def _write(self, request: Request, files: Mapping[str, str]) -> None:
+        if self._waits(request, files):
+            return
         folder = request_folder(self.dialogue.folder, len(request.history))
+        for name, content in files.items():
+            write_text(folder / name, content)
+        write_text(folder / REQUEST, self._text(request, files))  # the last: where it stands, the others do
+
+    def _text(self, request: Request, files: Mapping[str, str]) -> str:
+        """The request.json of a request with those files."""
         failed = request.failed
         asked = {
             "schema": "kmaint.request/1",
@@ -91,12 +108,7 @@ class Handoff:
             "files": sorted(files),
             "content": wire.digest(as_prompt(files)),
         }
-        text = json.dumps(asked, indent=1) + "\n"
-        if (folder / REQUEST).is_file() and (folder / REQUEST).read_text() == text:
-            return
-        for name, content in files.items():
-            write_text(folder / name, content)
-        write_text(folder / REQUEST, text)  # the last: where it stands, the others do
+        return json.dumps(asked, indent=1) + "\n"
 
 
 def request_folder(run: Path, judged: int) -> Path:

@@ -20,6 +20,7 @@ class Modelled:
 
     name: str
     repairs: ClassVar[bool] = True
+    plans: ClassVar[bool] = True
     model: Model
     dialogue: Dialogue
 

@@ -9,21 +9,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from kmaint.records.evaluation import Candidate, Evaluation
 
 
-def repeats(candidate: Candidate, original: str, history: Sequence[Evaluation]) -> str:
+def repeats(candidate: Candidate, original: str, history: Sequence[Evaluation], *, planned: bool) -> str:
     """Why the candidate is nothing new, in words; empty where it is new.
 
-    It is not where its source differs from the original's or a judged one's in comments, formatting, docstrings and
-    names of locals only, nor where the same edit of the same parent, for the same reason, was judged.
+    It is not where its source says what the original or a judged one says, nor, where it was `planned` before it was
+    made, where the same edit of the same parent, for the same reason, was judged.
     """
-    source = normal(candidate.source)
-    if source == normal(original):
+    if why := says_again(candidate.source, original, history):
+        return why
+    asked = _asked(candidate)
+    again = (one for one in history if planned and asked == _asked(one.candidate))
+    return next((f"the edit that led to {one.candidate.id}" for one in again), "")
+
+
+def says_again(source: str, original: str, history: Sequence[Evaluation]) -> str:
+    """What the source is in other words, the original or a judged candidate; empty where it is neither.
+
+    Comments, formatting, docstrings and names of locals are other words.
+    """
+    said = normal(source)
+    if said == normal(original):
         return "the original in other words"
-    for one in history:
-        if source == normal(one.candidate.source):
-            return f"{one.candidate.id} in other words"
-        if _asked(candidate) == _asked(one.candidate):
-            return f"the edit that led to {one.candidate.id}"
-    return ""
+    twins = (one for one in history if said == normal(one.candidate.source))
+    return next((f"{one.candidate.id} in other words" for one in twins), "")
 
 
 def _asked(candidate: Candidate) -> tuple[str | None, str, str]:

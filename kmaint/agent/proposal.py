@@ -77,6 +77,13 @@ class Provider(Protocol):
     def repairs(self) -> bool:
         """Whether it makes anything of a repair turn."""
 
+    @property
+    def plans(self) -> bool:
+        """Whether an edit follows from its plan, so that the same plan again is the same edit again.
+
+        Of whole files that are handed in it does not: a plan is read off each, or says the same of several.
+        """
+
     def propose(self, request: Request) -> Proposal | None:
         """The next proposal from this parent that is not in the history; None where there is none."""
 

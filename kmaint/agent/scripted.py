@@ -29,6 +29,7 @@ class Scripted:
 
     name: ClassVar[str] = "scripted"
     repairs: ClassVar[bool] = True
+    plans: ClassVar[bool] = False
     scripts: tuple[Script, ...]
 
     def propose(self, request: Request) -> Proposal | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from kmaint import wire
 from kmaint.agent.models import InvalidAnswer
+from kmaint.agent.novelty import says_again
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles.applying import region_lines
 from kmaint.agent.roles.prompting import regions, render
@@ -68,14 +69,10 @@ def accepted(request: Request, source: str) -> str:
     base, file, triton = base_of(request), request.harness.replaced, request.harness.language == "triton"
     if source == base:
         raise InvalidAnswer(f"{file.name} is as it was: nothing changed")
-    if source == file.read_text():
-        raise InvalidAnswer(f"{file.name} is the original")
     if triton and (changed := frame_changed(base, source)):
         raise InvalidAnswer(f"{changed}; only what lies between region markers may differ")
-    identity = wire.digest(source)
-    for one in request.history:
-        if one.candidate.id == identity:
-            raise InvalidAnswer(f"{file.name} is candidate {identity}, which was judged before: {one.verdict.kind}")
+    if said := says_again(source, file.read_text(), request.history):
+        raise InvalidAnswer(f"{file.name} is {said}: nothing new")
     return source
 
 

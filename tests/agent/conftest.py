@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from kmaint import wire
-from kmaint.agent.chain import original
-from kmaint.agent.proposal import Failure, Parent, Request
+from kmaint.agent.chain import Session, original
+from kmaint.agent.proposal import Failure, Parent, Provider, Request
+from kmaint.agent.strategies import STRATEGIES
 from kmaint.evaluate import Bench, Screened, baseline, open_bench
 from kmaint.folder import SUITE, read_harness
 from kmaint.records.evaluation import (
@@ -27,6 +28,7 @@ from kmaint.records.evaluation import (
     Wrong,
 )
 from kmaint.records.harness import Harness
+from kmaint.records.run import Budget
 from kmaint.records.timing import Interval, Timing
 
 CASES = Path(__file__).parent / "cases"
@@ -114,6 +116,21 @@ class Judged:
 RECORDED = Path(__file__).parent / "recorded"
 SECRETS = ("seed=", "432758847", "-1.09375", "0.484375", "T=17", "reference.py", "test_kernel")
 """What the gate drew and what it expects: in the history below, and in no prompt."""
+
+
+def looked_up(harness: Harness, bench: Bench, provider: Provider, strategy: str, edits: Mapping[str, str]) -> Session:
+    """A session whose candidates are the original with one of the edits; each is known to pass and to gain nothing."""
+    sources = [original(harness).replace(old, new) for old, new in edits.items()]
+    return Session(
+        harness=harness,
+        bench=bench,
+        provider=provider,
+        strategy=STRATEGIES[strategy],
+        budget=Budget(),
+        baseline=PROFILE,
+        ranks={wire.digest(source): Screened(ratio=1.0, estimated=True) for source in sources},
+        judge=lambda candidate: replace(Judged().passed(candidate.source), candidate=candidate),
+    )
 
 
 def no_screen(_sources: Sequence[str]) -> list[Screened]:

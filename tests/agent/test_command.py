@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 from kmaint import wire
+from kmaint.agent.chain import improve, original
 from kmaint.agent.command import Command, open_command
 from kmaint.agent.dialogue import Dialogue
 from kmaint.agent.proposal import Request
 from kmaint.config import load_config
 from kmaint.errors import MissingError, UsageError
+from kmaint.evaluate import Bench
+from kmaint.records.harness import Harness
 from kmaint.sandbox import workspace_walls
+from tests.agent.conftest import looked_up
 
 AGENT = """
 import json, os, pathlib, subprocess, sys, time
@@ -46,6 +50,10 @@ elif what == "fail":
     sys.exit("not logged in" if len(sys.argv) < 5 else int(sys.argv[4]))
 elif what == "frame":
     kernel.write_text("import os\\n" + kernel.read_text())
+elif what == "another" and json.loads((folder / "history.json").read_text()):
+    kernel.write_text(kernel.read_text().replace("tl.exp(s_lse) / out_se", "tl.exp(s_lse) * (1.0 / out_se)"))
+elif what == "another":
+    kernel.write_text(edited)
 elif what == "tell":
     kernel.write_text(edited.replace("# Avoid", "# " + " ".join(sorted(os.environ)) + " Avoid"))
 """
@@ -85,6 +93,17 @@ def test_the_same_request_is_not_given_to_it_twice(request_: Request, outside: P
     first = command("edit", outside, dialogue).propose(request_)
     assert command("hang", outside, dialogue).propose(request_) == first
     assert len(dialogue.exchanges) == 1
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "lines"])
+def test_two_turns_from_one_parent_are_each_judged(
+    harness: Harness, bench: Bench, outside: Path, strategy: str
+) -> None:
+    edits = {f"tl.exp({lse}) / out_se": f"tl.exp({lse}) * (1.0 / out_se)" for lse in ("p_lse", "s_lse")}
+    session = looked_up(harness, bench, command("another", outside, Dialogue()), strategy, edits)
+    found = list(improve(session, []))
+    assert [one.candidate.source for one in found] == [original(harness).replace(*edit) for edit in edits.items()]
+    assert [one.candidate.parent for one in found] == [None, None]
 
 
 def test_one_that_hangs_is_killed_with_all_that_it_started(request_: Request, outside: Path) -> None:

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from kmaint import wire
+from kmaint.agent.chain import improve, original
 from kmaint.agent.dialogue import Dialogue
 from kmaint.agent.handoff import Handoff, Submission, read_plan, request_folder
 from kmaint.agent.proposal import Awaited, Proposal, Request
 from kmaint.errors import UsageError
-from kmaint.records.evaluation import Plan
+from kmaint.evaluate import Bench
+from kmaint.records.evaluation import Evaluation, Plan
 from kmaint.records.exchange import Usage
+from kmaint.records.harness import Harness
+from tests.agent.conftest import looked_up
 
 OLD, NEW = "tl.exp(p_lse) / out_se", "tl.exp(p_lse) * (1.0 / out_se)"
 
@@ -98,6 +102,42 @@ def test_a_plan_comes_along_where_there_is_one_but_where_the_edit_is_is_read_off
     proposal = hand_in(request_, Dialogue(folder=tmp_path), tmp_path / "mine.py", plan)
     assert proposal is not None
     assert proposal.plan == replace(plan, anchor=(59, 59))
+
+
+EDITS = {
+    OLD: NEW,
+    "tl.exp(s_lse) / out_se": "tl.exp(s_lse) * (1.0 / out_se)",
+    "num_tokens = tl.num_programs(0)": "num_tokens = tl.num_programs(0) + 0",
+}
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "lines"])
+@pytest.mark.parametrize("words", [None, Plan(bottleneck="memory", edit="one division less", why="it waits for them")])
+def test_different_files_from_one_parent_are_each_judged(
+    harness: Harness, bench: Bench, tmp_path: Path, strategy: str, words: Plan | None
+) -> None:
+    """Under one name, and so with one plan read off them, or with one plan for all."""
+    file, dialogue, history = tmp_path / "kernel.py", Dialogue(folder=tmp_path), list[Evaluation]()
+    for old, new in EDITS.items():
+        file.write_text(original(harness).replace(old, new))
+        handoff = Handoff(dialogue=dialogue, submissions=[Submission(file=file, plan=words)])
+        (judged,) = improve(looked_up(harness, bench, handoff, strategy, EDITS), history)
+        assert (judged.candidate.source, judged.candidate.parent) == (file.read_text(), None)
+        history.append(judged)
+
+
+def test_what_is_handed_in_comes_before_what_a_kill_left_unjudged(request_: Request, tmp_path: Path) -> None:
+    dialogue = Dialogue(folder=tmp_path)
+    older, newer = tmp_path / "older.py", tmp_path / "newer.py"
+    asked(request_, dialogue)
+    older.write_text(request_.parent.source.replace(OLD, NEW))
+    newer.write_text(request_.parent.source.replace("tl.exp(s_lse) / out_se", "tl.exp(s_lse) * (1.0 / out_se)"))
+    left = hand_in(request_, dialogue, older)
+    taken = hand_in(request_, dialogue, newer)
+    assert left is not None
+    assert taken is not None
+    assert (left.source, taken.source) == (older.read_text(), newer.read_text())
+    assert Handoff(dialogue=dialogue).propose(request_) == taken
 
 
 def test_what_is_no_candidate_is_refused_and_not_recorded(request_: Request, tmp_path: Path) -> None:

@@ -122,14 +122,20 @@ def test_a_repeat_is_named() -> None:
     known = judged.passed("def f():\n    a = 1\n    return a", edit="add a local")
     twin = judged.passed("def f():\n    # the same\n    b = 1\n    return b", edit="another edit").candidate
     new = judged.passed("def f():\n    return 2", edit="another edit").candidate
-    assert repeats(twin, "x = 1", [known]) == f"{known.candidate.id} in other words"
-    assert repeats(twin, known.candidate.source, []) == "the original in other words"
-    assert repeats(new, "x = 1", [known]) == ""
+    for planned in (True, False):
+        assert repeats(twin, "x = 1", [known], planned=planned) == f"{known.candidate.id} in other words"
+        assert repeats(twin, known.candidate.source, [], planned=planned) == "the original in other words"
+        assert repeats(new, "x = 1", [known], planned=planned) == ""
 
 
 def test_the_same_edit_of_the_same_parent_is_a_repeat_and_of_another_parent_is_not() -> None:
     known = judged.passed("x = 1", edit="Use  eight warps")
     again = judged.passed("x = 2", edit="use eight warps").candidate
     elsewhere = judged.passed("x = 3", edit="use eight warps", parent=known.candidate.id).candidate
-    assert repeats(again, "x = 0", [known]) == f"the edit that led to {known.candidate.id}"
-    assert repeats(elsewhere, "x = 0", [known]) == ""
+    assert repeats(again, "x = 0", [known], planned=True) == f"the edit that led to {known.candidate.id}"
+    assert repeats(elsewhere, "x = 0", [known], planned=True) == ""
+
+
+def test_a_plan_that_was_read_off_its_edit_makes_no_repeat() -> None:
+    known, other = judged.passed("x = 1", edit="edit of f"), judged.passed("x = 2", edit="edit of f").candidate
+    assert repeats(other, "x = 0", [known], planned=False) == ""

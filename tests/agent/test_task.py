@@ -55,14 +55,15 @@ def test_lines_below_the_marker_of_a_region_are_an_edit_of_it(request_: Request)
 
 
 def test_what_is_no_candidate_is_said_so(request_: Request) -> None:
-    source = request_.parent.source
+    source, failed = request_.parent.source, request_.history[1].candidate
     assert accepted(request_, source.replace(OLD, NEW)) == source.replace(OLD, NEW)
     from_another = replace(request_, parent=replace(request_.parent, id="0a1b", source=source.replace(OLD, NEW)))
     for request, text, reason in (
         (request_, source, "kernel.py is as it was: nothing changed"),
-        (from_another, source, "kernel.py is the original"),
+        (from_another, source, "kernel.py is the original in other words: nothing new"),
         (request_, f"import os\n{source}", "only what lies between region markers may differ"),
-        (request_, request_.history[1].candidate.source, "which was judged before: wrong"),
+        (request_, failed.source, f"kernel.py is {failed.id} in other words: nothing new"),
+        (request_, failed.source.replace("p_scale", "scale"), f"kernel.py is {failed.id} in other words: nothing new"),
     ):
         with pytest.raises(InvalidAnswer) as error:
             accepted(request, text)

@@ -118,6 +118,18 @@ def test_the_whole_story_to_a_candidate_that_passes(desk: Desk) -> None:
     assert desk.asked("next", run)["request"] == more["request"]
 
 
+@pytest.mark.slow
+def test_three_different_files_from_one_parent_are_each_judged(desk: Desk) -> None:
+    """None of them gains anything by the estimate, so each turn begins with the original."""
+    begun = desk.optimize(3)
+    for new in (NEW, "1.0 * tl.exp(p_lse) / out_se", "tl.exp(p_lse) / (1.0 * out_se)"):
+        asked = begun["request"]
+        begun = desk.asked("submit", begun["run"], edit(asked, OLD, new))
+        assert json.loads((Path(asked) / "request.json").read_text())["parent"] is None
+        assert begun["candidate"]["verdict"] == "passed"
+    assert begun["request"] is None
+
+
 def test_a_run_that_asks_nobody_is_said_so(desk: Desk) -> None:
     ended = desk.kmaint("next", "no-such-run")
     assert (ended.returncode, "no run 'no-such-run'" in ended.stderr) == (2, True)
