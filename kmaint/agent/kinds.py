@@ -42,20 +42,17 @@ def kind_of(edit: str) -> Kind | None:
     return next((kind for kind, words in WORDS if re.search(words, text)), None)
 
 
-def ruled_out(profile: Profile) -> frozenset[Kind]:
-    """Kinds that cannot help what was profiled: an estimated time rules nothing out, the compiler's facts do.
-
-    At the roofline fewer bytes help and nothing else does. A kernel bound by arithmetic does not wait for memory, and
-    one that spills, or has hardly a register left, gets slower with more in one program.
-    """
-    out: set[Kind] = set()
+def ruled_out(profile: Profile) -> dict[Kind, str]:
+    """Kinds of edit that cannot help, and why. An estimated time rules nothing out, the compiler's facts do."""
+    out: dict[Kind, str] = {}
     if not profile.estimated and profile.bottleneck == "memory" and _at_the_roofline(profile):
-        out |= {"launch", "tiling", "arithmetic", "indexing"}
+        kinds: tuple[Kind, ...] = ("launch", "tiling", "arithmetic", "indexing")
+        out |= dict.fromkeys(kinds, "at the roofline only fewer bytes help")
     if not profile.estimated and profile.bottleneck == "compute":
-        out |= {"access"}
+        out["access"] = "bound by arithmetic, it does not wait for memory"
     if any(one.spill_bytes or one.registers >= MANY_REGISTERS for one in profile.resources):
-        out |= {"tiling"}
-    return frozenset(out)
+        out["tiling"] = "it spills or has hardly a register left, so more in one program makes it slower"
+    return out
 
 
 def _at_the_roofline(profile: Profile) -> bool:

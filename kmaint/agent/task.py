@@ -6,19 +6,21 @@ import json
 from collections.abc import Mapping
 
 from kmaint import wire
+from kmaint.agent.kinds import ruled_out
 from kmaint.agent.models import InvalidAnswer
-from kmaint.agent.novelty import says_again
+from kmaint.agent.novelty import normal, says_again
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles.applying import region_lines
 from kmaint.agent.roles.prompting import regions, render
 from kmaint.agent.roles.repair import verdict_on
-from kmaint.agent.roles.shown import attempts, log_tail, reason_of
+from kmaint.agent.roles.shown import asking, attempts, log_tail, reason_of, taught
 from kmaint.evaluate.rungs.lint import frame_changed
 from kmaint.records.evaluation import Plan
 from kmaint.records.exchange import Role
+from kmaint.records.workload import Json
 from kmaint.spans import changed_lines
 
-TASK, PROFILE, HISTORY = "TASK.md", "profile.json", "history.json"
+TASK, PROFILE, HISTORY, ASKED = "TASK.md", "profile.json", "history.json", "asked.json"
 
 
 def base_of(request: Request) -> str:
@@ -32,12 +34,33 @@ def role_of(request: Request) -> Role:
 
 
 def files_of(request: Request) -> Mapping[str, str]:
-    """The files of a turn by name: the same request gives the same bytes."""
-    return {
+    """The files of a turn by name: the same request gives the same bytes. A repair's plan is that of what failed."""
+    files = {
         request.harness.replaced.name: base_of(request),
         TASK: task_text(request),
         PROFILE: wire.text(request.parent.profile, indent=1) + "\n",
         HISTORY: json.dumps([wire.dump(one) for one in attempts(request.history)], indent=1) + "\n",
+    }
+    if request.failed is None:
+        files[ASKED] = json.dumps(_asked(request), indent=1) + "\n"
+    if request.partner is not None:
+        files[partner_file(request)] = request.partner.source
+    return files
+
+
+def partner_file(request: Request) -> str:
+    """Where the source of a crossing's partner stands: `partner.py`, or with the suffix of the edited file."""
+    return f"partner{request.harness.replaced.suffix}"
+
+
+def _asked(request: Request) -> dict[str, Json]:
+    """What the plan in TASK.md says, for programs: kinds are None where any will do."""
+    return {
+        "kinds": None if request.kinds is None else sorted(request.kinds),
+        "ruled_out": dict(ruled_out(request.parent.profile)),
+        "partner": request.partner.id if request.partner else None,
+        "besides": [{"edit": one.plan.edit, "why": one.plan.why} for one in request.besides],
+        "lessons": [wire.dump(taught(lesson)) for lesson in request.lessons],
     }
 
 
@@ -56,6 +79,9 @@ def task_text(request: Request) -> str:
         log=log_tail(verdict) if verdict else "",
         workloads=request.harness.contract.timed,
         regions=regions(base),
+        partner=request.partner.id if request.partner else None,
+        partner_file=partner_file(request),
+        **asking(request),
     )
 
 
@@ -73,6 +99,8 @@ def accepted(request: Request, source: str) -> str:
         raise InvalidAnswer(f"{changed}; only what lies between region markers may differ")
     if said := says_again(source, file.read_text(), request.history):
         raise InvalidAnswer(f"{file.name} is {said}: nothing new")
+    if normal(source) in {normal(one.source) for one in request.besides}:
+        raise InvalidAnswer(f"{file.name} was proposed for this turn already")
     return source
 
 

@@ -28,6 +28,8 @@ def next_request(
       kernel.py      the source to edit, here or elsewhere
       profile.json   what holds it back
       history.json   what was tried in this run, and what became of it
+      asked.json     what is asked for on this turn, what is ruled out, what earlier runs taught
+      partner.py     in a crossing, the candidate that has what is asked for
       request.json   which turn this is: number, role (coder or repair), parent, failed candidate
 
     Example: kmaint next merge_state_kernel-1a2b3c4d
@@ -55,7 +57,8 @@ def submit(
 ) -> None:
     """Hand in the answer to a run's request: it goes through the gate, is recorded, and its verdict printed.
 
-    Then the next request is there. Refused, with nothing recorded: a file without a change, one that was judged
+    Then the next request is there. By strategy 'beam' a turn has several answers, each asked for in its turn, of
+    which the best screened is judged. Refused, with nothing recorded: a file without a change, one that was judged
     before, one changed outside its regions, and any once the budget is spent.
     Example: kmaint submit RUN .kmaint/runs/RUN/requests/001/kernel.py
     """

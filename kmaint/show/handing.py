@@ -20,15 +20,21 @@ def request(found: Run, waits: Path | None, output: Format) -> int:
     return DONE if waits else NO
 
 
-def submitted(found: Run, judged: Evaluation, waits: Path | None, output: Format) -> int:
-    """The verdict and what is asked next; the answer is no for anything but passed."""
+def submitted(found: Run, judged: Evaluation | None, waits: Path | None, output: Format) -> int:
+    """The verdict and what is asked next; the answer is no for a verdict that is anything but passed."""
     if output is Format.JSON:
-        candidate = {"id": judged.candidate.id, "edit": judged.candidate.plan.edit, **verdict_fields(judged)}
+        candidate = judged and _candidate(judged)
         answer = {"run": found.id, "state": found.state, "candidate": candidate, "request": waits and str(waits)}
         print_object("kmaint.submit/1", answer)
     else:
-        print_lines([f"candidate {judged.candidate.id}: {verdict_line(judged)}", *_next_lines(found, waits)])
-    return DONE if isinstance(judged.verdict, Passed) else NO
+        kept = "kept: it is weighed against the other answers to this turn, and the best of them is judged"
+        said = f"candidate {judged.candidate.id}: {verdict_line(judged)}" if judged else kept
+        print_lines([said, *_next_lines(found, waits)])
+    return DONE if judged is None or isinstance(judged.verdict, Passed) else NO
+
+
+def _candidate(judged: Evaluation) -> dict[str, object]:
+    return {"id": judged.candidate.id, "edit": judged.candidate.plan.edit, **verdict_fields(judged)}
 
 
 def _next_lines(found: Run, waits: Path | None) -> list[str]:

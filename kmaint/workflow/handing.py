@@ -21,19 +21,25 @@ def next_request(run_id: str, config: Config, progress: Progress) -> Run:
     return _go_on(find_run(run_id, config), config, progress, [])
 
 
-def submit(run_id: str, file: Path, plan: Path | None, config: Config, progress: Progress) -> tuple[Run, Evaluation]:
-    """Take an answer through the gate and record it; UsageError where it is none, or the run takes no more."""
+def submit(
+    run_id: str, file: Path, plan: Path | None, config: Config, progress: Progress
+) -> tuple[Run, Evaluation | None]:
+    """Take an answer through the gate and record it; UsageError where it is none, or the run takes no more.
+
+    There is no verdict yet where the strategy weighs several answers to a turn, and the next of them is asked for.
+    """
     asked = find_run(run_id, config)
     handed = agent.Submission(file=file, plan=agent.read_plan(plan) if plan else None)
     run = _go_on(asked, config, progress, [handed])
     identity = wire.digest(file.read_text()) if file.is_file() else ""
-    judged = [one for one in run.evaluations[len(asked.evaluations) :] if one.candidate.id == identity]
-    if not judged:
+    new = run.evaluations[len(asked.evaluations) :]
+    judged = next((one for one in new if one.candidate.id == identity), None)
+    if judged is None and run.state != "running":
         raise UsageError(
             f"run {run.id} takes no more: {_why_it_stopped(run, config)}",
             f"allow it more: 'kmaint optimize {run.harness} --provider handoff --candidates N'",
         )
-    return run, judged[0]
+    return run, judged
 
 
 def _go_on(run: Run, config: Config, progress: Progress, handed_in: Sequence[agent.Submission]) -> Run:

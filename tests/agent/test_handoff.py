@@ -41,6 +41,7 @@ def test_a_request_is_written_once_and_then_left_alone(request_: Request, tmp_pa
     assert folder == tmp_path / "merge-1a2b" / "requests" / "003"
     assert sorted(file.name for file in folder.iterdir()) == [
         "TASK.md",
+        "asked.json",
         "history.json",
         "kernel.py",
         "profile.json",
@@ -138,6 +139,25 @@ def test_what_is_handed_in_comes_before_what_a_kill_left_unjudged(request_: Requ
     assert taken is not None
     assert (left.source, taken.source) == (older.read_text(), newer.read_text())
     assert Handoff(dialogue=dialogue).propose(request_) == taken
+
+
+def test_of_a_beam_each_idea_answers_the_request_that_waits(harness: Harness, bench: Bench, tmp_path: Path) -> None:
+    """The first is not asked for again when the second comes, which is told of it; the last brings a verdict."""
+    dialogue, judged = Dialogue(folder=tmp_path), list[Evaluation]()
+    edits = {**EDITS, "num_heads = tl.num_programs(1)": "num_heads = tl.num_programs(1) + 0"}
+    session = looked_up(harness, bench, Handoff(dialogue=dialogue), "beam", edits)
+    assert list(improve(session, [])) == []
+    for number, (old, new) in enumerate(edits.items(), start=1):
+        assert judged == []
+        task = (request_folder(tmp_path, 0) / "TASK.md").read_text()
+        assert ("proposed already" in task) == (number > 1)
+        file = tmp_path / f"{number}.py"
+        file.write_text(original(harness).replace(old, new))
+        plan = Plan(bottleneck="latency", edit=f"idea {number}", why="w")
+        handoff = Handoff(dialogue=dialogue, submissions=[Submission(file=file, plan=plan)])
+        judged += improve(replace(session, provider=handoff), [])
+    assert [one.candidate.plan.edit for one in judged[:1]] == ["idea 1"]
+    assert len(dialogue.exchanges) == len(edits)
 
 
 def test_what_is_no_candidate_is_refused_and_not_recorded(request_: Request, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from kmaint.agent.proposal import Request
 from kmaint.agent.roles.answers import PlanAnswer
 from kmaint.agent.roles.applying import plan_of
 from kmaint.agent.roles.prompting import numbered, regions, render
-from kmaint.agent.roles.shown import attempts, lesson_line, profile_lines, wishes
+from kmaint.agent.roles.shown import asking, attempts
 from kmaint.records.evaluation import Plan
 
 
@@ -20,12 +20,10 @@ def planner(request: Request, *, advice: str = "") -> Question[PlanAnswer, Plan]
         parent=parent.id or "the original",
         source=numbered(parent.source),
         regions=regions(parent.source),
-        profile=profile_lines(parent.profile),
         ratio=None if parent.id is None else parent.ratio,
         workloads=request.harness.contract.timed,
         attempts=attempts(request.history),
         advice=advice,
-        wishes=wishes(request),
-        lessons=[lesson_line(lesson) for lesson in request.lessons],
+        **asking(request),
     )
     return Question(role="planner", prompt=prompt, answer=PlanAnswer, read=lambda found: plan_of(found, parent.source))

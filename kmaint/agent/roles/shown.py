@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kmaint import counted
+from kmaint.agent.kinds import ruled_out
 from kmaint.agent.lineage import descent
 from kmaint.agent.proposal import Request
 from kmaint.records.evaluation import Evaluation, NotBuilt, Passed, Profile, Rejection, Resources
@@ -133,6 +134,21 @@ def lesson_line(lesson: Lesson) -> str:
         how = "estimated" if lesson.estimated else "measured"
         return f"win {of}: {lesson.edit}, {lesson.gain or 1.0:.2f}x {how}{seen}: {lesson.why}"
     return f"trap {of}: {lesson.edit}, {', '.join(lesson.codes)}{seen}: {scrubbed(lesson.reason)}"
+
+
+def taught(lesson: Lesson) -> Lesson:
+    """A lesson for programs: without sources, which are in the memory, and without what the gate drew."""
+    return replace(lesson, slow="", fast="", reason=scrubbed(lesson.reason))
+
+
+def asking(request: Request) -> dict[str, list[str]]:
+    """What a prompt for an edit says of its turn, in lines by the names that the prompts' files have for them."""
+    return {
+        "profile": profile_lines(request.parent.profile),
+        "wishes": wishes(request),
+        "excluded": [f"{kind}: {why}" for kind, why in ruled_out(request.parent.profile).items()],
+        "lessons": [lesson_line(lesson) for lesson in request.lessons],
+    }
 
 
 def wishes(request: Request) -> list[str]:
