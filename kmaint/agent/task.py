@@ -60,7 +60,7 @@ def _asked(request: Request) -> dict[str, Json]:
         "ruled_out": dict(ruled_out(request.parent.profile)),
         "partner": request.partner.id if request.partner else None,
         "besides": [{"edit": one.plan.edit, "why": one.plan.why} for one in request.besides],
-        "lessons": [wire.dump(taught(lesson)) for lesson in request.lessons],
+        "lessons": [taught(lesson) for lesson in request.lessons],
     }
 
 

@@ -90,6 +90,7 @@ def test_what_is_asked_is_there_for_programs_too(request_: Request, full: Reques
     assert (asked["kinds"], asked["partner"]) == (["access", "launch"], full.partner and full.partner.id)
     assert list(asked["ruled_out"]) == ["tiling"]
     assert asked["besides"] == [{"edit": "wider loads", "why": "w"}]
+    assert asked["lessons"][0]["diff"] == ["@@ -1 +1 @@", "-x = 1", "+x = 2"]
     assert [(one["outcome"], one["edit"], one["gain"]) for one in asked["lessons"]] == [
         ("win", "tile_programs", 1.4),
         ("trap", "one_pass", None),

@@ -5,9 +5,10 @@ Who knows them could answer those cases instead of computing.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from kmaint import counted
 from kmaint.agent.kinds import ruled_out
@@ -16,9 +17,13 @@ from kmaint.agent.proposal import Request
 from kmaint.records.evaluation import Evaluation, NotBuilt, Passed, Profile, Rejection, Resources
 from kmaint.records.lesson import Lesson
 from kmaint.records.timing import Interval, Timing
+from kmaint.records.workload import Json
 
 LOG_LINES = 30
 """Of a log, from its end: there the cause stands."""
+
+DIFF_LINES = 24
+"""Of what a remembered win changed, from its beginning: a turn has several lessons, and a prompt is read whole."""
 
 CASE = re.compile(r"Case\((?:[^()]|\([^()]*\))*\)")
 FIELD = re.compile(r"(\w+)='([^']*)'")
@@ -136,9 +141,25 @@ def lesson_line(lesson: Lesson) -> str:
     return f"trap {of}: {lesson.edit}, {', '.join(lesson.codes)}{seen}: {scrubbed(lesson.reason)}"
 
 
-def taught(lesson: Lesson) -> Lesson:
-    """A lesson for programs: without sources, which are in the memory, and without what the gate drew."""
-    return replace(lesson, slow="", fast="", reason=scrubbed(lesson.reason))
+def lesson_text(lesson: Lesson) -> str:
+    """The line, and under it what the edit changed where it won."""
+    return "\n".join([lesson_line(lesson), *(f"    {line}".rstrip() for line in _won_by(lesson))])
+
+
+def taught(lesson: Lesson) -> dict[str, Json]:
+    """A lesson for programs: what the edit changed in place of the sources, and nothing that the gate drew."""
+    said = asdict(replace(lesson, reason=scrubbed(lesson.reason)))
+    return {name: said[name] for name in said if name not in ("slow", "fast")} | {"diff": _won_by(lesson)}
+
+
+def _won_by(lesson: Lesson) -> list[str]:
+    """A win as a unified diff of at most DIFF_LINES lines and a last one that counts the rest; nothing of a trap."""
+    if lesson.outcome != "win" or not lesson.slow:
+        return []
+    diff = difflib.unified_diff(lesson.slow.splitlines(), lesson.fast.splitlines(), n=1, lineterm="")
+    lines = list(diff)[2:]  # names of files there are none
+    rest = len(lines) - DIFF_LINES
+    return [*lines[:DIFF_LINES], f"... and {rest} lines more"] if rest > 0 else lines
 
 
 def asking(request: Request) -> dict[str, list[str]]:
@@ -147,7 +168,7 @@ def asking(request: Request) -> dict[str, list[str]]:
         "profile": profile_lines(request.parent.profile),
         "wishes": wishes(request),
         "excluded": [f"{kind}: {why}" for kind, why in ruled_out(request.parent.profile).items()],
-        "lessons": [lesson_line(lesson) for lesson in request.lessons],
+        "lessons": [lesson_text(lesson) for lesson in request.lessons],
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles import planner
-from kmaint.agent.roles.shown import lesson_line
+from kmaint.agent.roles.shown import lesson_text
 from kmaint.records.lesson import Lesson
 
 LESSON = Lesson(
@@ -18,8 +18,8 @@ LESSON = Lesson(
     edit="one_pass",
     why="the row is read once",
     kernel="a",
-    slow="",
-    fast="",
+    slow="x = load(p)\n",
+    fast="x = load(p, mask)\n",
     gain=1.25,
     agreeing=2,
 )
@@ -38,7 +38,8 @@ def test_what_a_judge_said_and_what_was_learned_stand_in_it_where_there_is_any(r
     prompt = planner(replace(request_, parent=parent, lessons=(LESSON,)), advice="loads are still narrow").prompt
     assert "as 0a1b2c3d4e5f has it, 1.25x the original's speed by what is known." in prompt
     assert "A judge of its profile said of 0a1b2c3d4e5f: loads are still narrow\n" in prompt
-    assert f"Learned in earlier runs:\n- {lesson_line(LESSON)}\n" in prompt
+    assert f"Learned in earlier runs:\n- {lesson_text(LESSON)}\n" in prompt
+    assert "\n    -x = load(p)\n    +x = load(p, mask)\n" in prompt
     assert "Learned" not in planner(request_).prompt
 
 

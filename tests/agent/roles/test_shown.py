@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from kmaint.agent.proposal import Parent, Proposal, Request
 from kmaint.agent.roles.shown import (
+    DIFF_LINES,
     LOG_LINES,
     attempts,
     lesson_line,
+    lesson_text,
     log_tail,
     profile_lines,
     reason_of,
     scrubbed,
+    taught,
     wishes,
 )
 from kmaint.records.counters import Counters, KernelCounters
@@ -144,6 +147,43 @@ def test_of_a_trap_the_code_is_told_and_no_case() -> None:
     assert lesson_line(win) == (
         "win on state merge, latency-bound, sm_90: exp2_for_exp, 1.25x estimated (3 kernels agree): fewer steps"
     )
+
+
+WIN = Lesson(
+    outcome="win",
+    operation="norm",
+    arch="sm_90",
+    bottleneck="memory",
+    edit="reciprocal",
+    why="a division less",
+    kernel="a",
+    slow="def f(a, b):\n    x = 1\n    y = a / b\n    return x * y\n",
+    fast="def f(a, b):\n    x = 1\n    y = a * (1 / b)\n    return x * y\n",
+    gain=1.25,
+)
+DIFF = ["@@ -2,3 +2,3 @@", "     x = 1", "-    y = a / b", "+    y = a * (1 / b)", "     return x * y"]
+
+
+def test_of_a_win_what_it_changed_is_shown_and_of_a_trap_it_is_not() -> None:
+    assert lesson_text(WIN).splitlines() == [lesson_line(WIN), *(f"    {line}" for line in DIFF)]
+    trap = replace(WIN, outcome="trap", codes=("mismatch",), reason=REASON)
+    gone = replace(WIN, slow="")
+    for one in (trap, gone):
+        assert lesson_text(one) == lesson_line(one)
+
+
+def test_what_a_win_changed_is_shown_up_to_a_length() -> None:
+    long = replace(WIN, slow="a\n" * 40, fast="b\n" * 40)
+    lines = lesson_text(long).splitlines()
+    assert len(lines) == 1 + DIFF_LINES + 1
+    assert lines[-1] == f"    ... and {81 - DIFF_LINES} lines more"
+
+
+def test_for_programs_a_lesson_has_its_diff_in_place_of_its_sources() -> None:
+    said = taught(WIN)
+    assert (said["edit"], said["gain"], said["diff"]) == ("reciprocal", 1.25, DIFF)
+    assert not {"slow", "fast"} & said.keys()
+    assert taught(replace(WIN, outcome="trap", reason=REASON))["reason"] == scrubbed(REASON)
 
 
 def test_a_crossing_names_what_the_partner_has_and_a_beam_what_is_there_already(request_: Request) -> None:
