@@ -38,8 +38,9 @@ class Attempt:
     """One candidate of one run: what it was made from, why, what it is, and what became of it.
 
     `before` is the parent's source with its profile, and the original's where `parent` is None; `failure_before` says
-    why the gate turned the parent down, where this is a repair. `lineage` leads from the first edit of the original to
-    this one. Where nothing was timed, `speedup` is None, and `device` where there was no GPU.
+    why the gate turned the parent down, where this is a repair. `file` is the name under which a harness has either
+    source. `lineage` leads from the first edit of the original to this one. Where nothing was timed, `speedup` is None,
+    and `device` where there was no GPU.
     """
 
     run: str
@@ -53,6 +54,7 @@ class Attempt:
     release: str | None
     licence: str
     language: str
+    file: str
     device: str | None
     arch: str
     provider: str
@@ -88,6 +90,7 @@ def attempts(run: Run, harness: Harness, secrets: frozenset[str]) -> Iterator[At
             release=harness.provenance.version or harness.provenance.commit,
             licence=harness.provenance.licence,
             language=harness.language,
+            file=harness.replaced.name,
             device=one.environment.device,
             arch=one.environment.arch,
             provider=one.candidate.provider,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -159,6 +160,25 @@ def test_a_model_that_is_gone_ends_the_run_with_an_error_and_the_next_goes_on(ru
     with playing(answer=model_that_mends) as server:
         assert [one.verdict.kind for one in run(server, noted, candidates=1)] == ["not_built"]
         assert [request["messages"][-1]["content"][:9] for request in server.requests] == ["You apply"]
+
+
+def test_a_plan_of_a_kind_that_the_profile_rules_out_is_asked_for_again(harness: Harness) -> None:
+    bound = replace(PROFILE, bottleneck="compute", estimated=False)
+    parent = Parent(id=None, source=original(harness), profile=bound, ratio=1.0)
+    request = Request(harness=harness, parent=parent, history=(), screen=lambda _sources: [])
+    dialogue = Dialogue()
+    wider: Play = {"bottleneck": "compute", "edit": "wider loads", "why": "fewer", "first_line": 44, "last_line": 50}
+    with playing(wider, PLAN, changed(OLD, NEW)) as server:
+        config = load_config(provider="openai", model="made-up-7b", base_url=f"{server.url}/v1")
+        proposal = choose_provider(config, dialogue).propose(request)
+    assert proposal is not None
+    assert proposal.plan.edit == "one reciprocal"
+    assert [(one.role, bool(one.fault)) for one in dialogue.exchanges] == [
+        ("planner", True),
+        ("planner", False),
+        ("coder", False),
+    ]
+    assert "It cannot be used: 'wider loads' is an edit of the kind access" in prompt_of(server.requests[1])
 
 
 def test_what_a_judge_would_refine_is_told_to_the_planner(harness: Harness) -> None:

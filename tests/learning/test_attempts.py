@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from kmaint.agent.chain import original
 from kmaint.learning.attempts import Step, attempts
@@ -30,6 +31,14 @@ def test_a_child_begins_where_its_parent_ended(harness: Harness) -> None:
     assert child.profile_before is not None
     assert child.profile_before.bottleneck == "memory"
     assert (child.verdict.kind, child.verdict.win, child.verdict.codes) == ("wrong", False, ("mismatch",))
+
+
+def test_the_file_is_named_as_the_harness_has_it(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "kernel.cu").write_text("__global__ void f() {}")
+    region = replace(harness.regions[0], path="csrc/f.cu")
+    cuda = replace(harness, folder=tmp_path, language="cuda", regions=(region,))
+    for one, file in ((harness, "kernel.py"), (cuda, "kernel.cu")):
+        assert {found.file for found in attempts(measured_run(), one, frozenset())} == {file}
 
 
 def test_prose_is_cleaned(harness: Harness) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from kmaint.learning.attempts import Attempt, attempts
 from kmaint.learning.conversation import answer, question
 from kmaint.records.harness import Harness
@@ -39,6 +41,25 @@ def test_a_repair_is_told_why(harness: Harness) -> None:
     (asked,) = question(repair)
     assert "\nThe gate turned it down: wrong: 0.5, not 0.25\n" in asked["content"]
     assert "# a\n" in asked["content"]
+
+
+@pytest.mark.parametrize(("file", "fence"), [("kernel.cu", "cuda"), ("kernel.cuh", "cuda"), ("kernel.cpp", "cpp")])
+def test_of_cuda_the_file_is_named_and_fenced_as_what_it_is(harness: Harness, file: str, fence: str) -> None:
+    path = f"csrc/twice{file.removeprefix('kernel')}"
+    found = replace(first(harness), language="cuda", kernel=f"{path}::twice", entry="twice", file=file)
+    (asked,), (said,) = question(found), answer(found)
+    assert (
+        f"Make this CUDA kernel of sglang 0.5.17 faster on NVIDIA H200 (sm_90). It is a whole {file}, which"
+        in (asked["content"])
+    )
+    assert (
+        f"takes the place of {path}. Keep the name and parameters of what it defines for others, `twice` above all"
+        in (asked["content"])
+    )
+    for unfit in ("kernel.py", "`# region`", "```python"):
+        assert unfit not in asked["content"] + said["content"]
+    assert f"\n```{fence}\n" in asked["content"]
+    assert f"\n\n```{fence}\n" in said["content"]
 
 
 def test_backticks_in_a_source_do_not_end_its_fence(harness: Harness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kmaint.agent.kinds import ruled_out
 from kmaint.agent.models import Question
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles.answers import PlanAnswer
@@ -26,4 +27,10 @@ def planner(request: Request, *, advice: str = "") -> Question[PlanAnswer, Plan]
         advice=advice,
         **asking(request),
     )
-    return Question(role="planner", prompt=prompt, answer=PlanAnswer, read=lambda found: plan_of(found, parent.source))
+    excluded = ruled_out(parent.profile)
+    return Question(
+        role="planner",
+        prompt=prompt,
+        answer=PlanAnswer,
+        read=lambda found: plan_of(found, parent.source, excluded),
+    )

@@ -37,7 +37,7 @@ def test_regions_are_found_by_their_symbols_without_their_markers() -> None:
 
 
 def test_a_plan_keeps_its_span() -> None:
-    found = plan_of(plan(30, 33), SOURCE)
+    found = plan_of(plan(30, 33), SOURCE, {"tiling": "it spills"})
     assert (found.bottleneck, found.edit, found.anchor) == ("latency", "wider loads", (30, 33))
 
 
@@ -51,8 +51,17 @@ def test_a_plan_keeps_its_span() -> None:
 )
 def test_a_span_that_is_none_goes_back(first: int, last: int, reason: str) -> None:
     with pytest.raises(InvalidAnswer) as error:
-        plan_of(plan(first, last), SOURCE)
+        plan_of(plan(first, last), SOURCE, {})
     assert re.fullmatch(reason, str(error.value))
+
+
+def test_a_plan_of_a_kind_that_is_ruled_out_goes_back_with_the_reason() -> None:
+    with pytest.raises(InvalidAnswer) as error:
+        plan_of(plan(30, 33), SOURCE, {"access": "bound by arithmetic"})
+    assert str(error.value) == (
+        "'wider loads' is an edit of the kind access, which the profile rules out: bound by arithmetic; "
+        "name one of another kind"
+    )
 
 
 def test_changes_and_whole_regions_come_to_the_same() -> None:

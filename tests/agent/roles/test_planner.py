@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from kmaint.agent.models import InvalidAnswer
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles import planner
+from kmaint.agent.roles.answers import PlanAnswer
 from kmaint.agent.roles.shown import lesson_text
 from kmaint.records.lesson import Lesson
 
@@ -41,6 +45,17 @@ def test_what_a_judge_said_and_what_was_learned_stand_in_it_where_there_is_any(r
     assert f"Learned in earlier runs:\n- {lesson_text(LESSON)}\n" in prompt
     assert "\n    -x = load(p)\n    +x = load(p, mask)\n" in prompt
     assert "Learned" not in planner(request_).prompt
+
+
+def test_a_plan_of_a_kind_that_the_profile_rules_out_is_no_answer(request_: Request) -> None:
+    answer = PlanAnswer(bottleneck="compute", edit="wider loads", why="fewer of them", first_line=44, last_line=50)
+    assert planner(request_).read(answer).edit == "wider loads"
+    compute = replace(request_.parent.profile, bottleneck="compute", estimated=False)
+    bound = planner(replace(request_, parent=replace(request_.parent, profile=compute)))
+    assert "Ruled out" not in planner(request_).prompt
+    assert "Ruled out by the profile, as kinds of edit:\n- access: bound by arithmetic" in bound.prompt
+    with pytest.raises(InvalidAnswer, match="of the kind access, which the profile rules out: bound by arithmetic"):
+        bound.read(answer)
 
 
 def test_what_the_strategy_wants_of_the_turn_stands_in_it(request_: Request) -> None:
