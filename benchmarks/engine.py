@@ -1,4 +1,4 @@
-"""Rewrite the README's tables of whole engines from what 'kmaint bench' measured on a machine with a GPU.
+"""Rewrite the tables of whole engines in docs/measured.md from what 'kmaint bench' measured on a machine with a GPU.
 
     python -m benchmarks.engine [--check]
 
@@ -25,20 +25,20 @@ ENGINES = ("vllm", "sglang")
 
 
 def marks(engine: str) -> tuple[str, str]:
-    """Between what in the README the table of this engine stands."""
+    """Between what in docs/measured.md the table of this engine stands."""
     return f"<!-- engine {engine}: written by benchmarks/engine.py -->", f"<!-- end of engine {engine} -->"
 
 
 def main() -> int:
-    readme = ROOT / "README.md"
-    before = after = readme.read_text()
+    page = ROOT / "docs" / "measured.md"
+    before = after = page.read_text()
     for engine in ENGINES:
         begin, end = marks(engine)
         head, rest = after.split(begin)
         after = f"{head}{begin}\n{table(newest(engine))}\n{end}{rest.split(end)[1]}"
     if "--check" in sys.argv:
         return int(after != before)
-    readme.write_text(after)
+    page.write_text(after)
     return 0
 
 

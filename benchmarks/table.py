@@ -1,7 +1,7 @@
-"""Rewrite the README's table of measured runs from the files under benchmarks/results.
+"""Rewrite the table of the first runs in docs/measured.md from the files under benchmarks/results.
 
-python benchmarks/table.py            writes README.md between its markers
-python benchmarks/table.py --check    exits 1 if README.md does not say what the results say
+python benchmarks/table.py            writes docs/measured.md between its markers
+python benchmarks/table.py --check    exits 1 if docs/measured.md does not say what the results say
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ HEAD = (
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    before = readme.read_text()
+    page = ROOT / "docs" / "measured.md"
+    before = page.read_text()
     start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
     after = f"{before[:start]}\n{table()}\n{before[end:]}"
     if "--check" in sys.argv:
         sys.exit(after != before)
-    readme.write_text(after)
+    page.write_text(after)
 
 
 def table() -> str:

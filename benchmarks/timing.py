@@ -4,7 +4,7 @@
     timing.py run DIR RESULT.json [--minutes M]         on a GPU; continues a result that is there
     timing.py run DIR RESULT.json --clock wall          the same path without a GPU, with a second call as what is added
     timing.py simulate RESULT.json                      error rates of the rule on the residuals of recorded runs
-    timing.py table RESULT.json                         the README's table, from that file alone
+    timing.py table RESULT.json                         the table of docs/measured.md, from that file alone
 
 `run` needs an interpreter with torch, triton, pytest and hypothesis, and no network. Every comparison goes through the
 gate's own `measure`: one worker for each part, its outputs judged by a second one. A comparison is one workload of one
@@ -503,14 +503,14 @@ def beside(found: list[dict[str, Any]]) -> str:
 
 
 def table(options: argparse.Namespace) -> int:
-    readme = ROOT / "README.md"
-    before = readme.read_text()
+    page = ROOT / "docs" / "measured.md"
+    before = page.read_text()
     start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
     content = json.loads(options.result.read_text())
     after = f"{before[:start]}\n" + "\n".join(rows(content)) + f"\n{before[end:]}"
     if options.check:
         return int(after != before)
-    readme.write_text(after)
+    page.write_text(after)
     return 0
 
 

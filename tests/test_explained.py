@@ -1,4 +1,4 @@
-"""Every word that kmaint answers with is explained, and the README says of codes what the explanations say."""
+"""Every word that kmaint answers with is explained, and docs/the-gate.md says of codes what the explanations say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import kmaint.records
 from kmaint.errors import UsageError
 from kmaint.explained import codes_table, explain, explanations
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "the-gate.md"
 BEGIN, END = "<!-- codes: written by pytest tests/test_explained.py --update-recordings -->", "<!-- end of codes -->"
 
 KINDS = {
@@ -129,10 +129,10 @@ def test_an_unknown_word_is_answered_with_the_nearest() -> None:
     assert str(caught.value) == "'zzz' is no verdict, code or state; 'kmaint explain' lists them"
 
 
-def test_the_readme_says_the_same(request: pytest.FixtureRequest) -> None:
-    text = README.read_text()
+def test_the_page_on_the_gate_says_the_same(request: pytest.FixtureRequest) -> None:
+    text = PAGE.read_text()
     start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
     if request.config.getoption("--update-recordings"):
-        README.write_text(f"{text[:start]}\n{codes_table()}\n{text[end:]}")
+        PAGE.write_text(f"{text[:start]}\n{codes_table()}\n{text[end:]}")
     else:
         assert text[start:end].strip() == codes_table()
