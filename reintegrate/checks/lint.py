@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,10 @@ from pathlib import Path
 from kmaint.errors import UsageError
 from kmaint.records.change import Check
 from reintegrate.checks.hooks import CONFIG, Hook, Said, read_hooks, ruff, run_hook
+from reintegrate.checks.mending import mend
 
 FIXERS = {"ruff": "check", "ruff-check": "check", "ruff-format": "format"}
 """Hooks whose own program mends what it complains of: only where the file had no such complaint before."""
-
-
-FIX = ("check", "--no-cache", "--force-exclude", "--fix")
 
 
 @dataclass
@@ -67,32 +64,8 @@ class Linter:
         mendable = [path for path in clean if any(path in one for one in new)]
         if mendable and FIXERS[hook.id] == "format":
             ruff("format", "--no-cache", "--force-exclude", *mendable, top=self.top)
-        elif mendable:
-            ruff(*FIX, *mendable, top=self.top)
-            for path in mendable:
-                self._mend_docstrings(self.top / path)
-
-    def _mend_docstrings(self, file: Path) -> None:
-        """What ruff holds for unsafe, since a program may read it, where nothing but docstrings changes."""
-        before = file.read_text()
-        ruff(*FIX, "--unsafe-fixes", str(file.relative_to(self.top)), top=self.top)
-        if _code(before) != _code(file.read_text()):
-            file.write_text(before)
-
-
-def _code(text: str) -> str:
-    """The syntax tree without what stands alone as a string; the text itself where it is no Python."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return text
-    for node in ast.walk(tree):
-        match node:
-            case ast.Expr(value=ast.Constant(value=str()) as literal):
-                literal.value = ""
-            case _:
-                continue
-    return ast.dump(tree)
+        for path in mendable if FIXERS[hook.id] == "check" else ():
+            mend(self.top, path)
 
 
 def _at_commit(hook: Hook) -> bool:
