@@ -23,6 +23,7 @@ from benchmarks.recorded import ENVIRONMENT, Knowledge, Recorded, World, read_ru
 from kmaint import wire
 from kmaint.agent.builtin import WORTH
 from kmaint.agent.chain import Session, improve
+from kmaint.agent.dialogue import Dialogue
 from kmaint.agent.memory import lessons_of
 from kmaint.agent.operations import operation_of
 from kmaint.agent.proposal import Parent
@@ -107,7 +108,7 @@ class Replay:
             bench=Bench(python=Path(sys.executable), device="cuda", environment=ENVIRONMENT),
             provider=provider,
             strategy=STRATEGIES[strategy],
-            budget=Budget(candidates=BUDGETS[-1], minutes=None),
+            dialogue=Dialogue(budget=Budget(candidates=BUDGETS[-1], minutes=None)),
             baseline=world.baseline,
             ranks=self._ranks(world, provider.seed),
             judge=world.judge,

@@ -21,21 +21,11 @@ def used_by(exchanges: Sequence[Exchange]) -> Usage:
     return sum((exchange.usage for exchange in exchanges), Usage())
 
 
-def overspent(budget: Budget, used: Usage) -> str:
-    """Why no model may be asked any more, in words; empty while one may. A price that nobody says is no price of 0."""
-    if budget.tokens is not None and used.tokens >= budget.tokens:
-        return f"the budget of {budget.tokens:,} tokens is spent"
-    if budget.cost_usd is None:
-        return ""
-    if used.cost_usd is None:
-        return f"nobody says what the answers cost, so the budget of ${budget.cost_usd:g} cannot be kept; use --tokens"
-    return f"the budget of ${budget.cost_usd:g} is spent" if used.cost_usd >= budget.cost_usd else ""
-
-
 class Meter:
-    """Counts from what was recorded, so that a resumed run has what the killed one left; it is read before every turn.
+    """Counts from what was recorded, so that a resumed run has what the killed one left.
 
-    Nothing under way is cut short: a run may overrun its minutes by one candidate, tokens and cost by one answer.
+    It is read before every turn and every question, and a question gets what is left of the minutes as its limit. The
+    gate is not cut short: a run may overrun its minutes by one candidate's climb, tokens and cost by one answer.
     `exchanges` may grow as the run goes on.
     """
 
@@ -44,11 +34,35 @@ class Meter:
         spent_s = sum(rung.seconds for evaluation in history for rung in evaluation.rungs)
         self._started = time.monotonic() - spent_s - sum(exchange.seconds for exchange in exchanges)
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the minutes; None where they have no limit."""
+        if self._budget.minutes is None:
+            return None
+        return max(0.0, 60 * self._budget.minutes - (time.monotonic() - self._started))
+
+    @property
+    def out_of_time(self) -> str:
+        """Why nothing more may be begun, in words; empty while something may."""
+        return f"the budget of {self._budget.minutes:g} minutes is spent" if self.seconds_left == 0.0 else ""
+
+    @property
+    def overspent(self) -> str:
+        """Why nobody may be asked any more, in words; empty while one may. A price that nobody says is not 0."""
+        budget, used = self._budget, used_by(self._exchanges)
+        if late := self.out_of_time:
+            return late
+        if budget.tokens is not None and used.tokens >= budget.tokens:
+            return f"the budget of {budget.tokens:,} tokens is spent"
+        if budget.cost_usd is None:
+            return ""
+        if used.cost_usd is None:
+            limit = f"the budget of ${budget.cost_usd:g}"
+            return f"nobody says what the answers cost, so {limit} cannot be kept; use --tokens"
+        return f"the budget of ${budget.cost_usd:g} is spent" if used.cost_usd >= budget.cost_usd else ""
+
     def exhausted(self, candidates: int) -> str:
         """Why nothing more may be spent, in words; empty while something may."""
-        minutes = (time.monotonic() - self._started) / 60
         if self._budget.candidates is not None and candidates >= self._budget.candidates:
             return f"the budget of {self._budget.candidates} candidates is spent"
-        if self._budget.minutes is not None and minutes >= self._budget.minutes:
-            return f"the budget of {self._budget.minutes:g} minutes is spent"
-        return overspent(self._budget, used_by(self._exchanges))
+        return self.overspent

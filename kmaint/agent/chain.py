@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from kmaint import wire
-from kmaint.agent.budget import Meter
 from kmaint.agent.counting import Counting
 from kmaint.agent.dialogue import Dialogue
 from kmaint.agent.ideas import Idea, Ideas
@@ -26,7 +25,6 @@ from kmaint.evaluate import Bench, Screened, check
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile, Slower
 from kmaint.records.harness import Harness
 from kmaint.records.lesson import Lesson
-from kmaint.records.run import Budget
 from kmaint.spans import changed_lines
 
 AWAITED = "awaited"
@@ -47,12 +45,12 @@ class Session:
     bench: Bench
     provider: Provider
     strategy: Strategy
-    budget: Budget
     baseline: Profile
     note: Note = lambda _kind, _payload: None
     ranks: dict[str, Screened] = field(default_factory=dict)
     judge: Callable[[Candidate], Evaluation] | None = None
     dialogue: Dialogue = field(default_factory=Dialogue)
+    """It holds the run's budget too."""
     rulings: dict[str, Ruling] = field(default_factory=dict)
     """By candidate id, those given before a kill among them."""
     ideas: dict[str, list[Idea]] = field(default_factory=dict)
@@ -71,7 +69,7 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
     done = list(history)
     screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))
     ideas = Ideas(note=session.note, table=dict(session.ideas))
-    meter = Meter(session.budget, done, session.dialogue.exchanges)
+    meter = session.dialogue.begin(done)
     while not (reason := meter.exhausted(len(done))):
         _rule(session, done)
         try:
@@ -79,7 +77,7 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
         except Awaited:
             session.note(AWAITED, {"candidates": len(done)})
             return
-        if candidate is None:
+        if candidate is None or meter.out_of_time:  # what was asked for in time is in the events, for a larger budget
             reason = meter.exhausted(len(done)) or "the provider has no proposal left"
             break
         session.note("plan", {"candidate": candidate.id, "parent": candidate.parent, "plan": wire.dump(candidate.plan)})
@@ -129,6 +127,8 @@ def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> C
             yield proposal
 
     def pick(waiting: Sequence[Idea]) -> Candidate | None:
+        if session.dialogue.meter.out_of_time:
+            return None
         judged = {one.candidate.id for one in requests[0].history}
         left = [idea for idea in waiting if wire.digest(idea.proposal.source) not in judged]
         ranks = requests[0].screen([idea.proposal.source for idea in left])

@@ -54,13 +54,15 @@ class Command:
         """What the program made of kernel.py; None where that is no candidate, which is written down."""
         files, role = files_of(request), role_of(request)
         source = self.dialogue.answered(role, self.program, as_prompt(files))
-        if source is None:
+        if source is None and not self.dialogue.overspent:
             source = self._run(request, files)
         if source is None:
             return None
         return Proposal(plan=plan_of_edit(request, source, f"as {self.program} left it"), source=source)
 
     def _run(self, request: Request, files: Mapping[str, str]) -> str | None:
+        left_s = self.dialogue.seconds_left
+        limit_s = self.timeout_s if left_s is None else min(self.timeout_s, left_s)
         with tempfile.TemporaryDirectory(prefix="kmaint-workspace-") as name:
             folder = Path(name).resolve()
             for file, text in files.items():
@@ -69,12 +71,12 @@ class Command:
             words = [word.replace(WORKSPACE, str(folder)) for word in self.words]
             finished = run_child(
                 [*self.walls.around(folder, folder), *words],
-                timeout_s=self.timeout_s,
+                timeout_s=limit_s,
                 env=_environment(folder),
                 cwd=folder,
                 stdin=files[TASK],
             )
-            source, fault = self._read(request, finished, folder / request.harness.replaced.name)
+            source, fault = self._read(request, finished, folder / request.harness.replaced.name, limit_s)
         exchange = Exchange(
             role=role_of(request),
             model=self.program,
@@ -91,10 +93,10 @@ class Command:
             raise MissingError(fault, "the run is kept: see that the command works, and give it again")
         return source
 
-    def _read(self, request: Request, finished: Finished, file: Path) -> tuple[str | None, str]:
+    def _read(self, request: Request, finished: Finished, file: Path, limit_s: float) -> tuple[str | None, str]:
         """The candidate that was left behind, or why there is none."""
         if finished.timed_out:
-            return None, f"{self.program} was killed: it did not end within {self.timeout_s:g} s"
+            return None, f"{self.program} was killed: it did not end within {limit_s:.4g} s"
         if finished.code != 0:
             said = (finished.stderr.strip() or finished.stdout.strip()).splitlines()
             how = finished.signal or f"exit status {finished.code}"

@@ -50,9 +50,9 @@ def open_session(
     So is which lessons there were: a resumed run knows what the killed one knew, and nothing that was learned since.
     `folder` is the run's own, for providers that leave files there.
     """
-    said, budget = list(events), budget_of(config)
+    said = list(events)
     exchanges = recalled(event.payload for event in said if event.kind == EXCHANGE)
-    dialogue = Dialogue(note=note, budget=budget, exchanges=exchanges, folder=folder)
+    dialogue = Dialogue(note=note, budget=budget_of(config), exchanges=exchanges, folder=folder)
     provider, strategy = choose_provider(config, dialogue), choose_strategy(config.strategy)  # before anything slow
     profile = next((wire.load(Profile, event.payload) for event in said if event.kind == BASELINE), None)
     if profile is None:
@@ -68,7 +68,6 @@ def open_session(
         bench=bench,
         provider=provider,
         strategy=strategy,
-        budget=budget,
         baseline=profile,
         note=note,
         ranks=remembered(event.payload for event in said if event.kind == TABLE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,8 +25,19 @@ def test_minutes_that_the_history_took_are_spent_already() -> None:
     assert Meter(Budget(candidates=None, minutes=2.5), history).exhausted(2) == ""
 
 
+def test_what_is_left_of_the_minutes_is_in_seconds_and_never_less_than_none() -> None:
+    history = [Judged(seconds=61.0).wrong("a"), Judged(seconds=61.0).wrong("b")]
+    some, none = Meter(Budget(minutes=3.0), history), Meter(Budget(minutes=2.0), history)
+    assert some.seconds_left == pytest.approx(58.0, abs=1.0)
+    assert (some.out_of_time, some.overspent) == ("", "")
+    assert none.seconds_left == 0.0
+    assert none.out_of_time == none.overspent == "the budget of 2 minutes is spent"
+
+
 def test_no_limit_is_never_reached() -> None:
-    assert Meter(Budget(candidates=None, minutes=None), [Judged(seconds=1e6).wrong("a")]).exhausted(10_000) == ""
+    endless = Meter(Budget(candidates=None, minutes=None), [Judged(seconds=1e6).wrong("a")])
+    assert endless.exhausted(10_000) == ""
+    assert (endless.seconds_left, endless.out_of_time) == (None, "")
 
 
 def exchange(tokens: int = 100, cost_usd: float | None = 0.25, seconds: float = 1.0) -> Exchange:

@@ -15,6 +15,7 @@ import pytest
 
 from kmaint import wire
 from kmaint.agent.chain import Session, improve, original
+from kmaint.agent.dialogue import Dialogue
 from kmaint.agent.ideas import IDEAS, waiting
 from kmaint.agent.proposal import Awaited, Proposal, Request, Ruling
 from kmaint.agent.screening import TABLE, remembered
@@ -47,7 +48,7 @@ def session_with(harness: Harness, bench: Bench, noted: Noted, *, budget: Budget
         bench=bench,
         provider=read_folder(CASES / "scripts"),
         strategy=STRATEGIES["lines"],
-        budget=budget or Budget(),
+        dialogue=Dialogue(budget=budget or Budget()),
         baseline=PROFILE,
         note=lambda kind, said: noted.append((kind, said)),
         ranks=RANKS,
@@ -180,6 +181,26 @@ def test_a_beam_judges_the_best_screened_of_the_ideas_and_leaves_the_rest(harnes
     found = improve(listed(session_with(harness, bench, []), "beam"), [])
     assert [next(found).candidate.source for _ in range(2)] == ["x = 1", "x = 2"]
     assert next(found).candidate.source == "x = 4"
+
+
+def test_what_is_proposed_when_the_minutes_are_over_is_neither_screened_nor_judged(
+    harness: Harness, bench: Bench
+) -> None:
+    """A session without ranks, where screening would be noted."""
+
+    class Late(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            time.sleep(0.2)
+            return super().propose(request)
+
+    for strategy in ("greedy", "beam"):
+        said: Noted = []
+        session = listed(session_with(harness, bench, said, budget=Budget(minutes=0.002)), strategy)
+        assert isinstance(session.provider, Scripted)
+        late = replace(session, provider=Late(scripts=session.provider.scripts), ranks={})
+        assert list(improve(late, [])) == []
+        assert said[-1] == ("stopped", {"reason": "the budget of 0.002 minutes is spent", "candidates": 0})
+        assert TABLE not in {kind for kind, _ in said} or strategy == "greedy"
 
 
 def test_each_turn_is_told_what_earlier_runs_taught_of_such_a_case(harness: Harness, bench: Bench) -> None:

@@ -19,6 +19,7 @@ from kmaint.config import load_config
 from kmaint.errors import MissingError, UsageError
 from kmaint.evaluate import Bench
 from kmaint.records.harness import Harness
+from kmaint.records.run import Budget
 from kmaint.sandbox import workspace_walls
 from tests.agent.conftest import looked_up
 
@@ -114,6 +115,17 @@ def test_one_that_hangs_is_killed_with_all_that_it_started(request_: Request, ou
     assert dialogue.exchanges[0].fault == f"{program} was killed: it did not end within 2 s"
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
     assert not [words for words in commands if words == b"sleep\x0087.5\x00"]
+
+
+def test_it_is_killed_when_the_minutes_of_the_run_end_and_not_run_after_them(request_: Request, outside: Path) -> None:
+    dialogue, started = Dialogue(budget=Budget(minutes=0.04)), time.monotonic()
+    agent = command("hang", outside, dialogue)
+    assert agent.propose(request_) is None
+    assert time.monotonic() - started < 30
+    assert dialogue.exchanges[0].fault.startswith(f"{agent.program} was killed: it did not end within 2.")
+    assert dialogue.overspent == "the budget of 0.04 minutes is spent"
+    assert command("edit", outside, dialogue).propose(request_) is None
+    assert len(dialogue.exchanges) == 1
 
 
 def test_it_writes_nowhere_but_in_its_folder(request_: Request, outside: Path) -> None:

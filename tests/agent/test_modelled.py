@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,18 +24,19 @@ from kmaint.records.harness import Harness
 from kmaint.records.workload import Json
 from kmaint.store import Event
 from tests.agent.conftest import PROFILE, Judged
-from tests.agent.models.played import Broken, Play, Server, playing, prompt_of
+from tests.agent.models.played import Broken, Play, Server, playing, priced, prompt_of
 
 Noted = list[tuple[str, Json]]
 
 OLD, BROKEN, NEW = "tl.exp(p_lse) / out_se", "tl.exp(p_lse) * * out_se", "tl.exp(p_lse) * (1.0 / out_se)"
-PLAN: Play = {
-    "bottleneck": "latency",
-    "edit": "one reciprocal",
-    "why": "a multiplication is cheaper than a division",
-    "first_line": 59,
-    "last_line": 60,
-}
+
+
+def planned(edit: str) -> Play:
+    why = "a multiplication is cheaper than a division"
+    return {"bottleneck": "latency", "edit": edit, "why": why, "first_line": 59, "last_line": 60}
+
+
+PLAN = planned("one reciprocal")
 
 
 def changed(old: str, new: str, **more: str) -> Play:
@@ -67,9 +70,8 @@ def run(harness: Harness, bench: Bench) -> Run:
     ranks = {wire.digest(source): Screened(ratio=1.1, estimated=True) for source in sources}
 
     def start(server: Server, noted: Noted, history: Sequence[Evaluation] = (), **settings: object) -> list[Evaluation]:
-        config = load_config(
-            provider="openai", model="made-up-7b", base_url=f"{server.url}/v1", strategy="greedy", **settings
-        )
+        asked = {"provider": "openai", "model": "made-up-7b", "base_url": f"{server.url}/v1", "strategy": "greedy"}
+        config = load_config(**{**asked, **settings})
         known = [("baseline", wire.dump(PROFILE)), ("screening", wire.dump(ranks)), *noted]
         events = [Event(number=n, at="", kind=kind, payload=said) for n, (kind, said) in enumerate(known)]
         note = lambda kind, said: noted.append((kind, said))  # noqa: E731
@@ -141,6 +143,53 @@ def test_a_model_that_goes_on_for_ever_is_stopped_by_each_budget(run: Run, budge
         more: Noted = [event for event in noted if event[0] == "exchange"]
         assert run(server, more, found, **budget) == []
         assert more[-1][1] == {"reason": reason, "candidates": len(found)}
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "beam"])
+def test_a_model_that_answers_late_is_cut_short_by_the_minutes(run: Run, strategy: str) -> None:
+    """Its plan comes in time, its code does not; ten minutes are what an answer may take otherwise."""
+    over = threading.Event()
+
+    def late(prompt: str) -> Play:
+        if prompt.startswith("You plan"):
+            return PLAN
+        over.wait(30.0)
+        return changed(OLD, BROKEN)
+
+    noted: Noted = []
+    with playing(answer=late) as server:
+        started = time.monotonic()
+        assert run(server, noted, minutes=0.1, strategy=strategy) == []
+        took_s = time.monotonic() - started
+        over.set()
+        assert 6.0 <= took_s < 12.0
+        assert noted[-1] == ("stopped", {"reason": "the budget of 0.1 minutes is spent", "candidates": 0})
+        plan, code = recalled(payload for kind, payload in noted if kind == "exchange")
+        assert (plan.role, plan.fault, code.role) == ("planner", "", "coder")
+        assert "does not answer: nothing within" in code.fault
+        again: Noted = [event for event in noted if event[0] == "exchange"]
+        (slip,) = run(server, again, minutes=5.0, candidates=1)
+        assert (slip.verdict.kind, len(server.requests)) == ("not_built", 3), (
+            "the plan was read back, the code asked for"
+        )
+
+
+def test_a_model_that_costs_money_is_asked_no_more_when_it_is_spent(run: Run) -> None:
+    """Twelve cents an answer, in the middle of a turn of several ideas."""
+    noted: Noted = []
+    numbers = itertools.count()
+
+    def answer(prompt: str) -> Play:
+        if prompt.startswith("You plan"):
+            return planned(f"one reciprocal, number {next(numbers)}")
+        return changed(OLD, BROKEN)
+
+    with priced(token_usd=1e-4), playing(answer=answer) as server:
+        run(server, noted, strategy="beam", cost=0.3)
+        assert len(server.requests) == 3
+    said = recalled(payload for kind, payload in noted if kind == "exchange")
+    assert [one.usage.cost_usd for one in said] == [pytest.approx(0.12)] * 3
+    assert noted[-1][1] == {"reason": "the budget of $0.3 is spent", "candidates": 1}
 
 
 def test_a_model_that_only_talks_is_a_recorded_fault(run: Run) -> None:

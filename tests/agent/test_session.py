@@ -40,13 +40,12 @@ def test_what_the_run_noted_is_not_measured_again(harness: Harness, bench: Bench
     config = load_config(strategy="greedy", candidates=7, minutes=3.0)
     session = open_session(harness, bench, config, note=lambda kind, _payload: said.append(kind), events=events)
     assert (session.baseline, session.ranks) == (PROFILE, {"0123456789ab": rank})
-    assert (session.strategy, session.budget, session.provider.name) == (
+    assert (session.strategy, session.dialogue.budget, session.provider.name) == (
         STRATEGIES["greedy"],
         Budget(candidates=7, minutes=3.0, tokens=400_000),
         "builtin",
     )
     assert (session.dialogue.exchanges, session.rulings) == ([SAID], {"0123456789ab": RULING})
-    assert session.dialogue.budget == session.budget
     assert session.counted == {"0123456789ab": PROFILE}
     assert said == []
 

@@ -52,7 +52,9 @@ def put(question: Question[Answer, Result], model: Model, dialogue: Dialogue) ->
         if dialogue.overspent:
             return None
         started = time.monotonic()
-        reply = model.ask(question.role, prompt, question.answer, most_tokens=dialogue.tokens_left)
+        reply = model.ask(
+            question.role, prompt, question.answer, most_tokens=dialogue.tokens_left, most_s=dialogue.seconds_left
+        )
         seconds, fault, result = time.monotonic() - started, "", None
         try:
             result = _read(question, reply)
@@ -69,7 +71,7 @@ def put(question: Question[Answer, Result], model: Model, dialogue: Dialogue) ->
             fault=fault,
         )
         dialogue.record(exchange)
-        if not reply.reached:
+        if not reply.reached and not dialogue.overspent:  # else it was our limit that cut it short
             raise MissingError(fault, "the run is kept: the same command goes on where it was")
         if not fault:
             return result

@@ -33,5 +33,7 @@ class Model(Protocol):
     def name(self) -> str:
         """As it stands in each exchange."""
 
-    def ask(self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None) -> Reply[Answer]:
-        """One typed answer of at most so many tokens."""
+    def ask(
+        self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None, most_s: float | None
+    ) -> Reply[Answer]:
+        """One typed answer of at most so many tokens, waited for at most so many seconds; None is the usual limit."""

@@ -49,13 +49,16 @@ class Served:
     def name(self) -> str:
         return f"{self.api}:{self.model}"
 
-    def ask(self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None) -> Reply[Answer]:
+    def ask(
+        self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None, most_s: float | None
+    ) -> Reply[Answer]:
         """One request, no more: what to do about a bad answer is not the client's business."""
         del role
         room = min(self.answer_tokens, most_tokens or self.answer_tokens)
-        return asyncio.run(self._ask(prompt, answer, room))
+        limit_s = self.timeout_s if most_s is None else min(self.timeout_s, most_s)
+        return asyncio.run(self._ask(prompt, answer, room, limit_s))
 
-    async def _ask(self, prompt: str, answer: type[Answer], room: int) -> Reply[Answer]:
+    async def _ask(self, prompt: str, answer: type[Answer], room: int, limit_s: float) -> Reply[Answer]:
         from pydantic_ai import Agent, NativeOutput, PromptedOutput, ToolOutput, UsageLimits, capture_run_messages
         from pydantic_ai.exceptions import AgentRunError, ModelConnectionError, ModelHTTPError
 
@@ -64,12 +67,12 @@ class Served:
             agent: Agent[object, Answer] = Agent(client, output_type=form(answer), retries=0)
             with capture_run_messages() as messages:
                 try:
-                    async with asyncio.timeout(self.timeout_s):  # the client's own limit is one for each piece
+                    async with asyncio.timeout(limit_s):  # the client's own limit is one for each piece
                         run = await agent.run(
                             prompt, usage_limits=UsageLimits(request_limit=1), model_settings={"max_tokens": room}
                         )
                 except (ModelHTTPError, ModelConnectionError, TimeoutError) as error:
-                    why = str(error).rstrip(".") or f"nothing within {self.timeout_s:g} s"
+                    why = str(error).rstrip(".") or f"nothing within {limit_s:.4g} s"
                     fault = f"model {self.name} at {self.base_url} does not answer: {why}"
                     return Reply(text="", answer=None, usage=Usage(requests=1), fault=fault, reached=False)
                 except AgentRunError as error:

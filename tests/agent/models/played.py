@@ -6,9 +6,14 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from genai_prices.data import providers
+from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
+from genai_prices.types import ClauseStartsWith, ModelInfo, ModelPrice
 
 Json = dict[str, Any]
 
@@ -115,3 +120,19 @@ def _anthropic(play: Json | str, request: Json, tokens: tuple[int, int]) -> Json
         "stop_sequence": None,
         "usage": {"input_tokens": tokens[0], "output_tokens": tokens[1]},
     }
+
+
+@contextlib.contextmanager
+def priced(*, token_usd: float) -> Iterator[None]:
+    """The public list of prices, played: every model of the loopback costs so much for each token."""
+    each = Decimal(token_usd) * 1_000_000
+    model = ModelInfo(
+        id="made-up", match=ClauseStartsWith("made-up"), prices=ModelPrice(input_mtok=each, output_mtok=each)
+    )
+    openai = next(one for one in providers if one.id == "openai")
+    loopback = replace(openai, api_pattern=r"http://127\.0\.0\.1", models=[model])
+    set_custom_snapshot(DataSnapshot(providers=[loopback], from_auto_update=False))
+    try:
+        yield
+    finally:
+        set_custom_snapshot(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,10 +32,16 @@ class Played:
     name: str = "played"
     answers: list[int | str | Exception] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
+    limits_s: list[float | None] = field(default_factory=list)
+    seconds: float = 0.0
     cost_usd: float | None = None
 
-    def ask(self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None) -> Reply[Answer]:
+    def ask(
+        self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None, most_s: float | None
+    ) -> Reply[Answer]:
         self.prompts.append(prompt)
+        self.limits_s.append(most_s)
+        time.sleep(min(self.seconds, self.seconds if most_s is None else most_s))
         said = self.answers[min(len(self.prompts), len(self.answers)) - 1]
         usage = Usage(requests=1, input_tokens=90, output_tokens=10, cost_usd=self.cost_usd)
         if isinstance(said, Exception):
@@ -123,3 +130,24 @@ def test_nobody_there_is_an_error_that_is_written_down_first() -> None:
     assert str(error.value) == "the line is dead; the run is kept: the same command goes on where it was"
     (kept,) = dialogue.exchanges
     assert (kept.fault, kept.usage) == ("the line is dead", Usage(requests=1))
+
+
+def test_each_question_is_given_what_is_left_of_the_minutes_and_none_is_asked_after_them() -> None:
+    dialogue, model = Dialogue(budget=Budget(minutes=0.01)), Played(answers=[1], seconds=0.25)
+    assert put(question(), model, dialogue) is None
+    first, second, third = (limit or 0.0 for limit in model.limits_s)
+    assert 0.6 >= first > second + 0.2 > third + 0.4 > 0.0
+    assert dialogue.overspent == "the budget of 0.01 minutes is spent"
+    assert put(question(), model, dialogue) is None
+    assert len(model.prompts) == 3
+    endless = Dialogue(budget=Budget(minutes=None))
+    put(question(), Played(answers=[2], limits_s=model.limits_s), endless)
+    assert model.limits_s[-1] is None
+
+
+def test_an_answer_that_the_minutes_cut_short_is_no_error_of_who_was_asked() -> None:
+    dialogue = Dialogue(budget=Budget(minutes=0.005))
+    silent = Played(answers=[TimeoutError("nothing within 0.3 s")], seconds=30.0)
+    assert put(question(), silent, dialogue) is None
+    assert [one.fault for one in dialogue.exchanges] == ["nothing within 0.3 s"]
+    assert dialogue.overspent == "the budget of 0.005 minutes is spent"

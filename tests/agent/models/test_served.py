@@ -54,7 +54,7 @@ def test_each_mode_gives_the_typed_answer_and_its_usage(
     api: Api, mode: Literal["tool", "native", "prompted"], asks_by: str
 ) -> None:
     with playing(SOUP) as server:
-        reply = served(server, api, mode).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = served(server, api, mode).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert reply.answer == Meal(dish="soup", guests=3)
     assert Meal.model_validate_json(reply.text) == reply.answer
     assert reply.usage == Usage(requests=1, input_tokens=1000, output_tokens=200, cost_usd=None)
@@ -66,8 +66,8 @@ def test_each_mode_gives_the_typed_answer_and_its_usage(
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 def test_an_answer_may_be_no_longer_than_what_is_left(api: Api) -> None:
     with playing(SOUP) as server:
-        served(server, api).ask("planner", "what now?", Meal, most_tokens=120)
-        served(server, api).ask("planner", "what now?", Meal, most_tokens=9999)
+        served(server, api).ask("planner", "what now?", Meal, most_tokens=120, most_s=None)
+        served(server, api).ask("planner", "what now?", Meal, most_tokens=9999, most_s=None)
     limits = [request.get("max_completion_tokens", request.get("max_tokens")) for request in server.requests]
     assert limits == [120, 500]
 
@@ -76,7 +76,7 @@ def test_an_answer_may_be_no_longer_than_what_is_left(api: Api) -> None:
 def test_a_busy_server_is_asked_again_when_it_says_so(api: Api) -> None:
     busy, started = Broken(status=429, headers={"Retry-After": "2"}), time.monotonic()
     with playing(busy, SOUP) as server:
-        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, len(server.requests)) == (Meal(dish="soup", guests=3), 2)
     assert time.monotonic() - started > 2.0, "it would have been asked again after half a second"
 
@@ -84,7 +84,7 @@ def test_a_busy_server_is_asked_again_when_it_says_so(api: Api) -> None:
 @pytest.mark.parametrize("api", ["openai", "anthropic"])
 def test_a_server_that_is_out_of_order_twice_is_asked_a_third_time(api: Api) -> None:
     with playing(Broken(), Broken(), SOUP) as server:
-        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, len(server.requests)) == (Meal(dish="soup", guests=3), 3)
 
 
@@ -99,7 +99,7 @@ def test_a_server_that_is_out_of_order_twice_is_asked_a_third_time(api: Api) -> 
 )
 def test_an_answer_that_is_none_is_a_fault_with_what_was_said(play: Play, fault: str, text: str) -> None:
     with playing(play) as server:
-        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, reply.text, reply.reached, len(server.requests)) == (None, text, True, 1)
     assert fault in reply.fault
 
@@ -107,7 +107,7 @@ def test_an_answer_that_is_none_is_a_fault_with_what_was_said(play: Play, fault:
 def test_a_server_that_turns_us_away_is_not_asked_again() -> None:
     with playing(Broken(status=401)) as server:
         model = served(server)
-        reply = model.ask("planner", "what now?", Meal, most_tokens=None)
+        reply = model.ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, reply.reached, len(server.requests)) == (None, False, 1)
     assert reply.usage == Usage(requests=1)
     assert reply.fault.startswith(f"model openai:made-up-7b at {model.base_url} does not answer: status_code: 401")
@@ -115,16 +115,30 @@ def test_a_server_that_turns_us_away_is_not_asked_again() -> None:
 
 def test_a_server_that_does_not_count_is_not_taken_to_have_used_nothing() -> None:
     with playing(SOUP, tokens=(0, 0)) as server:
-        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, reply.reached) == (None, False)
     assert reply.fault.endswith("does not count tokens, so no budget of them can be kept")
 
 
 def test_a_server_that_is_silent_is_given_up() -> None:
     with playing(answer=lambda _prompt: Broken(status=503, headers={"Retry-After": "30"})) as server:
-        reply = replace(served(server), timeout_s=0.5).ask("planner", "what now?", Meal, most_tokens=None)
+        reply = replace(served(server), timeout_s=0.5).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, reply.reached) == (None, False)
     assert reply.fault.endswith("does not answer: nothing within 0.5 s")
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_an_answer_is_waited_for_no_longer_than_what_is_left(api: Api) -> None:
+    def late(_prompt: str) -> Play:
+        time.sleep(1.5)
+        return SOUP
+
+    with playing(answer=late) as server:
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=0.25)
+        patient = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=15.0)
+    assert (reply.answer, reply.reached) == (None, False)
+    assert reply.fault.endswith("does not answer: nothing within 0.25 s")
+    assert patient.answer == Meal(dish="soup", guests=3)
 
 
 def test_prices_are_those_of_who_serves_it_and_unknown_otherwise() -> None:
@@ -167,7 +181,7 @@ def test_the_key_comes_from_the_environment_and_travels_in_a_header_only(monkeyp
     monkeypatch.setenv("OPENAI_API_KEY", "not-a-real-key")
     with playing(SOUP) as server:
         model = open_model("openai", load_config(model="made-up-7b", base_url=f"{server.url}/v1"))
-        reply = model.ask("planner", "what now?", Meal, most_tokens=None)
+        reply = model.ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     (request,) = server.requests
     assert request.pop("headers")["authorization"] == "Bearer not-a-real-key"
     assert "not-a-real-key" not in f"{request}{reply}{model}"
