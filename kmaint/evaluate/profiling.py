@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, laid_out
@@ -21,22 +23,29 @@ def baseline(harness: Harness, bench: Bench) -> Profile:
         if harness.language == "cuda":
             file = facts.as_candidate(harness, bench, scratch)
         effort = Effort(most_blocks=BATCH)  # no call is to be made, so that more would settle nothing
+        started = time.monotonic()
         measured = measure(harness, file, bench, scratch, effort) if bench.device == "cuda" else None
+        timed_s = time.monotonic() - started
         timing = measured.timing if isinstance(measured, Measured) else None
         found = profile(built.launches, timing, harness.contract, bench.environment, library=built.is_library)
-        if timing is None:
-            if measured is not None and not isinstance(measured, Measured):
-                bench.progress(f"the original's profile is estimated, since it could not be timed: {measured.reason}")
+        if measured is None:
             return found
+        if not isinstance(measured, Measured):
+            bench.progress(f"the original's profile is estimated, since it could not be timed: {measured.reason}")
+            return replace(found, device_s=timed_s)
         found, trouble = with_counts(found, harness, file, bench, scratch)
         if trouble:
             bench.progress(f"the original's profile has no counters: {trouble}")
-        return found
+        return replace(found, device_s=timed_s + (found.device_s or 0.0))
 
 
 def with_counts(found: Profile, harness: Harness, file: Path, bench: Bench, scratch: Path) -> tuple[Profile, str]:
-    """The profile with what is counted in a call of the file; or as it was, and why. For a machine with a GPU."""
+    """The profile with what is counted in a call of the file; or as it was, and why. For a machine with a GPU.
+
+    `device_s` is that of the counting alone.
+    """
     counted = count(harness, file, bench, scratch)
+    found = replace(found, device_s=counted.device_s)
     if counted.counters is None:
         return found, counted.trouble
     return with_counters(found, counted.counters, harness.contract, bench.environment), ""

@@ -6,8 +6,9 @@ import math
 import secrets
 import statistics
 import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,13 +31,15 @@ LOSING = 0.96
 class Screened:
     """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU.
 
-    `least` is the ratio of that timed workload which gains least.
+    `least` is the ratio of that timed workload which gains least. `seconds` is its share of the turns on the GPU in
+    which it was timed, or was to be; absent of an estimate.
     """
 
     ratio: float | None
     estimated: bool
     reason: str = ""
     least: float | None = None
+    seconds: float | None = None
 
     @property
     def standing(self) -> tuple[bool, float]:
@@ -89,14 +92,20 @@ def timed(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, 
     What was built in a process that ended before it was timed, or found no memory beside the others, is taken alone.
     """
 
+    seconds = dict.fromkeys(files, 0.0)
+
     def asked(some: Sequence[Path]) -> dict[Path, Screened | None]:
+        started = time.monotonic()
         answers = compared(harness, some, bench, scratch, rough)
+        each_s = (time.monotonic() - started) / len(some)
+        seconds.update({file: seconds[file] + each_s for file in some})
         return {file: _screened(answer, ratios, harness) for file, (answer, ratios) in answers.items()}
 
     found = {file: one for n in range(0, len(files), TOGETHER) for file, one in asked(files[n : n + TOGETHER]).items()}
     for file in [file for file, one in found.items() if one is None]:
         found[file] = asked([file])[file]
-    return [one or Screened(ratio=None, estimated=False, reason="could not be timed") for one in found.values()]
+    untimed = Screened(ratio=None, estimated=False, reason="could not be timed")
+    return [replace(one or untimed, seconds=seconds[file]) for file, one in found.items()]
 
 
 Ratios = dict[str, list[float]]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kmaint import wire
-from kmaint.records.evaluation import Evaluation, RungName
+from kmaint.agent import counting, screening, session
+from kmaint.records.evaluation import Evaluation, Profile, RungName
 from kmaint.records.exchange import EXCHANGE, Exchange, Usage
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
 from kmaint.store import STARTED, Event
 
-ON_DEVICE: frozenset[RungName] = frozenset({"look", "integrity", "device", "numerics", "time", "sanitizer"})
-"""The rungs that hold the GPU, where there is one."""
-
+ON_DEVICE: frozenset[RungName] = frozenset({"look", "integrity", "device", "numerics", "time", "sanitizer", "profile"})
+"""The rungs that hold the GPU, where there is one: the last for the counters of a win."""
 
 MODELLESS = frozenset({"builtin", "scripted"})
 """Providers that ask nobody, so that no exchange means no cost."""
@@ -28,15 +28,28 @@ def spent(run: Run, events: Sequence[Event]) -> Spent:
         candidates=len(run.evaluations),
         usage=Usage(cost_usd=None) if unsaid else sum((one.usage for one in exchanges), Usage()),
         faults=sum(bool(one.fault) for one in exchanges),
-        device_minutes=sum(map(_device_s, run.evaluations)) / 60,
+        device_minutes=(sum(map(_judged_s, run.evaluations)) + sum(map(_beside_s, events))) / 60,
         wall_minutes=_wall_minutes(events),
     )
 
 
-def _device_s(evaluation: Evaluation) -> float:
+def _judged_s(evaluation: Evaluation) -> float:
     if evaluation.environment.device is None:
         return 0.0
     return sum(rung.seconds for rung in evaluation.rungs if rung.name in ON_DEVICE)
+
+
+def _beside_s(event: Event) -> float:
+    """For how long what was done beside the gate held the GPU: rough ranks, and profiles. Older runs do not say."""
+    match event.kind:
+        case screening.TABLE:
+            return sum(rank.seconds or 0.0 for rank in screening.remembered([event.payload]).values())
+        case counting.COUNTED:
+            return sum(profile.device_s or 0.0 for profile in counting.taken([event.payload]).values())
+        case session.BASELINE:
+            return wire.load(Profile, event.payload).device_s or 0.0
+        case _:
+            return 0.0
 
 
 def _wall_minutes(events: Sequence[Event]) -> float | None:

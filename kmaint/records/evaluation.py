@@ -176,6 +176,8 @@ class Profile:
     """What of the counters `bottleneck` rests on, in a line; empty where it rests on compiler facts and times."""
     uncounted: Bottleneck | None = None
     """What compiler facts and times alone would call it, where there is evidence."""
+    device_s: float | None = None
+    """How long taking it held the GPU: for counters, and of the original's own for times; absent where nothing did."""
 
 
 @dataclass(frozen=True, kw_only=True)

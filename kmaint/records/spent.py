@@ -11,8 +11,8 @@ from kmaint.records.exchange import Usage
 class Spent:
     """Of one run, or of several together. `faults` are answers of models that were of no use.
 
-    `device_minutes` are those of the gate's rungs that hold a GPU, `wall_minutes` those in which a process was at work
-    on the run; the latter are None where the run wrote down no event to tell them by.
+    `device_minutes` are those for which the gate's rungs, screening and profiles held a GPU, `wall_minutes` those in
+    which a process was at work on the run; the latter are None where the run wrote down no event to tell them by.
     """
 
     candidates: int = 0

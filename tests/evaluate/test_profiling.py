@@ -33,6 +33,8 @@ def test_a_source_is_laid_out_and_a_call_of_it_counted(
     assert (found.bottleneck, found.uncounted) == ("memory", before.bottleneck)
     assert found.evidence.startswith("merge_state_kernel: DRAM at 81 % of its peak")
     assert "candidate.py" in calls.read_text()
+    assert before.device_s is None
+    assert 0.0 < (found.device_s or 0.0) < 60.0
 
 
 def test_where_there_are_no_counters_the_profile_stays_as_it_was(

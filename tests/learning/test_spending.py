@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from kmaint import wire
+from kmaint.evaluate import Screened
 from kmaint.learning.spending import spent
 from kmaint.records.exchange import EXCHANGE, Exchange, Usage
 from kmaint.records.run import Run
 from kmaint.store import STARTED, Event
-from tests.learning.conftest import failed, measured_run, timed, untimed
+from tests.learning.conftest import PROFILE, failed, measured_run, timed, untimed
 
 
 def run_of(*evaluations: object, provider: str = "builtin") -> Run:
@@ -48,12 +49,36 @@ def test_device_minutes_are_of_rungs_that_hold_a_gpu() -> None:
     assert spent(run_of(*held, failed("wrong"), failed("not_built"), untimed()), []).device_minutes == pytest.approx(
         0.2
     )
+    counted = timed(1.1, 1.2, 1.3, win=True)  # six seconds on its profile
+    assert spent(run_of(counted), []).device_minutes == pytest.approx(0.1)
+
+
+def test_a_run_that_only_screened_held_the_gpu_too_and_so_did_its_profiles() -> None:
+    rank = Screened(ratio=1.1, estimated=False, seconds=1.5)
+    events = [
+        event("00:00", "baseline", wire.dump(replace(PROFILE, device_s=2.0))),
+        event("00:01", "screening", wire.dump({"a": rank, "b": replace(rank, ratio=None, reason="differs")})),
+        event("00:02", "screening", wire.dump({"c": Screened(ratio=1.2, estimated=True)})),
+        event("00:03", "counted", wire.dump({"c": replace(PROFILE, device_s=4.0)})),
+    ]
+    assert spent(run_of(), events).device_minutes == pytest.approx(9.0 / 60)
+
+
+def test_events_from_before_that_was_noted_are_read_and_say_nothing() -> None:
+    rank = {"ratio": 1.5, "estimated": False, "reason": "", "least": 1.1}
+    profile = {name: value for name, value in wire.dump(PROFILE).items() if name != "device_s"}
+    events = [
+        event("00:00", "baseline", profile),
+        event("00:01", "screening", {"a": rank}),
+        event("00:02", "counted", {"a": profile}),
+    ]
+    assert spent(run_of(), events).device_minutes == 0.0
 
 
 def test_a_measured_run_on_the_h200() -> None:
     found = spent(measured_run(), [])
     rungs = [rung for one in measured_run().evaluations for rung in one.rungs]
-    device = sum(r.seconds for r in rungs if r.name in ("device", "integrity", "numerics", "time"))
+    device = sum(r.seconds for r in rungs if r.name in ("device", "integrity", "numerics", "time", "profile"))
     assert found.device_minutes == pytest.approx(device / 60)
     assert (found.candidates, found.wall_minutes) == (3, None)
 

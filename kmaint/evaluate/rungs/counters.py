@@ -49,11 +49,15 @@ OPTIONS: tuple[str, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """One run of the tool: the counters, or why there are none; `log` is all that it wrote."""
+    """One run of the tool: the counters, or why there are none; `log` is all that it wrote.
+
+    `device_s` is how long it held the GPU, in vain or not; None where it was not run.
+    """
 
     counters: Counters | None
     trouble: str = ""
     log: str = ""
+    device_s: float | None = None
 
 
 def count(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Counted:
@@ -103,7 +107,7 @@ def _run(program: str, harness: Harness, file: Path, workload: Workload, bench: 
     whole = f"{said}\n{finished.stdout}\n{finished.stderr}".strip()
     trouble = _trouble(said, finished, bench.limits_s, launches=sum(one.launches for one in kernels))
     counters = None if trouble else Counters(workload=workload.name, kernels=kernels)
-    return Counted(counters=counters, trouble=trouble, log=whole)
+    return Counted(counters=counters, trouble=trouble, log=whole, device_s=finished.seconds)
 
 
 def _trouble(said: str, finished: Finished, limits_s: Mapping[str, float], *, launches: int) -> str:
