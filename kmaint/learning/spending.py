@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from kmaint import wire
@@ -16,17 +17,18 @@ from kmaint.store import STARTED, Event
 ON_DEVICE: frozenset[RungName] = frozenset({"look", "integrity", "device", "numerics", "time", "sanitizer", "profile"})
 """The rungs that hold the GPU, where there is one: the last for the counters of a win."""
 
-MODELLESS = frozenset({"builtin", "scripted"})
-"""Providers that ask nobody, so that no exchange means no cost."""
+FROM_OUTSIDE = frozenset({"scripted", "handoff"})
+"""Providers of files that somebody else wrote: what that took is never known."""
 
 
 def spent(run: Run, events: Sequence[Event]) -> Spent:
     """What the run's candidates and exchanges took."""
     exchanges = [wire.load(Exchange, event.payload) for event in events if event.kind == EXCHANGE]
-    unsaid = not exchanges and any(one.candidate.provider not in MODELLESS for one in run.evaluations)
+    unsaid = not exchanges and any(one.candidate.provider != "builtin" for one in run.evaluations)
+    used = sum((one.usage for one in exchanges), Usage())
     return Spent(
         candidates=len(run.evaluations),
-        usage=Usage(cost_usd=None) if unsaid else sum((one.usage for one in exchanges), Usage()),
+        usage=replace(used, cost_usd=None) if unsaid or run.provider in FROM_OUTSIDE else used,
         faults=sum(bool(one.fault) for one in exchanges),
         device_minutes=(sum(map(_judged_s, run.evaluations)) + sum(map(_beside_s, events))) / 60,
         wall_minutes=_wall_minutes(events),

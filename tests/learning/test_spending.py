@@ -44,6 +44,16 @@ def test_who_asks_nobody_costs_nothing_and_who_may_have_asked_costs_an_unknown_a
     assert spent(run_of(other), []).usage.cost_usd is None
 
 
+@pytest.mark.parametrize("provider", ["scripted", "handoff"])
+def test_what_it_took_to_write_files_that_were_handed_in_is_not_known(provider: str) -> None:
+    """Not even of a run that only screened them."""
+    other = timed(1.1, 1.2, 1.3, win=True)
+    other = replace(other, candidate=replace(other.candidate, provider=provider))
+    for run in (run_of(other, provider=provider), run_of(provider=provider)):
+        assert spent(run, []).usage == Usage(cost_usd=None)
+    assert spent(run_of(provider="builtin"), []).usage == Usage(cost_usd=0.0)
+
+
 def test_device_minutes_are_of_rungs_that_hold_a_gpu() -> None:
     held = [failed("crashed"), failed("dishonest")]  # on the device rung, and on integrity: six seconds each
     assert spent(run_of(*held, failed("wrong"), failed("not_built"), untimed()), []).device_minutes == pytest.approx(

@@ -71,7 +71,7 @@ def put(question: Question[Answer, Result], model: Model, dialogue: Dialogue) ->
             fault=fault,
         )
         dialogue.record(exchange)
-        if not reply.reached and not dialogue.overspent:  # else it was our limit that cut it short
+        if not reply.reached and not dialogue.meter.out_of_time:  # else it was our limit that cut it short
             raise MissingError(fault, "the run is kept: the same command goes on where it was")
         if not fault:
             return result

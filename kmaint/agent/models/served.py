@@ -74,7 +74,9 @@ class Served:
                 except (ModelHTTPError, ModelConnectionError, TimeoutError) as error:
                     why = str(error).rstrip(".") or f"nothing within {limit_s:.4g} s"
                     fault = f"model {self.name} at {self.base_url} does not answer: {why}"
-                    return Reply(text="", answer=None, usage=Usage(requests=1), fault=fault, reached=False)
+                    turned_away = isinstance(error, ModelHTTPError) and error.status_code < 500
+                    usage = Usage(requests=1, cost_usd=0.0 if turned_away else None)  # an answer may have been begun
+                    return Reply(text="", answer=None, usage=usage, fault=fault, reached=False)
                 except AgentRunError as error:
                     fault = str(error.__cause__ or error)
                     return Reply(text=_text(messages), answer=None, usage=self._usage(messages), fault=fault)
@@ -85,15 +87,15 @@ class Served:
         return Reply(text=run.output.model_dump_json(), answer=run.output, usage=usage)
 
     def _usage(self, messages: Sequence[ModelMessage]) -> Usage:
-        """What the server counted; a request without an answer costs nothing."""
+        """What the server counted; nobody knows what an answer costs that was cut short before its count."""
         counted = [message.usage for message in messages if message.kind == "response"]
         costs = [price(self.model, self.base_url, one) for one in counted]
-        known = [cost for cost in costs if cost is not None]
+        known = [cost for one, cost in zip(counted, costs, strict=True) if cost is not None and one.total_tokens]
         return Usage(
             requests=1,
             input_tokens=sum(one.input_tokens for one in counted),
             output_tokens=sum(one.output_tokens for one in counted),
-            cost_usd=sum(known) if len(known) == len(costs) else None,
+            cost_usd=sum(known) if costs and len(known) == len(costs) else None,
         )
 
 

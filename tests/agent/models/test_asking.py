@@ -35,6 +35,7 @@ class Played:
     limits_s: list[float | None] = field(default_factory=list)
     seconds: float = 0.0
     cost_usd: float | None = None
+    unreached: Usage = field(default_factory=lambda: Usage(requests=1))
 
     def ask(
         self, role: Role, prompt: str, answer: type[Answer], *, most_tokens: int | None, most_s: float | None
@@ -45,7 +46,7 @@ class Played:
         said = self.answers[min(len(self.prompts), len(self.answers)) - 1]
         usage = Usage(requests=1, input_tokens=90, output_tokens=10, cost_usd=self.cost_usd)
         if isinstance(said, Exception):
-            return Reply(text="", answer=None, usage=Usage(requests=1), fault=str(said), reached=False)
+            return Reply(text="", answer=None, usage=self.unreached, fault=str(said), reached=False)
         if isinstance(said, str):
             return Reply(text=said, answer=None, usage=usage, fault="no number in it")
         found = answer.model_validate({"value": said})
@@ -151,3 +152,11 @@ def test_an_answer_that_the_minutes_cut_short_is_no_error_of_who_was_asked() -> 
     assert put(question(), silent, dialogue) is None
     assert [one.fault for one in dialogue.exchanges] == ["nothing within 0.3 s"]
     assert dialogue.overspent == "the budget of 0.005 minutes is spent"
+
+
+def test_nobody_there_is_an_error_though_a_budget_of_money_cannot_be_kept_any_more() -> None:
+    """What an answer cost that did not come is unknown; the run is to end with why it did not."""
+    dialogue = Dialogue(budget=Budget(cost_usd=1.0))
+    with pytest.raises(MissingError, match="the line is dead"):
+        put(question(), Played(answers=[RuntimeError("the line is dead")], unreached=Usage(cost_usd=None)), dialogue)
+    assert dialogue.overspent.startswith("nobody says what the answers cost")

@@ -15,7 +15,7 @@ from kmaint.agent.models.served import Api, Served, open_model, price
 from kmaint.config import load_config
 from kmaint.errors import MissingError, UsageError
 from kmaint.records.exchange import Usage
-from tests.agent.models.played import Broken, Play, Server, playing
+from tests.agent.models.played import Broken, Play, Server, playing, priced
 
 
 class Meal(BaseModel):
@@ -109,7 +109,7 @@ def test_a_server_that_turns_us_away_is_not_asked_again() -> None:
         model = served(server)
         reply = model.ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
     assert (reply.answer, reply.reached, len(server.requests)) == (None, False, 1)
-    assert reply.usage == Usage(requests=1)
+    assert reply.usage == Usage(requests=1)  # no answer was begun, so that it cost nothing
     assert reply.fault.startswith(f"model openai:made-up-7b at {model.base_url} does not answer: status_code: 401")
 
 
@@ -139,6 +139,26 @@ def test_an_answer_is_waited_for_no_longer_than_what_is_left(api: Api) -> None:
     assert (reply.answer, reply.reached) == (None, False)
     assert reply.fault.endswith("does not answer: nothing within 0.25 s")
     assert patient.answer == Meal(dish="soup", guests=3)
+
+
+@pytest.mark.parametrize("play", [SOUP, Broken(status=200, body='{"id": "x", "choi'), Broken(status=502)])
+def test_what_an_answer_cost_that_came_late_or_in_part_is_not_known(play: Play) -> None:
+    def late(_prompt: str) -> Play:
+        time.sleep(1.0 if play is SOUP else 0.0)
+        return play
+
+    with priced(token_usd=1e-4), playing(answer=late) as server:
+        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=0.5 if play is SOUP else None)
+    assert (reply.answer, reply.usage) == (None, Usage(requests=1, cost_usd=None))
+
+
+def test_an_answer_of_no_use_costs_what_its_tokens_cost_and_an_unknown_amount_where_they_are_not_counted() -> None:
+    with priced(token_usd=1e-4), playing("I would rather talk.") as server:
+        talk = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    with priced(token_usd=1e-4), playing("I would rather talk.", tokens=(0, 0)) as server:
+        uncounted = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    assert talk.usage.cost_usd == pytest.approx(0.12)
+    assert uncounted.usage.cost_usd is None
 
 
 def test_prices_are_those_of_who_serves_it_and_unknown_otherwise() -> None:

@@ -29,3 +29,9 @@ def test_a_log_keeps_its_files_and_loses_their_folders(mrope: Recorded, tmp_path
 def test_nothing_that_is_recorded_names_such_a_folder() -> None:
     for path in HOME.glob("*/*.json"):
         assert "site-packages/" not in path.read_text(), path
+
+
+def test_what_the_candidates_at_hand_cost_is_recorded_as_unknown_and_builtin_as_nothing() -> None:
+    runs = [found for path in sorted(HOME.glob("*/*.json")) if (found := recorded.read(path)) and found.spent]
+    costs = {(one.run.provider, one.spent.usage.cost_usd) for one in runs if one.spent}
+    assert costs == {("scripted", None), ("builtin", 0.0)}
