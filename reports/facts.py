@@ -33,6 +33,9 @@ def key_numbers(best: Evaluation | None, rows: list[Row]) -> Iterator[Fact]:
         return
     if found := speedup(best):
         yield Fact(name="95 % interval", text=numbers.interval(found))
+        if first := best.verdict.first:
+            told = f"{numbers.ratio(first.speedup.ratio)} ({numbers.interval(first.speedup)})"
+            yield Fact(name="measured at first", text=told)
         for word in WORDS:
             if count := sum(row.standing == word for row in rows):
                 yield Fact(name=f"workloads {WORDS[word]}", text=f"{count} of {len(rows)}", good=word)

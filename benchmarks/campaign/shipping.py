@@ -14,7 +14,8 @@ from kmaint.config import Config
 from kmaint.console import Progress
 from kmaint.errors import KmaintError
 from kmaint.evaluate.bench import scratch_with
-from kmaint.evaluate.timing.measuring import Measured, convicted, measure
+from kmaint.evaluate.timing.confirming import confirmed
+from kmaint.evaluate.timing.measuring import Measured
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.folder import KERNEL
 from kmaint.records.harness import Harness
@@ -44,6 +45,8 @@ class Against:
 
     timing: Timing | None = None
     reason: str = ""
+    first: Timing | None = None
+    """What looked like a win, where `timing` was to confirm it."""
 
     @property
     def won(self) -> bool:
@@ -79,12 +82,10 @@ def _compared(entry: Entry, harness: Harness, source: str, paths: Sequence[Path]
         (folder / KERNEL).write_text(source_of(entry, paths))
         shipped = dataclasses.replace(harness, folder=folder)
         with scratch_with(source) as (place, file):
-            found = convicted(lambda: measure(shipped, file, bench, place), bench)
-            if isinstance(found, Measured) and is_win(found.timing):
-                found = convicted(lambda: measure(shipped, file, bench, place), bench)
+            found = confirmed(shipped, file, bench, place)
     if not isinstance(found, Measured):
         return Against(reason=f"{found.kind}: {' '.join(found.reason.split())}")
-    return Against(timing=found.timing)
+    return Against(timing=found.timing, first=found.first)
 
 
 def source_of(entry: Entry, paths: Sequence[Path]) -> str:

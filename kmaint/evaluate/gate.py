@@ -23,7 +23,8 @@ from kmaint.evaluate.rungs.profile import profile
 from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.evaluate.screen import Rough
-from kmaint.evaluate.timing.measuring import Measured, confirmed
+from kmaint.evaluate.timing.confirming import confirmed
+from kmaint.evaluate.timing.measuring import Measured
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import (
     Candidate,
@@ -37,7 +38,7 @@ from kmaint.records.evaluation import (
     Slower,
 )
 from kmaint.records.harness import Harness
-from kmaint.records.timing import Timing
+from kmaint.records.timing import Interval, Timing
 
 CANNOT_INTERPRET = "InterpreterError"
 """How triton names whatever goes wrong while it interprets a kernel."""
@@ -258,8 +259,12 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
     speedup, floor = found.timing.speedup, found.timing.noise_floor
     given_up = f"; given up early: {found.given_up}" if found.given_up else ""
     in_the_open = f"; timed without walls: {why}" if (why := climb.bench.known.get(OPEN_AIR)) else ""
-    said = f"{speedup.ratio:.3f}x [{speedup.low:.3f}, {speedup.high:.3f}], noise floor {floor:.1%}"
-    return None, said + given_up + in_the_open
+    first = f"; at first {_interval(found.first.speedup)}" if found.first else ""
+    return None, f"{_interval(speedup)}, noise floor {floor:.1%}{first}{given_up}{in_the_open}"
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.ratio:.3f}x [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _sanitizer(climb: Climb) -> tuple[Rejection | None, str]:
@@ -286,4 +291,5 @@ def profile_rung(climb: Climb) -> tuple[Rejection | None, str]:
 def _passed(climb: Climb) -> Passed:
     assert climb.numerics is not None
     assert climb.profile is not None
-    return Passed(numerics=climb.numerics, profile=climb.profile, timing=climb.timing, win=climb.win)
+    first = climb.measured.first if climb.measured else None
+    return Passed(numerics=climb.numerics, profile=climb.profile, timing=climb.timing, win=climb.win, first=first)

@@ -188,6 +188,8 @@ class Passed:
     profile: Profile
     timing: Timing | None
     win: bool
+    first: Timing | None = None
+    """What looked like a win, where `timing` is the second measurement, which was to confirm it."""
     kind: Literal["passed"] = "passed"
 
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from kmaint.records.counters import Counters, KernelCounters
+from kmaint.records.evaluation import Passed
 from kmaint.records.run import Budget, Run
 from kmaint.records.spent import Spent
+from kmaint.records.timing import Interval
 from reports.facts import cost
 from reports.page import Account, render
 from tests.reports.test_page import words
@@ -44,3 +46,14 @@ def test_what_was_counted_is_told_of_both_and_a_run_without_has_no_such_section(
     text = words(render(replace(account, run=counted)))
     assert "What the hardware counted original: memory DRAM at 81 % of its peak original, counted" in text
     assert "k: DRAM 81 %" in text
+
+
+def test_a_win_is_told_with_the_measurement_that_it_confirmed(account: Account, won: Run) -> None:
+    assert "measured at first" not in words(render(account))
+    best = won.winner
+    assert best is not None and isinstance(best.verdict, Passed) and best.verdict.timing is not None
+    first = replace(best.verdict.timing, speedup=Interval(ratio=1.16, low=1.151, high=1.17))
+    confirmed = replace(best, verdict=replace(best.verdict, first=first))
+    run = replace(won, evaluations=tuple(confirmed if one is best else one for one in won.evaluations))
+    text = words(render(replace(account, run=run)))
+    assert "1.130–1.147 95 % interval 1.160× (1.151–1.170) measured at first" in text

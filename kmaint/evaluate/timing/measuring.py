@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from kmaint.evaluate.bench import Answer, Bench, Done, Failed, Lost, Request, as
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.profile import floor_us
 from kmaint.evaluate.rungs.suite import verdict_of
-from kmaint.evaluate.timing.ratios import below_floor, combine, is_win, settled, trace_agrees
+from kmaint.evaluate.timing.ratios import below_floor, combine, settled, trace_agrees
 from kmaint.evaluate.timing.stopwatch import Stopwatch
 from kmaint.intervals import interval
 from kmaint.records.evaluation import Dishonest, Rejection, Wrong
@@ -35,8 +35,6 @@ SCREENED = 4
 HOPELESS = 0.9
 """Slower than this in the best of the screened blocks of one workload: a win keeps 0.98 of the original's speed in the
 median of each, so that half of all blocks to come would have to be 9 % faster than the best that was seen."""
-AGAIN = 2
-"""How often a comparison is made again on which the clocks disagree."""
 CLOSE = {"graph": 0.05, "wall": 0.5}
 """How far the ratio by our own clock may be from the claimed one; a dry run shares its processor with anyone."""
 
@@ -61,35 +59,12 @@ class Measured:
     clocks_mhz: tuple[int, ...]
     given_up: str = ""
     """Why it was timed no longer than a first look takes; empty where it was."""
+    first: Timing | None = None
+    """What an earlier measurement called a win, which this one was to confirm."""
 
 
 Value = dict[str, Any] | Rejection
 """What was measured of one workload, or why it counts for nothing."""
-
-
-def confirmed(harness: Harness, file: Path, bench: Bench, scratch: Path) -> Measured | Rejection:
-    """As `measure`; a win is measured again in a new process on new data, and only that is reported."""
-    effort = Effort(most_blocks=BATCH) if bench.quick else Effort()
-    found = convicted(lambda: measure(harness, file, bench, scratch, effort), bench)
-    if isinstance(found, Measured) and is_win(found.timing) and not bench.quick:
-        # The best of many candidates is partly luck.
-        bench.progress("time, confirming")
-        found = convicted(lambda: measure(harness, file, bench, scratch, effort), bench)
-    return found
-
-
-def convicted(measured: Callable[[], Measured | Rejection], bench: Bench) -> Measured | Rejection:
-    """What is measured; where two clocks disagree, what is measured again, since nobody's word is taken for a lie once.
-
-    On a busy host one of 51 measurements of an original and its copy was accused so; a liar is accused each time.
-    """
-    found = measured()
-    for _ in range(AGAIN):
-        if not (isinstance(found, Dishonest) and found.codes == ("clock_disagrees",)):
-            break
-        bench.progress(f"time, again: two clocks disagreed: {found.reason}")
-        found = measured()
-    return found
 
 
 def measure(

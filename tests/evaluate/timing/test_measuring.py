@@ -17,7 +17,6 @@ from kmaint.evaluate.timing.measuring import (
     Measured,
     Session,
     _refused,
-    convicted,
     measure,
     measure_rounds,
     workload_timing,
@@ -168,32 +167,6 @@ def test_a_lie_that_the_worker_does_not_see_is_seen_by_the_clock_outside(
     assert isinstance(found, Dishonest)
     assert found.codes == ("clock_disagrees",)
     assert found.reason.startswith("T4: claims ")
-
-
-@pytest.mark.parametrize(
-    ("said", "again", "kind"),
-    [
-        (["disagree", "measured"], 1, Measured),
-        (["disagree", "disagree", "wrong"], 2, Wrong),
-        (["disagree", "disagree", "disagree", "measured"], 2, Dishonest),
-        (["wrong", "measured"], 0, Wrong),
-        (["measured"], 0, Measured),
-    ],
-)
-def test_only_who_disagrees_every_time_is_called_a_liar(
-    bench: Bench, said: list[str], again: int, kind: type[object]
-) -> None:
-    timing = combine([workload_timing("T4", 1.0, VALUE)])
-    results: dict[str, Measured | Rejection] = {
-        "disagree": Dishonest(reason="T4: claims 0.82x", codes=("clock_disagrees",)),
-        "wrong": Wrong(reason="T4: another result", codes=("mismatch",)),
-        "measured": Measured(timing=timing, clocks_mhz=()),
-    }
-    told: list[str] = []
-    answers = iter(said)
-    found = convicted(lambda: results[next(answers)], dataclasses.replace(bench, progress=told.append))
-    assert isinstance(found, kind)
-    assert told == ["time, again: two clocks disagreed: T4: claims 0.82x"] * again
 
 
 def asked(ratios: list[float]) -> dict[str, Any]:
