@@ -14,6 +14,7 @@ from kmaint.records.evaluation import Evaluation, Passed, Rung, RungName, Verdic
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.records.timing import Interval, Timing
+from kmaint.roofline import to_be_left
 from reports.numbers import Median, interval, median_of, percent, ratio
 
 Standing = Literal["faster", "same", "slower"]
@@ -137,6 +138,9 @@ def headline(run: Run, harness: Harness) -> Headline:
     if best and (found := speedup(best)):
         text = f"The best of {tried} measured {ratio(found.ratio)} ({interval(found)}): not enough to change {kernel}."
         return Headline(outcome="no_win", title="No win: leave it as it is", text=f"{text}{_near_roofline(run)}")
+    if run.state == "at_roofline":
+        text = f"No candidate of {kernel} was tried: {to_be_left(run.baseline)}."
+        return Headline(outcome="no_win", title="At the roofline: leave it as it is", text=text)
     titles = {"running": "Still running", "stopped": "Stopped before an answer"}
     return Headline(
         outcome="none", title=titles.get(run.state, "No candidate to propose"), text=f"{tried} of {kernel} judged."

@@ -72,6 +72,8 @@ class Recorded:
             return ""
         if self.run.environment is None or self.run.environment.device is None:
             return NO_GPU
+        if self.run.state == "at_roofline":
+            return "at the roofline, so that nothing was tried"
         if not self.run.evaluations:
             return "no variant looked faster"
         first = self.run.evaluations[0]

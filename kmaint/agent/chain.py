@@ -25,10 +25,14 @@ from kmaint.evaluate import Bench, Screened, check
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Profile, Slower
 from kmaint.records.harness import Harness
 from kmaint.records.lesson import Lesson
+from kmaint.roofline import to_be_left
 from kmaint.spans import changed_lines
 
 AWAITED = "awaited"
 """The kind of the event with which a run ends for now: its next proposal comes from outside."""
+
+LEFT = "left"
+"""The kind of the event with which a run ends before anything is tried: there is nothing to gain."""
 
 REPAIRS = 2
 """Repair turns for one candidate; a third rarely mends what two did not."""
@@ -59,14 +63,20 @@ class Session:
     """By candidate id, profiles that were taken again with counters."""
     lessons: tuple[Lesson, ...] = ()
     """What earlier runs taught, of which each turn gets what concerns it."""
+    handed: bool = False
+    """Whether somebody handed candidates in, which are tried even where there is nothing to gain."""
 
 
 def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluation]:
     """Yield each verdict as it comes, failures included, until the budget or the proposals end; an event says which.
 
-    Where the next proposal is awaited from outside, another event says that: the run has not ended.
+    Where the next proposal is awaited from outside, another event says that: the run has not ended. So does one where
+    the original is to be left as it is, before anybody is asked.
     """
     done = list(history)
+    if not done and not session.handed and (why := to_be_left(session.baseline)):
+        session.note(LEFT, {"reason": why, "candidates": 0})
+        return
     screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))
     ideas = Ideas(note=session.note, table=dict(session.ideas))
     meter = session.dialogue.begin(done)

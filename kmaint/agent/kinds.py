@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-from kmaint.evaluate.rungs.profile import AT_THE_ROOFLINE
 from kmaint.records.evaluation import Bottleneck, Profile
+from kmaint.roofline import AT_THE_ROOFLINE
 
 Kind = Literal["launch", "tiling", "access", "arithmetic", "indexing", "passes"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

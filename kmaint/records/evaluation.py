@@ -167,6 +167,7 @@ class Profile:
     estimated: bool
     resources: tuple[Resources, ...]
     roofline_fraction: float | None
+    """Of the workloads together."""
     next_step: str
     bytes_per_program: float | None = None
     """What one program has to move of the largest workload's traffic; absent where the traffic is unknown."""
@@ -176,6 +177,8 @@ class Profile:
     """What of the counters `bottleneck` rests on, in a line; empty where it rests on compiler facts and times."""
     uncounted: Bottleneck | None = None
     """What compiler facts and times alone would call it, where there is evidence."""
+    least_fraction: float | None = None
+    """Of the timed workload that is furthest from the roofline; absent where any has no floor or no time."""
     device_s: float | None = None
     """How long taking it held the GPU: for counters, and of the original's own for times; absent where nothing did."""
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 from kmaint.records.evaluation import Candidate, Environment, Evaluation, Profile
 
-RunState = Literal["running", "won", "estimated", "no_win"]
-"""estimated: a candidate passed and looks better on paper, on a machine that could not time it."""
+RunState = Literal["running", "won", "estimated", "no_win", "at_roofline"]
+"""estimated: a candidate passed and looks better on paper, on a machine that could not time it.
+at_roofline: nothing was tried, since the original's own profile leaves nothing to gain."""
 
 
 @dataclass(frozen=True, kw_only=True)

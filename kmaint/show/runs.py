@@ -20,6 +20,7 @@ from kmaint.folder import KERNEL
 from kmaint.records.change import Check, Landing
 from kmaint.records.evaluation import Evaluation, speedup
 from kmaint.records.run import Run
+from kmaint.roofline import to_be_left
 from kmaint.show.harnesses import interval, verdict_fields, verdict_line
 from kmaint.show.trees import extraction_line
 from kmaint.wire import dump
@@ -42,6 +43,7 @@ def run(found: Run, output: Format, *, waits: Path | None = None) -> int:
                 "run": found.id,
                 "state": found.state,
                 "best": found.best,
+                "left": to_be_left(found.baseline) if found.state == "at_roofline" else None,
                 "candidates": [_candidate(e) for e in found.evaluations],
                 "request": waits and str(waits),
             },
@@ -70,6 +72,8 @@ def _candidate(found: Evaluation) -> dict[str, object]:
 
 
 def _run_line(found: Run) -> str:
+    if found.state == "at_roofline":
+        return f"run {found.id}: {found.state}, so no candidate was tried: {to_be_left(found.baseline)}"
     if found.winner is None:
         return f"run {found.id}: {found.state}, no winner among {len(found.evaluations)} candidates"
     winner = found.winner.candidate
@@ -116,7 +120,9 @@ def _listed(one: Listed) -> dict[str, object]:
 
 
 def _best(run: Run) -> str:
-    """The winner's edit with its speedup; of a run that goes on or was killed, the best so far."""
+    """The winner's edit with its speedup; where there is none yet, the best so far; at the roofline, why none is."""
+    if run.state == "at_roofline":
+        return to_be_left(run.baseline)
     best = run.winner or choose_winner(run.evaluations)
     if best is None:
         return ""

@@ -40,7 +40,9 @@ def optimize(
     with Store(config.state) as store, evaluate.warmed(cold) as bench:
         run = store.begin(_new_run(harness, config, bench))
         budget = agent.budget_of(config)
-        if run.state != "running" and not budget.exceeds(run.budget):
+        handed = bool(handed_in) or config.provider == "scripted"
+        again = budget.exceeds(run.budget) or (handed and run.state == "at_roofline")
+        if run.state != "running" and not again:
             progress(f"run {run.id} is finished: {run.state}")
             return run
         run = store.start(run.id, budget)
@@ -55,7 +57,7 @@ def optimize(
             remember=partial(learned, store, config),
         )
         bench = replace(bench, only_wins=config.provider in IN_BULK)
-        session = replace(session, judge=judge_of_run(bench, harness, store, run.id))
+        session = replace(session, judge=judge_of_run(bench, harness, store, run.id), handed=handed)
         if isinstance(session.provider, agent.Handoff):
             session.provider.submissions.extend(handed_in)
         store.keep_baseline(run.id, session.baseline)
@@ -63,7 +65,7 @@ def optimize(
             store.record(run.id, evaluation)
             progress(_line(evaluation))
         winner = agent.choose_winner(store.run(run.id).evaluations)
-        state = "running" if store.events(run.id)[-1].kind == agent.AWAITED else _end_state(winner)
+        state = _end_state(store.events(run.id)[-1].kind, winner)
         return store.finish(run.id, state, winner.candidate.id if winner else None)
 
 
@@ -105,7 +107,12 @@ def _note(store: Store, run_id: str, progress: Progress, kind: str, payload: Jso
         progress(f"{said.role} ({said.model}): {took}{f'; of no use: {said.fault}' if said.fault else ''}")
 
 
-def _end_state(winner: Evaluation | None) -> RunState:
+def _end_state(last: str, winner: Evaluation | None) -> RunState:
+    """By the kind of the run's last event, and by its winner."""
+    if last == agent.AWAITED:
+        return "running"
+    if last == agent.LEFT:
+        return "at_roofline"
     if winner is None:
         return "no_win"
     return "won" if speedup(winner) else "estimated"

@@ -332,6 +332,37 @@ def test_a_proposal_from_outside_is_awaited_and_that_is_no_end(harness: Harness,
     assert said == [("awaited", {"candidates": 1})]
 
 
+AT_THE_ROOFLINE = replace(PROFILE, estimated=False, roofline_fraction=0.91, least_fraction=0.88)
+
+
+def test_a_run_of_what_is_at_the_roofline_ends_before_anybody_is_asked(harness: Harness, bench: Bench) -> None:
+    class Unasked(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            raise AssertionError("there is nothing to gain")
+
+    said: Noted = []
+    session = replace(session_with(harness, bench, said), provider=Unasked(scripts=()), baseline=AT_THE_ROOFLINE)
+    assert list(improve(session, [])) == []
+    why = "the original runs at 91% of the roofline, at 88% on the workload that is furthest from it"
+    assert said == [("left", {"reason": why, "candidates": 0})]
+
+
+def test_what_is_handed_in_is_tried_all_the_same_and_so_is_what_was_begun_or_is_only_estimated(
+    harness: Harness, bench: Bench
+) -> None:
+    said: Noted = []
+    session = listed(session_with(harness, bench, said), "greedy")
+    begun = [judged.passed("x = 0", measured=(1.2, 1.1))]
+    for other, history in (
+        (replace(session, baseline=AT_THE_ROOFLINE, handed=True), []),
+        (replace(session, baseline=AT_THE_ROOFLINE), begun),
+        (replace(session, baseline=replace(AT_THE_ROOFLINE, estimated=True)), []),
+        (replace(session, baseline=replace(AT_THE_ROOFLINE, least_fraction=0.5)), []),
+    ):
+        assert next(improve(other, history)).candidate.source in LISTED
+    assert "left" not in {kind for kind, _ in said}
+
+
 def test_a_spent_budget_of_tokens_is_the_reason_and_not_a_lack_of_proposals(harness: Harness, bench: Bench) -> None:
     """It may be spent in the middle of a turn: by a plan, say, for which there is then no code."""
 

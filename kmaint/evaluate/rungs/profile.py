@@ -13,6 +13,7 @@ from kmaint.records.counters import Counters
 from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources
 from kmaint.records.timing import Timing
 from kmaint.records.workload import Contract, Workload
+from kmaint.roofline import AT_THE_ROOFLINE
 
 ASSUMED_BANDWIDTH_GBPS = 4200.0
 """A large device-to-device copy on one H200; used for estimates only, where no GPU was there to measure."""
@@ -29,7 +30,6 @@ REGISTERS_PER_MULTIPROCESSOR = 65536
 SHARED_PER_MULTIPROCESSOR = 228 * 1024
 WARPS_PER_MULTIPROCESSOR = 64
 BLOCKS_PER_MULTIPROCESSOR = 32
-AT_THE_ROOFLINE = 0.85
 IDLE_TAIL = 0.25
 """Of the places that its waves have, so many left empty by the last one are worth a step."""
 LATENCY_BOUND_US = 5.0
@@ -143,7 +143,9 @@ def profile(
         times = estimate_total_us(launches, contract, environment)
     else:
         times = {w.workload: statistics.median(w.candidate_us) for w in timing.workloads}
-    fraction = _fraction(times, contract, environment)
+    shares = _shares(times, contract, environment)
+    fraction = _mean(shares, contract)
+    complete = all(one.name in shares for one in contract.timed)
     bottleneck = "library" if library else classify(launches, times, fraction, environment)
     return Profile(
         bottleneck=bottleneck,
@@ -152,6 +154,7 @@ def profile(
         roofline_fraction=fraction,
         next_step=_next_step(bottleneck, fraction, timed=timing is not None),
         bytes_per_program=_bytes_per_program(launches, contract),
+        least_fraction=min((shares[one.name] for one in contract.timed), default=None) if complete else None,
     )
 
 
@@ -199,13 +202,15 @@ def _bytes_per_program(launches: Sequence[Launch], contract: Contract) -> float 
     return moved / programs if programs else None
 
 
-def _fraction(times: Mapping[str, float], contract: Contract, environment: Environment) -> float | None:
-    """Weighted geometric mean of floor over time, over the workloads that have both."""
-    pairs = []
-    for workload in contract.workloads:
-        floor = floor_us(contract, workload, environment)
-        if floor and times.get(workload.name):
-            pairs.append((workload.weight, floor / times[workload.name]))
+def _shares(times: Mapping[str, float], contract: Contract, environment: Environment) -> dict[str, float]:
+    """Floor over time of the workloads that have both."""
+    floors = {one.name: floor_us(contract, one, environment) for one in contract.workloads}
+    return {name: floor / times[name] for name, floor in floors.items() if floor and times.get(name)}
+
+
+def _mean(shares: Mapping[str, float], contract: Contract) -> float | None:
+    """Weighted and geometric; None where none of them counts."""
+    pairs = [(one.weight, shares[one.name]) for one in contract.workloads if one.name in shares]
     total = sum(weight for weight, _ in pairs)
     return math.exp(sum(weight * math.log(ratio) for weight, ratio in pairs) / total) if total else None
 

@@ -63,6 +63,31 @@ def launch(**changes: Any) -> Launch:
     return Launch(resources=changed(**changes), programs=4096, loads=2, constants={})
 
 
+def timing_of(**us: float) -> Timing:
+    one = Interval(ratio=1.0, low=1.0, high=1.0)
+    each = tuple(
+        WorkloadTiming(workload=name, weight=0.5, original_us=(took,), candidate_us=(took,), speedup=one, noise=one)
+        for name, took in us.items()
+    )
+    return Timing(workloads=each, speedup=one, noise_floor=0.01)
+
+
+def test_the_least_share_is_of_the_timed_workload_that_is_furthest_and_of_all_of_them_or_none() -> None:
+    small = dataclasses.replace(COPY, name="T64", axes={"T": 64}, weight=0.5)
+    untimed = dataclasses.replace(COPY, name="odd", axes={"T": 1}, weight=0.0)
+    large = dataclasses.replace(COPY, weight=0.5)
+    both = dataclasses.replace(CONTRACT, workloads=(large, small, untimed))
+    floor = {one.name: floor_us(both, one, HERE) or 0.0 for one in (large, small)}
+    times = {"T4096": floor["T4096"] / 0.95, "T64": floor["T64"] / 0.5}
+    found = profile([launch()], timing_of(**times), both, HERE)
+    assert found.least_fraction == pytest.approx(0.5)
+    assert found.roofline_fraction == pytest.approx((0.95 * 0.5) ** 0.5)
+    part = profile([launch()], timing_of(T4096=times["T4096"]), both, HERE)
+    assert part.roofline_fraction == pytest.approx(0.95)
+    assert part.least_fraction is None, "nobody knows how far the other is from it"
+    assert profile([launch()], timing_of(**times), dataclasses.replace(both, traffic=""), HERE).least_fraction is None
+
+
 def test_the_floor_is_bytes_over_bandwidth() -> None:
     assert floor_us(CONTRACT, COPY, HERE) == pytest.approx(4096 * 16384 / 4e6)
     assert floor_us(dataclasses.replace(CONTRACT, traffic=""), COPY, HERE) is None

@@ -1,0 +1,39 @@
+"""A kernel is left as it is where every timed workload is near the roofline, as measured; else there may be a gain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kmaint.records.evaluation import Profile
+from kmaint.roofline import AT_THE_ROOFLINE, to_be_left
+
+NEAR = Profile(
+    bottleneck="memory",
+    estimated=False,
+    resources=(),
+    roofline_fraction=0.912,
+    next_step="leave it: it runs at 91% of the roofline",
+    least_fraction=AT_THE_ROOFLINE,
+)
+
+
+def test_it_is_left_with_its_evidence() -> None:
+    assert to_be_left(NEAR) == (
+        "the original runs at 91% of the roofline, at 85% on the workload that is furthest from it"
+    )
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        None,
+        replace(NEAR, estimated=True),
+        replace(NEAR, least_fraction=0.84),
+        replace(NEAR, least_fraction=None),  # as in runs from before it was noted
+        replace(NEAR, roofline_fraction=None, least_fraction=None),
+    ],
+)
+def test_what_is_estimated_or_unknown_or_far_on_one_workload_is_tried(profile: Profile | None) -> None:
+    assert to_be_left(profile) == ""
