@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from kmaint.records.evaluation import Bottleneck, Profile
@@ -36,6 +37,10 @@ MANY_REGISTERS = 168
 """A thread that has so many has no room for twice the tile."""
 
 
+CROWDED = "it spills or has hardly a register left, so more in one program makes it slower"
+SMALLER = re.compile(r"\b(small|fewer|less|narrow|hal[fv]|split|shrink|reduc)")
+
+
 def kind_of(edit: str) -> Kind | None:
     """The kind of an edit by its name or words; None where neither says."""
     text = edit.lower().replace("_", " ")
@@ -51,8 +56,16 @@ def ruled_out(profile: Profile) -> dict[Kind, str]:
     if not profile.estimated and profile.bottleneck == "compute":
         out["access"] = "bound by arithmetic, it does not wait for memory"
     if any(one.spill_bytes or one.registers >= MANY_REGISTERS for one in profile.resources):
-        out["tiling"] = "it spills or has hardly a register left, so more in one program makes it slower"
+        out["tiling"] = CROWDED
     return out
+
+
+def why_not(edit: str, excluded: Mapping[Kind, str]) -> str:
+    """The kind of an edit that is excluded, and why; empty where it is not, or asks a crowded program to hold less."""
+    kind = kind_of(edit)
+    if kind is None or kind not in excluded or (excluded[kind] == CROWDED and SMALLER.search(edit.lower())):
+        return ""
+    return f"{kind}, which the profile rules out: {excluded[kind]}"
 
 
 def _at_the_roofline(profile: Profile) -> bool:

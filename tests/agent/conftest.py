@@ -28,7 +28,6 @@ from kmaint.records.evaluation import (
     Wrong,
 )
 from kmaint.records.harness import Harness
-from kmaint.records.run import Budget
 from kmaint.records.timing import Interval, Timing
 
 CASES = Path(__file__).parent / "cases"
@@ -126,7 +125,6 @@ def looked_up(harness: Harness, bench: Bench, provider: Provider, strategy: str,
         bench=bench,
         provider=provider,
         strategy=STRATEGIES[strategy],
-        budget=Budget(),
         baseline=PROFILE,
         ranks={wire.digest(source): Screened(ratio=1.0, estimated=True) for source in sources},
         judge=lambda candidate: replace(Judged().passed(candidate.source), candidate=candidate),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kmaint.agent.kinds import ADDRESSES, KINDS, MANY_REGISTERS, kind_of, ruled_out
+from kmaint.agent.kinds import ADDRESSES, KINDS, MANY_REGISTERS, kind_of, ruled_out, why_not
 from kmaint.agent.transforms.catalogue import TRANSFORMS
 from kmaint.records.evaluation import Resources
 from tests.agent.conftest import PROFILE
@@ -73,3 +73,14 @@ def test_the_compilers_facts_rule_out_larger_tiles(found: Resources) -> None:
     assert ruled_out(replace(PROFILE, resources=(found,))) == {
         "tiling": "it spills or has hardly a register left, so more in one program makes it slower"
     }
+
+
+def test_a_crowded_program_may_be_asked_to_hold_less() -> None:
+    crowded = ruled_out(replace(PROFILE, resources=(replace(RESOURCES, spill_bytes=8),)))
+    assert why_not("larger tiles", crowded).startswith("tiling, which the profile rules out: it spills")
+    assert why_not("smaller tiles", crowded) == ""
+    assert why_not("wider loads", crowded) == ""
+    full = ruled_out(replace(PROFILE, estimated=False, bottleneck="memory", roofline_fraction=0.95))
+    assert (
+        why_not("smaller tiles", full) == "tiling, which the profile rules out: at the roofline only fewer bytes help"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from kmaint import wire
-from kmaint.agent.kinds import Kind, kind_of
+from kmaint.agent.kinds import Kind, why_not
 from kmaint.agent.models import InvalidAnswer
 from kmaint.agent.roles.answers import Change, CodeAnswer, NewRegion, PlanAnswer
 from kmaint.evaluate.rungs.lint import frame_changed
@@ -18,12 +18,8 @@ def plan_of(answer: PlanAnswer, source: str, excluded: Mapping[Kind, str]) -> Pl
 
     `excluded` says of each such kind why it is. InvalidAnswer says what is wrong.
     """
-    kind = kind_of(answer.edit)
-    if kind is not None and kind in excluded:
-        raise InvalidAnswer(
-            f"{answer.edit!r} is an edit of the kind {kind}, which the profile rules out: {excluded[kind]}; "
-            "name one of another kind"
-        )
+    if why := why_not(answer.edit, excluded):
+        raise InvalidAnswer(f"{answer.edit!r} is an edit of the kind {why}; name one of another kind")
     first, last, lines = answer.first_line, answer.last_line, len(source.splitlines())
     if not first <= last <= lines:
         raise InvalidAnswer(f"lines {first} to {last} are no span of a source of {lines} lines")
