@@ -129,6 +129,23 @@ def test_a_winner_that_asks_for_more_is_guarded(harness_of: Callable[[str], Harn
     assert "no edit: merge_state_triton demands 'head_size == 128', which the original does not" in patch.reason
 
 
+def test_what_not_every_architecture_has_is_no_news_where_the_original_asks_for_it(
+    harness_of: Callable[[str], Harness], tmp_path: Path
+) -> None:
+    """SGLang's second stage of decode waits by gdc_wait in its kernel; a winner may do so in another of its functions."""
+    waits = (
+        "    head_size = output.shape[2]\n",
+        "    head_size = output.shape[2]\n    WAIT = tl.extra.cuda.gdc_wait\n",
+    )
+    harness = harness_of("merge_state")
+    patch = reintegrate.choose(win(harness, EVERYWHERE, waits, python=None), RELEASED)
+    assert patch.kind == "guarded"
+    assert "no edit: merge_state_triton uses gdc_wait, which not every architecture has" in patch.reason
+    begins = "    token_idx = tl.program_id(0)\n"
+    asked = newer(harness, tmp_path, (begins, f"    tl.extra.cuda.gdc_wait()\n{begins}"))
+    assert reintegrate.choose(win(asked, EVERYWHERE, waits, python=None), tmp_path).kind == "edit"
+
+
 def test_an_operator_that_serving_runs_otherwise_gets_a_backend(
     harness_of: Callable[[str], Harness],
     committed: Callable[[Path], Path],
