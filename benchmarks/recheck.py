@@ -56,8 +56,9 @@ def main() -> None:
         refused += accept_all(cloned(old, options.work), config, options.only)
         found += rechecked(cloned(new, options.work), config)
     if options.out.exists() and options.only != [""]:
-        kept = json.loads(options.out.read_text())
-        found, refused = beside(kept["wins"], found), beside(kept["not_landed"], refused)
+        kept, anew = json.loads(options.out.read_text()), {one["kernel"] for one in (*found, *refused)}
+        found = [*(one for one in kept["wins"] if one["kernel"] not in anew), *found]
+        refused = [*(one for one in kept["not_landed"] if one["kernel"] not in anew), *refused]
     content = {"schema": "kmaint.recheck/1", "wins": found, "not_landed": refused}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
@@ -66,12 +67,6 @@ def main() -> None:
     readme = ROOT / "README.md"
     before, after = readme.read_text().split(BEGIN)[0], readme.read_text().split(END)[1]
     readme.write_text("\n".join([f"{before}{BEGIN}", *table, f"{END}{after}"]))
-
-
-def beside(kept: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was known, and what is new in the place of what was known of the same kernel."""
-    known = {one["kernel"] for one in new}
-    return [*(one for one in kept if one["kernel"] not in known), *new]
 
 
 def row(one: dict[str, Any]) -> str:

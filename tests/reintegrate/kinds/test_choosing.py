@@ -132,7 +132,7 @@ def test_a_winner_that_asks_for_more_is_guarded(harness_of: Callable[[str], Harn
 def test_what_not_every_architecture_has_is_no_news_where_the_original_asks_for_it(
     harness_of: Callable[[str], Harness], tmp_path: Path
 ) -> None:
-    """SGLang's second stage of decode waits by gdc_wait in its kernel; a winner may do so in another of its functions."""
+    """SGLang's second stage of decode has gdc_wait in its kernel; a winner may have it in another of its functions."""
     waits = (
         "    head_size = output.shape[2]\n",
         "    head_size = output.shape[2]\n    WAIT = tl.extra.cuda.gdc_wait\n",
