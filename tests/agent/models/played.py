@@ -38,6 +38,8 @@ class Server:
     plays: list[Play] = field(default_factory=list)
     answer: Callable[[str], Play] | None = None
     tokens: tuple[int, int] = (1000, 200)
+    full: bool = False
+    """Whether every answer ends where it may be no longer."""
     requests: list[Json] = field(default_factory=list)
     url: str = ""
 
@@ -68,7 +70,7 @@ def playing(*plays: Play, **more: Any) -> Iterator[Server]:
             speak = _openai if self.path.endswith("/chat/completions") else _anthropic
             play = server.next_play(request)
             if not isinstance(play, Broken):
-                play = Broken(status=200, body=json.dumps(speak(play, request, server.tokens)))
+                play = Broken(status=200, body=json.dumps(speak(play, request, server)))
             body = play.body.encode()
             self.send_response(play.status)
             for name, value in {"Content-Type": "application/json", **play.headers}.items():
@@ -90,7 +92,7 @@ def playing(*plays: Play, **more: Any) -> Iterator[Server]:
             http.shutdown()
 
 
-def _openai(play: Json | str, request: Json, tokens: tuple[int, int]) -> Json:
+def _openai(play: Json | str, request: Json, server: Server) -> Json:
     message: Json = {"role": "assistant", "content": play if isinstance(play, str) else json.dumps(play)}
     if isinstance(play, dict) and request.get("tools"):
         called = {"name": request["tools"][0]["function"]["name"], "arguments": json.dumps(play)}
@@ -101,12 +103,16 @@ def _openai(play: Json | str, request: Json, tokens: tuple[int, int]) -> Json:
         "object": "chat.completion",
         "created": 1764400000,
         "model": request["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)},
+        "choices": [{"index": 0, "message": message, "finish_reason": "length" if server.full else "stop"}],
+        "usage": {
+            "prompt_tokens": server.tokens[0],
+            "completion_tokens": server.tokens[1],
+            "total_tokens": sum(server.tokens),
+        },
     }
 
 
-def _anthropic(play: Json | str, request: Json, tokens: tuple[int, int]) -> Json:
+def _anthropic(play: Json | str, request: Json, server: Server) -> Json:
     content: Json = {"type": "text", "text": play if isinstance(play, str) else json.dumps(play)}
     if isinstance(play, dict) and request.get("tools"):
         content = {"type": "tool_use", "id": "toolu_1", "name": request["tools"][0]["name"], "input": play}
@@ -116,9 +122,9 @@ def _anthropic(play: Json | str, request: Json, tokens: tuple[int, int]) -> Json
         "role": "assistant",
         "model": request["model"],
         "content": [content],
-        "stop_reason": "tool_use" if content["type"] == "tool_use" else "end_turn",
+        "stop_reason": "max_tokens" if server.full else "tool_use" if content["type"] == "tool_use" else "end_turn",
         "stop_sequence": None,
-        "usage": {"input_tokens": tokens[0], "output_tokens": tokens[1]},
+        "usage": {"input_tokens": server.tokens[0], "output_tokens": server.tokens[1]},
     }
 
 

@@ -88,19 +88,38 @@ def test_a_server_that_is_out_of_order_twice_is_asked_a_third_time(api: Api) -> 
     assert (reply.answer, len(server.requests)) == (Meal(dish="soup", guests=3), 3)
 
 
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_server_that_stays_out_of_order_is_asked_three_times_more_and_given_up(api: Api, status: int) -> None:
+    with playing(Broken(status=status)) as server:
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    assert (reply.answer, reply.reached, len(server.requests)) == (None, False, 4)
+    assert f"does not answer: status_code: {status}" in reply.fault
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_an_answer_that_ends_where_it_may_be_no_longer_is_a_fault_that_was_counted(api: Api) -> None:
+    with playing("Well, a soup or a", full=True) as server:
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    assert (reply.answer, reply.reached, reply.usage.output_tokens) == (None, True, 200)
+    assert reply.fault
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
 @pytest.mark.parametrize(
     ("play", "fault", "text"),
     [
-        ({"dish": "cake", "guests": 3}, "Input should be 'soup' or 'stew'", '{"dish": "cake", "guests": 3}'),
-        ({"dish": "soup"}, "Field required", '{"dish": "soup"}'),
+        ({"dish": "cake", "guests": 3}, "Input should be 'soup' or 'stew'", '{"dish":"cake","guests":3}'),
+        ({"dish": "soup"}, "Field required", '{"dish":"soup"}'),
         ("I would rather talk.", "Please include your response in a tool call", "I would rather talk."),
         (Broken(status=200, body='{"id": "x", "choices": [{"mess'), "Unterminated string", ""),
     ],
 )
-def test_an_answer_that_is_none_is_a_fault_with_what_was_said(play: Play, fault: str, text: str) -> None:
+def test_an_answer_that_is_none_is_a_fault_with_what_was_said(api: Api, play: Play, fault: str, text: str) -> None:
     with playing(play) as server:
-        reply = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
-    assert (reply.answer, reply.text, reply.reached, len(server.requests)) == (None, text, True, 1)
+        reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    said = reply.text if " talk" in text else reply.text.replace(" ", "")
+    assert (reply.answer, said, reply.reached, len(server.requests)) == (None, text, True, 1)
     assert fault in reply.fault
 
 
