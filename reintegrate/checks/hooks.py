@@ -7,6 +7,7 @@ that kmaint does not know, is told as not run.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import re
 import shlex
@@ -147,9 +148,20 @@ def ruff(*words: str, top: Path) -> tuple[int, str, str]:
     return ended.code, ended.stdout, ended.stderr
 
 
+def chosen_rules(hook: Hook) -> list[str]:
+    """What a hook's arguments say of the rules to be taken, in one word or in two."""
+    options, found = ("--select", "--ignore", "--extend-select"), list[str]()
+    for word, following in itertools.pairwise((*hook.args, "")):
+        if word in options:
+            found += [word, following]
+        elif word.startswith(tuple(f"{option}=" for option in options)):
+            found.append(word)
+    return found
+
+
 def _ruff_check(hook: Hook, top: Path, paths: Sequence[str]) -> Said:
-    chosen = [word for word in hook.args if word.startswith(("--select", "--ignore", "--extend-select"))]
-    code, out, err = ruff("check", "--no-cache", "--force-exclude", "--output-format", "json", *chosen, *paths, top=top)
+    words = ("check", "--no-cache", "--force-exclude", "--output-format", "json", *chosen_rules(hook), *paths)
+    code, out, err = ruff(*words, top=top)
     if code not in (0, 1):
         return Said(not_run=f"ruff: {next(iter(err.strip().splitlines()), 'failed')}")
     found = [f"{Path(one['filename']).relative_to(top)}: {one['code']} {one['message']}" for one in json.loads(out)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kmaint.errors import UsageError
 from kmaint.records.change import Check
-from reintegrate.checks.hooks import CONFIG, Hook, Said, read_hooks, ruff, run_hook
+from reintegrate.checks.hooks import CONFIG, SUFFIXES, Hook, Said, chosen_rules, read_hooks, ruff, run_hook
 from reintegrate.checks.mending import mend
 
 FIXERS = {"ruff": "check", "ruff-check": "check", "ruff-format": "format"}
@@ -24,6 +24,7 @@ class Linter:
     paths: tuple[str, ...]
     hooks: list[Hook] = field(default_factory=list)
     _before: dict[int, Said] = field(default_factory=dict)
+    _texts: dict[str, str] = field(default_factory=dict)
 
     def before(self) -> None:
         """Take down what is complained of already."""
@@ -31,6 +32,7 @@ class Linter:
         for number, hook in enumerate(self.hooks):
             standing = [path for path in self._of(hook) if (self.top / path).is_file()]
             self._before[number] = run_hook(hook, self.top, standing) if standing else Said()
+            self._texts.update((path, (self.top / path).read_bytes().decode()) for path in standing if _is_python(path))
 
     def after(self) -> list[Check]:
         """One check a hook, mended where its own program can. UsageError where a new complaint is left."""
@@ -65,7 +67,11 @@ class Linter:
         if mendable and FIXERS[hook.id] == "format":
             ruff("format", "--no-cache", "--force-exclude", *mendable, top=self.top)
         for path in mendable if FIXERS[hook.id] == "check" else ():
-            mend(self.top, path)
+            mend(self.top, path, self._texts.get(path, ""), chosen_rules(hook))
+
+
+def _is_python(path: str) -> bool:
+    return path.endswith(SUFFIXES["python"])
 
 
 def _at_commit(hook: Hook) -> bool:

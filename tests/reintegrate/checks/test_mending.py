@@ -15,10 +15,10 @@ def top(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def mended(top: Path, text: str) -> str:
-    (top / "a.py").write_text(text)
-    mend(top, "a.py")
-    return (top / "a.py").read_text()
+def mended(top: Path, text: str, *, before: str = "", rules: tuple[str, ...] = ()) -> str:
+    (top / "a.py").write_bytes(text.encode())
+    mend(top, "a.py", before, rules)
+    return (top / "a.py").read_bytes().decode()
 
 
 def test_a_docstring_that_ruff_would_not_mend_by_itself(top: Path) -> None:
@@ -51,8 +51,39 @@ def test_a_comment_that_is_too_wide_goes_on_in_the_next_line(top: Path) -> None:
     )
 
 
+def test_what_was_there_before_is_left_as_it_was(top: Path) -> None:
+    old = "# - one\n# - two\n# x = 1\n"
+    wide = "# This comment is new, and it is wider than forty columns.\n"
+    assert mended(top, wide + old, before=old) == (
+        f"# This comment is new, and it is wider\n# than forty columns.\n{old}"
+    )
+    assert mended(top, wide, before=wide) == wide
+
+
+def test_a_string_that_looks_like_a_comment_is_none(top: Path) -> None:
+    text = f'CODE = """\n# {"word " * 9}\n# next\n"""\nOTHER = "a\u2028b\x0c"\n# {"word " * 9}end\n'
+    found = mended(top, text)
+    assert found.startswith(text[: text.index("OTHER")] + 'OTHER = "a\u2028b\x0c"\n# word')
+    assert max(map(len, found.split("\n")[5:])) <= 40
+
+
+def test_an_item_of_a_list_stays_one(top: Path) -> None:
+    text = f"# {'word ' * 9}\n# - {'item'}\n".replace(" \n", "\n")
+    assert mended(top, text).endswith("\n# - item\n")
+
+
+def test_rules_that_the_hook_does_not_take_mend_nothing(top: Path) -> None:
+    text = 'import os\n\n\ndef here():\n    """\n    Where.\n    """\n'
+    assert mended(top, text, rules=("--select=F401",)) == text.removeprefix("import os\n")
+
+
 @pytest.mark.parametrize(
-    "line", ["x = 'a string that is as wide as it has to be'", "# noqa: this is for a program and is not prose"]
+    "line",
+    [
+        "x = 'a string that is as wide as it has to be'",
+        "# noqa: this is for a program and is not prose",
+        "# mypy: disable-error-code=a-code-that-is-long",
+    ],
 )
 def test_nothing_else_that_is_too_wide_is_touched(top: Path, line: str) -> None:
     assert mended(top, f"{line}\n") == f"{line}\n"
