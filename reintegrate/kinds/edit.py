@@ -52,15 +52,38 @@ def _narrower(win: Win) -> str:
     """Why the winner takes less than the original does, in one line; empty where nothing says so."""
     before = split_regions((win.harness.folder / KERNEL).read_text())
     after = split_regions(win.source)
-    known = [name for name in ONLY_ON if any(name in text for text in before.values())]
+    known = [use for text in before.values() for use in _uses(text)]
     for key in before:
         old, new = _demands(before[key]), _demands(after[key])
         for demand in new - old:
             return f"{key[1]} demands {demand!r}, which the original does not"
-        for name in ONLY_ON:
-            if name in after[key] and name not in known:
+        for name, conditions in _uses(after[key]):
+            if not any(name == one and asked <= conditions for one, asked in known):
                 return f"{key[1]} uses {name}, which not every architecture has"
     return ""
+
+
+def _uses(text: str) -> list[tuple[str, frozenset[str]]]:
+    """What of `ONLY_ON` the code names, each with the conditions under which it comes by it."""
+    found: list[tuple[str, frozenset[str]]] = []
+
+    def visit(node: ast.AST, conditions: frozenset[str]) -> None:
+        match node:
+            case ast.If(test=test, body=body, orelse=orelse):
+                visit(test, conditions)
+                for branch, said in ((body, ast.unparse(test)), (orelse, f"not ({ast.unparse(test)})")):
+                    for statement in branch:
+                        visit(statement, conditions | {said})
+                return
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in ONLY_ON:
+                found.append((name, conditions))
+            case _:
+                pass
+        for child in ast.iter_child_nodes(node):
+            visit(child, conditions)
+
+    visit(ast.parse(text), frozenset())
+    return found
 
 
 def _demands(text: str) -> Counter[str]:

@@ -12,6 +12,7 @@ from kmaint.agent.transforms.launches import (
     Launch,
     all_launches,
     default_values,
+    lacks,
     launches,
     option_values,
     unpacked_values,
@@ -130,7 +131,7 @@ def _option_site(source: Source, launch: Launch, option: str) -> Site | None:
         written = values[0]
         unset = isinstance(written, ast.Constant) and written.value is None
         return lambda value: [] if unset and value == DEFAULTS[option] else [source.replace(written, str(value))]
-    if option in launch.arguments or any(not isinstance(item, ast.Name) for item in launch.options):
+    if option in launch.arguments or not all(lacks(launch.host, item, option) for item in launch.options):
         return None
     return lambda value: [] if value == DEFAULTS[option] else [source.add_argument(launch.call, f"{option}={value}")]
 

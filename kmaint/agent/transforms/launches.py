@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kmaint.agent.transforms.base import NotApplicable, Subject
@@ -69,7 +69,7 @@ def unpacked_values(host: Function, name: str) -> list[ast.expr]:
     found: list[ast.expr] = []
     for statement in host.body:
         match statement:
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value):
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value) if not _has_rest(targets):
                 places = [n for n, item in enumerate(targets) if isinstance(item, ast.Name) and item.id == name]
                 if places:
                     found = [part for tuple_ in _branches(value) for part in tuple_.elts[places[0] : places[0] + 1]]
@@ -81,13 +81,43 @@ def unpacked_values(host: Function, name: str) -> list[ast.expr]:
 def _branches(value: ast.expr) -> Iterator[ast.Tuple]:
     """The tuples that a choice is made from."""
     match value:
-        case ast.Tuple():
+        case ast.Tuple(elts=parts) if not _has_rest(parts):
             yield value
         case ast.IfExp(body=body, orelse=orelse):
             yield from _branches(body)
             yield from _branches(orelse)
         case _:
             return
+
+
+def _has_rest(parts: Sequence[ast.expr]) -> bool:
+    return any(isinstance(part, ast.Starred) for part in parts)
+
+
+def lacks(host: Function, options: ast.expr, key: str) -> bool:
+    """Whether what is unpacked by `**options` is written out in the function, every time, and never has the key."""
+    if not isinstance(options, ast.Name):
+        return False
+    bound = assignments(host, options.id)
+    keys = [name for item in bound for name in _keys(item.value)]
+    asked = any(
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == options.id
+        for node in ast.walk(host)
+    )
+    return bool(bound) and not asked and None not in keys and key not in keys
+
+
+def _keys(value: ast.expr | None) -> Iterator[str | None]:
+    """The keys of a literal dict, or of the two that a choice is between; None for whatever is no such key."""
+    match value:
+        case ast.Dict(keys=keys):
+            for key in keys:
+                yield key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _keys(body)
+            yield from _keys(orelse)
+        case _:
+            yield None
 
 
 def option_values(host: Function, options: ast.expr, key: str) -> list[ast.expr]:
@@ -133,7 +163,8 @@ def _bound(call: ast.Call, kernel: Function) -> dict[str, ast.expr]:
         return dict(zip(parameters(kernel), call.args, strict=False)) | keywords
     bound = dict(zip(parameters(kernel), call.args[: unpacked[0]], strict=False)) | keywords
     behind = call.args[unpacked[-1] + 1 :]
-    if behind and (by_place := _by_place(kernel, set(keywords))):
+    spread = any(keyword.arg is None for keyword in call.keywords)  # whose names may be any
+    if behind and not spread and (by_place := _by_place(kernel, set(keywords))):
         bound |= dict(zip(by_place[-len(behind) :], behind, strict=False))
     return bound
 
@@ -142,21 +173,26 @@ def _by_place(kernel: Function, keywords: set[str]) -> list[str]:
     """The parameters that a call with these keywords has to give by place; none where it may leave one of them out."""
     every = parameters(kernel)
     first = next((place for place, name in enumerate(every) if name in keywords), len(every))
-    found = [name for name in every[:first] if name not in _heuristics(kernel)]
+    given = _given_by_triton(kernel)
+    if given is None:
+        return []
+    found = [name for name in every[:first] if name not in given]
     with_default = set(every[len(every) - len(kernel.args.defaults) :]) if kernel.args.defaults else set()
     return [] if with_default & set(found) else found
 
 
-def _heuristics(kernel: Function) -> set[str]:
-    """Parameters that `triton.heuristics` gives, or `triton.autotune` chooses."""
-    return {
-        key.value
-        for decorator in kernel.decorator_list
-        for node in ast.walk(decorator)
-        if isinstance(node, ast.Dict)
-        for key in node.keys
-        if isinstance(key, ast.Constant) and isinstance(key.value, str)
-    }
+def _given_by_triton(kernel: Function) -> set[str] | None:
+    """Parameters that `triton.heuristics` or `triton.autotune` gives; None where one does not write them out."""
+    found: set[str] = set()
+    for decorator in kernel.decorator_list:
+        if not isinstance(decorator, ast.Call) or ast.unparse(decorator.func).rpartition(".")[2] == "jit":
+            continue
+        keys = [key for node in ast.walk(decorator) if isinstance(node, ast.Dict) for key in node.keys]
+        named = {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+        if not keys or len(named) < len({ast.unparse(key) if key else "" for key in keys}):
+            return None
+        found |= named
+    return found
 
 
 def _other_platform(host: Function) -> list[set[ast.AST]]:

@@ -89,13 +89,19 @@ def _rotated_bytes(device: str) -> int:
 
 
 def mutated_by(entry: Entry, calls: Sequence[Any], device: str) -> set[str]:
-    """Names of the arguments whose bytes any of the calls changes: one on padding alone may leave all as it is."""
+    """Names of the arguments whose bytes any of the calls changes: one on padding alone may leave all as it is.
+
+    What was changed is put back.
+    """
     changed: set[str] = set()
     for call in calls:
-        before = {name: buffer.raw.clone() for name, buffer in call.buffers.items() if name not in changed}
+        before = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
         entry(**call.arguments)
         synchronize(device)
-        changed |= {name for name, raw in before.items() if not torch.equal(raw, call.buffers[name].raw)}
+        for name, raw in before.items():
+            if not torch.equal(raw, call.buffers[name].raw):
+                changed.add(name)
+                call.buffers[name].raw.copy_(raw)
     return changed
 
 

@@ -89,6 +89,44 @@ def test_what_stands_behind_an_unpacked_sequence_is_told_from_the_end() -> None:
     assert found["num_warps=2"] == source.replace("num_warps=8", "num_warps=2")
 
 
+@pytest.mark.parametrize(
+    ("setup", "launch"),
+    [
+        ("    sizes = (x, y, 1024)\n", 'kernel[(4,)](*sizes, 64, num_warps=8, **{"BLOCK": 256})'),
+        ("    first, *rest, BLOCK = 1, 2, 64, 4\n", "kernel[(4,)](x, y, 1024, BLOCK)"),
+    ],
+)
+def test_what_cannot_be_told_is_no_block(setup: str, launch: str) -> None:
+    assert not [note for note in variants(launching(setup, launch)) if note.startswith("BLOCK")]
+
+
+def test_heuristics_that_are_not_written_out_leave_it_open_what_stands_last() -> None:
+    source = launching("    sizes = (x, y, 1024)\n", "kernel[(4,)](*sizes, 64, num_warps=8)")
+    named = source.replace("@triton.jit", "@triton.heuristics(RULES)\n@triton.jit")
+    assert [note for note in variants(source) if note.startswith("BLOCK")]
+    assert not [note for note in variants(named) if note.startswith("BLOCK")]
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        "    opts = dict(num_warps=8)\n",
+        "    opts: dict = {'num_warps': 8}\n",
+        "    opts = {'num_warps': 8} if x.numel() else {}\n",
+        "    opts = {}\n    opts.update(num_warps=8)\n",
+        "    opts = {**options}\n",
+    ],
+)
+def test_an_option_that_may_be_unpacked_is_not_written_beside(setup: str) -> None:
+    source = launching(setup, "kernel[(4,)](x, y, 1024, 256, **opts)")
+    assert not [note for note in variants(source) if note.startswith("num_warps")]
+
+
+def test_an_option_beside_a_dictionary_without_it_becomes_a_keyword() -> None:
+    source = launching("    opts = {'a': 1} if x.numel() else {}\n", "kernel[(4,)](x, y, 1024, 256, **opts)")
+    assert "256, num_warps=2, **opts)" in variants(source)["num_warps=2"]
+
+
 def test_a_literal_block_changes_the_grid_with_it() -> None:
     source = launching("", "kernel[(triton.cdiv(x.numel(), 256),)](x, y, x.numel(), BLOCK=256)")
     line = source[: source.index("cdiv(")].count("\n") + 1

@@ -160,3 +160,4 @@ def test_a_record_may_lack_what_memory_takes_for_the_call() -> None:
     assert timing.trace_agrees(14.7, record, captured=True, floor_us=6.58)
     assert not timing.trace_agrees(18.3, record, captured=True, floor_us=6.58)
     assert not timing.trace_agrees(7.0, record, captured=True, floor_us=6.58)
+    assert not timing.trace_agrees(100.0, record, captured=True, floor_us=90.0), "so much does not fit"

@@ -144,6 +144,14 @@ def test_what_not_every_architecture_has_is_no_news_where_the_original_asks_for_
     begins = "    token_idx = tl.program_id(0)\n"
     asked = newer(harness, tmp_path, (begins, f"    tl.extra.cuda.gdc_wait()\n{begins}"))
     assert reintegrate.choose(win(asked, EVERYWHERE, waits, python=None), tmp_path).kind == "edit"
+    (tmp_path / AT).unlink()
+    (tmp_path / AT).parent.rmdir()
+    plain = (
+        f"    tl.extra.cuda.gdc_wait()\n{begins}",
+        f"    if num_heads:\n        tl.extra.cuda.gdc_wait()\n{begins}",
+    )
+    under = newer(asked, tmp_path, plain)
+    assert reintegrate.choose(win(under, EVERYWHERE, waits, python=None), tmp_path).kind == "guarded"
 
 
 def test_an_operator_that_serving_runs_otherwise_gets_a_backend(
