@@ -106,7 +106,7 @@ def test_all_are_looked_at_and_only_what_looks_fastest_climbs(
     played, found = judged(list("axbcedf"), wrong, jobs=jobs)
     assert sorted(played.events[:7]) == [f"look {name}" for name in "abcdefx"]
     named = [event.removeprefix("climb ") for event in played.events[7:]]
-    # Two climb at once where there are places: the next one begins before the first has won, and of two that are let go at
+    # Two climb at once where there are places: the next one begins before the first has won, and of two that begin at
     # once either may be noted first.
     apart = RIVALS if jobs > 1 else 1
     assert all(abs(climbed.index(name) - place) < apart for place, name in enumerate(named))
