@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kmaint.console import DONE, NO, Format, print_lines, print_object
@@ -20,17 +21,22 @@ def request(found: Run, waits: Path | None, output: Format) -> int:
     return DONE if waits else NO
 
 
-def submitted(found: Run, judged: Evaluation | None, waits: Path | None, output: Format) -> int:
-    """The verdict and what is asked next; the answer is no for a verdict that is anything but passed."""
+def submitted(found: Run, judged: Sequence[Evaluation], waits: Path | None, output: Format) -> int:
+    """The verdicts and what is asked next; the answer is no where the first of them is anything but passed."""
     if output is Format.JSON:
-        candidate = judged and _candidate(judged)
-        answer = {"run": found.id, "state": found.state, "candidate": candidate, "request": waits and str(waits)}
-        print_object("kmaint.submit/1", answer)
+        candidate, *others = [_candidate(one) for one in judged] or [None]
+        answer = {"run": found.id, "state": found.state, "candidate": candidate, "others": others}
+        print_object("kmaint.submit/1", {**answer, "request": waits and str(waits)})
     else:
-        kept = "kept: it is weighed against the other answers to this turn, and the best of them is judged"
-        said = f"candidate {judged.candidate.id}: {verdict_line(judged)}" if judged else kept
-        print_lines([said, *_next_lines(found, waits)])
-    return DONE if judged is None or isinstance(judged.verdict, Passed) else NO
+        said = [f"candidate {one.candidate.id}: {verdict_line(one)}" for one in judged]
+        print_lines([*(said or [_kept(found)]), *_next_lines(found, waits)])
+    return DONE if not judged or isinstance(judged[0].verdict, Passed) else NO
+
+
+def _kept(found: Run) -> str:
+    if found.state != "running":
+        return "kept, and not judged: the budget was spent first, and a larger one judges it"
+    return "kept: it is weighed against the other answers to this turn, and the best of them is judged"
 
 
 def _candidate(judged: Evaluation) -> dict[str, object]:

@@ -9,6 +9,7 @@ from kmaint import agent, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.records.evaluation import Evaluation
+from kmaint.records.exchange import EXCHANGE
 from kmaint.records.run import Run
 from kmaint.store import Store
 from kmaint.workflow.improving import optimize
@@ -23,23 +24,24 @@ def next_request(run_id: str, config: Config, progress: Progress) -> Run:
 
 def submit(
     run_id: str, file: Path, plan: Path | None, config: Config, progress: Progress
-) -> tuple[Run, Evaluation | None]:
-    """Take an answer through the gate and record it; UsageError where it is none, or the run takes no more.
+) -> tuple[Run, tuple[Evaluation, ...]]:
+    """Take an answer and record it, then the verdicts that it brought: its own first, if that is among them.
 
-    There is no verdict yet where the strategy weighs several answers to a turn, and the next of them is asked for.
+    Where the strategy weighs several answers to a turn, the last of them may bring the verdicts on others, and those
+    before bring none. UsageError where it is no answer, or the run takes no more: then nothing was recorded.
     """
     asked = find_run(run_id, config)
     handed = agent.Submission(file=file, plan=agent.read_plan(plan) if plan else None)
+    answers = _answers(asked, config)
     run = _go_on(asked, config, progress, [handed])
     identity = wire.digest(file.read_text()) if file.is_file() else ""
     new = run.evaluations[len(asked.evaluations) :]
-    judged = next((one for one in new if one.candidate.id == identity), None)
-    if judged is None and run.state != "running":
+    if not new and _answers(run, config) == answers:
         raise UsageError(
             f"run {run.id} takes no more: {_why_it_stopped(run, config)}",
             f"allow it more: 'kmaint optimize {run.harness} --provider handoff --candidates N'",
         )
-    return run, judged
+    return run, tuple(sorted(new, key=lambda one: one.candidate.id != identity))
 
 
 def _go_on(run: Run, config: Config, progress: Progress, handed_in: Sequence[agent.Submission]) -> Run:
@@ -62,6 +64,12 @@ def _go_on(run: Run, config: Config, progress: Progress, handed_in: Sequence[age
             f"the harness as it is has run {found.id}: 'kmaint next {found.id}'",
         )
     return found
+
+
+def _answers(run: Run, config: Config) -> int:
+    """How many answers the run has recorded."""
+    with Store(config.state) as store:
+        return sum(event.kind == EXCHANGE for event in store.events(run.id))
 
 
 def _why_it_stopped(run: Run, config: Config) -> str:

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from kmaint import wire
 from kmaint.config import load_config
-from kmaint.folder import SUITE
+from kmaint.errors import UsageError
+from kmaint.folder import KERNEL, SUITE, read_harness
 from kmaint.store import Store
-from kmaint.workflow import list_runs
+from kmaint.workflow import list_runs, optimize, submit
 
 AGENT = Path(__file__).parents[1] / "agent" / "cases" / "merge_state"
 RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
@@ -43,6 +45,10 @@ class Desk:
 
     def optimize(self, candidates: int, code: int = 0) -> dict[str, Any]:
         return self.asked("optimize", self.harness, "--provider", "handoff", "--candidates", str(candidates), code=code)
+
+
+def quiet(_text: str) -> None:
+    pass
 
 
 @pytest.fixture
@@ -89,6 +95,24 @@ def test_an_answer_is_judged_and_what_is_asked_next_is_to_mend_it(desk: Desk) ->
         "plan",
         "awaited",
     ]
+
+
+@pytest.mark.slow
+def test_the_last_answer_of_a_beam_brings_the_verdict_on_the_best_of_them(desk: Desk) -> None:
+    """They screen alike, so the first is judged; it is the only one that the gate has to take."""
+    harness, config = read_harness(desk.harness), load_config(state=desk.state, provider="handoff", device="none")
+    config = config.model_copy(update={"strategy": "beam", "candidates": 1})
+    begun, file = optimize(harness, config, quiet), desk.state / "kernel.py"
+    brought = []
+    for new in ("tl.exp(p_lse) * out_se", NEW, "1.0 * tl.exp(p_lse) / out_se", "tl.exp(p_lse) / (1.0 * out_se)"):
+        file.write_text((desk.harness / KERNEL).read_text().replace(OLD, new))
+        brought.append(submit(begun.id, file, None, config, quiet))
+    assert [len(judged) for _, judged in brought] == [0, 0, 0, 1]
+    ended, (judged,) = brought[-1]
+    first = wire.digest((desk.harness / KERNEL).read_text().replace(OLD, "tl.exp(p_lse) * out_se"))
+    assert (judged.candidate.id, judged.verdict.kind, ended.state) == (first, "wrong", "no_win")
+    with pytest.raises(UsageError, match="takes no more: the budget of 1 candidates is spent"):
+        submit(begun.id, file, None, config, quiet)
 
 
 @pytest.mark.slow

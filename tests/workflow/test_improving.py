@@ -81,8 +81,7 @@ def test_a_run_at_the_roofline_ends_with_that_until_a_candidate_is_handed_in(
 
     file = tmp_path / KERNEL
     file.write_text((merge.folder / KERNEL).read_text().replace(OLD, BROKEN))
-    after, judged = submit(found.id, file, None, config, quiet)
-    assert judged is not None
+    after, (judged,) = submit(found.id, file, None, config, quiet)
     assert (judged.verdict.kind, after.state, len(after.evaluations)) == ("not_built", "running", 1)
     assert request_of(after, config) is not None, "and what is asked next is to mend it"
 
