@@ -137,8 +137,6 @@ def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> C
             yield proposal
 
     def pick(waiting: Sequence[Idea]) -> Candidate | None:
-        if session.dialogue.meter.out_of_time:
-            return None
         judged = {one.candidate.id for one in requests[0].history}
         left = [idea for idea in waiting if wire.digest(idea.proposal.source) not in judged]
         ranks = requests[0].screen([idea.proposal.source for idea in left])
@@ -146,7 +144,7 @@ def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> C
         fit = (_new(session, requests[idea.turn], idea.proposal) for idea, rank in ranked if rank.ratio is not None)
         return next((candidate for candidate in fit if candidate), None)
 
-    return ideas.best(requests, ask, pick)
+    return ideas.best(requests, ask, pick, late=lambda: session.dialogue.meter.out_of_time)
 
 
 def _requests(session: Session, done: Sequence[Evaluation], screen: Screening) -> tuple[list[Request], list[Request]]:

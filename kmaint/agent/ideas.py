@@ -35,16 +35,24 @@ class Ideas:
         requests: Sequence[Request],
         ask: Callable[[Request], Iterable[Proposal]],
         pick: Callable[[Sequence[Idea]], Candidate | None],
+        late: Callable[[], object] = lambda: False,
     ) -> Candidate | None:
-        """What `pick` takes of the ideas for these turns; the provider is asked where it takes none of what is left."""
+        """What `pick` takes of the ideas for these turns; the provider is asked where it takes none of what is left.
+
+        Nothing is taken where it is too `late`; what waits then is there for a larger budget.
+        """
+        if late():
+            return None
         key = wire.digest([_turn(request) for request in requests])
         left = pick(self.table.get(key, []))
         if left is not None:
             return left
         found = [Idea(turn=n, proposal=one) for n, request in enumerate(requests) for one in ask(request)]
+        if not found:
+            return None
         self.table[key] = found
         self.note(IDEAS, wire.dump({key: found}))
-        return pick(found)
+        return None if late() else pick(found)
 
 
 def _turn(request: Request) -> list[object]:

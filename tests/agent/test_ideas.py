@@ -68,6 +68,32 @@ def test_other_turns_have_ideas_of_their_own(request_: Request) -> None:
     assert [idea.turn for idea in ideas.table[next(reversed(ideas.table))]] == [0, 1]
 
 
+def test_what_waits_outlasts_a_want_of_time_and_of_answers(request_: Request) -> None:
+    """Both before anything is picked, and where the provider has no answer any more."""
+    noted: Noted = []
+    ideas = Ideas(note=lambda kind, said: noted.append((kind, said)))
+    first = ideas.best([request_], lambda _request: [proposal("a"), proposal("bad")], pick_last)
+    table = dict(ideas.table)
+    assert ideas.best([request_], lambda _request: [], pick_last, late=lambda: True) is None
+    assert ideas.best([request_], lambda _request: [], lambda _ideas: None) is None
+    assert (ideas.table, len(noted)) == (table, 1)
+    assert ideas.best([request_], lambda _request: [], pick_last) == first
+
+
+def test_what_comes_too_late_is_kept_and_not_picked(request_: Request) -> None:
+    late: list[bool] = []
+
+    def ask(_request: Request) -> list[Proposal]:
+        late.append(True)
+        return [proposal("a")]
+
+    ideas = Ideas(note=lambda _kind, _said: None)
+    assert ideas.best([request_], ask, pick_last, late=lambda: late) is None
+    found = ideas.best([request_], ask, pick_last)
+    assert found is not None
+    assert (found.id, len(late)) == ("a", 1)
+
+
 def test_where_nothing_of_what_waits_is_taken_the_provider_is_asked_again(request_: Request) -> None:
     answers = iter([[proposal("bad")], [proposal("good")]])
     ideas = Ideas(note=lambda _kind, _said: None)
