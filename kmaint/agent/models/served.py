@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from kmaint.agent.models.model import Answer, Reply
 from kmaint.config import Config
@@ -31,6 +31,28 @@ RETRIES = 3
 KEYS: Mapping[Api, str] = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 HOMES: Mapping[Api, str] = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 """Where a model is asked, and by whose prices, when no address is named."""
+
+
+@dataclass
+class Line:
+    """Whether anything was sent to a server yet: what it was not asked costs nothing."""
+
+    used: bool = False
+
+    async def watch(self, request: Sent) -> None:
+        """A hook of the vendors' HTTP clients, which tell of each step once they are asked to."""
+        request.extensions["trace"] = self._trace
+
+    async def _trace(self, step: str, _said: object) -> None:
+        self.used = self.used or step.endswith("send_request_headers.started")
+
+
+class Sent(Protocol):
+    """As httpx has a request, under whichever name a vendor's client depends on it."""
+
+    @property
+    def extensions(self) -> MutableMapping[str, Any]:
+        """What is said of it to the transport."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +85,8 @@ class Served:
         from pydantic_ai.exceptions import AgentRunError, ModelConnectionError, ModelHTTPError
 
         form = {"tool": ToolOutput, "native": NativeOutput, "prompted": PromptedOutput}[self.output]
-        async with CLIENTS[self.api](self) as client:
+        line = Line()
+        async with CLIENTS[self.api](self, line) as client:
             agent: Agent[object, Answer] = Agent(client, output_type=form(answer), retries=0)
             with capture_run_messages() as messages:
                 try:
@@ -75,7 +98,8 @@ class Served:
                     why = str(error).rstrip(".") or f"nothing within {limit_s:.4g} s"
                     fault = f"model {self.name} at {self.base_url} does not answer: {why}"
                     turned_away = isinstance(error, ModelHTTPError) and error.status_code < 500
-                    usage = Usage(requests=1, cost_usd=0.0 if turned_away else None)  # an answer may have been begun
+                    free = turned_away or not line.used  # else an answer may have been begun
+                    usage = Usage(requests=1, cost_usd=0.0 if free else None)
                     return Reply(text="", answer=None, usage=usage, fault=fault, reached=False)
                 except AgentRunError as error:
                     fault = str(error.__cause__ or error)
@@ -130,30 +154,38 @@ def _part(part: ToolCallPart | TextPart) -> str:
 
 
 @asynccontextmanager
-async def _openai(served: Served) -> AsyncIterator[Client]:
-    from openai import AsyncOpenAI
+async def _openai(served: Served, line: Line) -> AsyncIterator[Client]:
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
     async with AsyncOpenAI(
-        base_url=served.base_url, api_key=served.key, max_retries=RETRIES, timeout=served.timeout_s
+        base_url=served.base_url,
+        api_key=served.key,
+        max_retries=RETRIES,
+        timeout=served.timeout_s,
+        http_client=DefaultAsyncHttpxClient(event_hooks={"request": [line.watch]}),
     ) as client:
         yield OpenAIChatModel(served.model, provider=OpenAIProvider(openai_client=client))
 
 
 @asynccontextmanager
-async def _anthropic(served: Served) -> AsyncIterator[Client]:
-    from anthropic import AsyncAnthropic
+async def _anthropic(served: Served, line: Line) -> AsyncIterator[Client]:
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
     async with AsyncAnthropic(
-        base_url=served.base_url, api_key=served.key, max_retries=RETRIES, timeout=served.timeout_s
+        base_url=served.base_url,
+        api_key=served.key,
+        max_retries=RETRIES,
+        timeout=served.timeout_s,
+        http_client=DefaultAsyncHttpxClient(event_hooks={"request": [line.watch]}),
     ) as client:
         yield AnthropicModel(served.model, provider=AnthropicProvider(anthropic_client=client))
 
 
-CLIENTS: Mapping[Api, Callable[[Served], AbstractAsyncContextManager[Client]]] = {
+CLIENTS: Mapping[Api, Callable[[Served, Line], AbstractAsyncContextManager[Client]]] = {
     "openai": _openai,
     "anthropic": _anthropic,
 }

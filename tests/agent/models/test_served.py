@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Literal
 
@@ -169,6 +171,35 @@ def test_what_an_answer_cost_that_came_late_or_in_part_is_not_known(play: Play) 
     with priced(token_usd=1e-4), playing(answer=late) as server:
         reply = served(server).ask("planner", "what now?", Meal, most_tokens=None, most_s=0.5 if play is SOUP else None)
     assert (reply.answer, reply.usage) == (None, Usage(requests=1, cost_usd=None))
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_a_server_that_was_not_reached_costs_nothing(api: Api) -> None:
+    """Neither one that is not there, nor one that does not speak TLS."""
+    with playing(SOUP) as server:
+        plain = replace(served(server, api), base_url=server.url.replace("http:", "https:"))
+        unsafe = plain.ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    gone = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    for reply in (unsafe, gone):
+        assert (reply.answer, reply.reached, reply.usage) == (None, False, Usage(requests=1, cost_usd=0.0))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_a_server_that_goes_away_once_it_was_asked_may_have_answered(api: Api) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+
+        def hang_up() -> None:
+            talk, _ = once.accept()
+            talk.recv(1)
+            once.close()
+            talk.close()
+
+        model = replace(served(Server(), api), base_url=f"http://127.0.0.1:{once.getsockname()[1]}")
+        with ThreadPoolExecutor() as threads:
+            threads.submit(hang_up)
+            reply = model.ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
+    assert (reply.answer, reply.reached, reply.usage) == (None, False, Usage(requests=1, cost_usd=None))
 
 
 def test_an_answer_of_no_use_costs_what_its_tokens_cost_and_an_unknown_amount_where_they_are_not_counted() -> None:
