@@ -74,7 +74,8 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
     the original is to be left as it is, before anybody is asked.
     """
     done = list(history)
-    if not done and not session.handed and (why := to_be_left(session.baseline)):
+    begun = done or session.handed or session.dialogue.exchanges
+    if not begun and (why := to_be_left(session.baseline)):
         session.note(LEFT, {"reason": why, "candidates": 0})
         return
     screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))

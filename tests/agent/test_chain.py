@@ -353,9 +353,11 @@ def test_what_is_handed_in_is_tried_all_the_same_and_so_is_what_was_begun_or_is_
     said: Noted = []
     session = listed(session_with(harness, bench, said), "greedy")
     begun = [judged.passed("x = 0", measured=(1.2, 1.1))]
+    answer = Exchange(role="coder", model="handoff", prompt="p", answer="a", usage=Usage(), seconds=0.0)
     for other, history in (
         (replace(session, baseline=AT_THE_ROOFLINE, handed=True), []),
         (replace(session, baseline=AT_THE_ROOFLINE), begun),
+        (replace(session, baseline=AT_THE_ROOFLINE, dialogue=Dialogue(exchanges=[answer])), []),
         (replace(session, baseline=replace(AT_THE_ROOFLINE, estimated=True)), []),
         (replace(session, baseline=replace(AT_THE_ROOFLINE, least_fraction=0.5)), []),
     ):
