@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from kmaint.records.evaluation import Bottleneck, Profile
-from kmaint.roofline import AT_THE_ROOFLINE
+from kmaint.roofline import near_the_roofline
 
 Kind = Literal["launch", "tiling", "access", "arithmetic", "indexing", "passes"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Named = Literal[Kind, "smaller"]
+"""As a planner names it: of tiling, that which holds less in one program is told apart."""
+
+MEANS: Mapping[Named, str] = {
+    "launch": "warps, stages, block sizes, a limit of registers",
+    "tiling": "more, or other, work in one program: rows, tiles, loops unrolled, persistent programs",
+    "smaller": "less held in one program at a time: smaller tiles, a loop split, fewer values alive",
+    "access": "how bytes come and go: widths of loads and stores, masks, caches, prefetching",
+    "arithmetic": "how values are computed: cheaper functions, fewer operations, precision, what moves out of a loop",
+    "indexing": "how addresses are computed, and which program does what",
+    "passes": "which bytes move at all: passes fused, intermediate results not stored, input not needed left out",
+}
+"""What a planner is told of each."""
 
 WORDS: tuple[tuple[Kind, str], ...] = (
     ("launch", r"launch|warp|stages|block size|occupan|autotun|register|pipelin"),
@@ -36,9 +50,7 @@ ADDRESSES: dict[Bottleneck, tuple[Kind, ...]] = {
 MANY_REGISTERS = 168
 """A thread that has so many has no room for twice the tile."""
 
-
 CROWDED = "it spills or has hardly a register left, so more in one program makes it slower"
-SMALLER = re.compile(r"\b(small|fewer|less|narrow|hal[fv]|split|shrink|reduc)")
 
 
 def kind_of(edit: str) -> Kind | None:
@@ -50,7 +62,7 @@ def kind_of(edit: str) -> Kind | None:
 def ruled_out(profile: Profile) -> dict[Kind, str]:
     """Kinds of edit that cannot help, and why. An estimated time rules nothing out, the compiler's facts do."""
     out: dict[Kind, str] = {}
-    if not profile.estimated and profile.bottleneck == "memory" and _at_the_roofline(profile):
+    if profile.bottleneck == "memory" and near_the_roofline(profile):
         kinds: tuple[Kind, ...] = ("launch", "tiling", "arithmetic", "indexing")
         out |= dict.fromkeys(kinds, "at the roofline only fewer bytes help")
     if not profile.estimated and profile.bottleneck == "compute":
@@ -60,13 +72,12 @@ def ruled_out(profile: Profile) -> dict[Kind, str]:
     return out
 
 
-def why_not(edit: str, excluded: Mapping[Kind, str]) -> str:
-    """The kind of an edit that is excluded, and why; empty where it is not, or asks a crowded program to hold less."""
-    kind = kind_of(edit)
-    if kind is None or kind not in excluded or (excluded[kind] == CROWDED and SMALLER.search(edit.lower())):
+def why_not(named: Named | None, excluded: Mapping[Kind, str]) -> str:
+    """Which kind of edit is excluded, and why; empty where it is not, or nobody says which it is.
+
+    A crowded program may be asked to hold less.
+    """
+    kind = "tiling" if named == "smaller" else named
+    if kind is None or kind not in excluded or (named == "smaller" and excluded[kind] == CROWDED):
         return ""
-    return f"{kind}, which the profile rules out: {excluded[kind]}"
-
-
-def _at_the_roofline(profile: Profile) -> bool:
-    return profile.roofline_fraction is not None and profile.roofline_fraction >= AT_THE_ROOFLINE
+    return f"{named}, which the profile rules out: {excluded[kind]}"

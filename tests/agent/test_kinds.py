@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kmaint.agent.kinds import ADDRESSES, KINDS, MANY_REGISTERS, kind_of, ruled_out, why_not
+from kmaint.agent.kinds import ADDRESSES, KINDS, MANY_REGISTERS, MEANS, kind_of, ruled_out, why_not
 from kmaint.agent.transforms.catalogue import TRANSFORMS
 from kmaint.records.evaluation import Resources
 from tests.agent.conftest import PROFILE
@@ -75,12 +75,28 @@ def test_the_compilers_facts_rule_out_larger_tiles(found: Resources) -> None:
     }
 
 
+FULL = replace(PROFILE, estimated=False, bottleneck="memory", roofline_fraction=0.95)
+
+
+def test_of_a_kernel_that_is_far_from_the_roofline_on_one_workload_nothing_is_ruled_out() -> None:
+    assert "launch" in ruled_out(FULL)
+    assert "launch" in ruled_out(replace(FULL, least_fraction=0.9))
+    assert ruled_out(replace(FULL, least_fraction=0.3)) == {}
+    assert ruled_out(replace(FULL, roofline_fraction=1.5)) == {}, "its floor is wrong"
+
+
+def test_every_kind_can_be_named_and_only_what_is_named_is_refused() -> None:
+    assert set(MEANS) == {*KINDS, "smaller"}
+    full = ruled_out(FULL)
+    refused = [named for named in MEANS if why_not(named, full)]
+    assert refused == ["launch", "tiling", "smaller", "arithmetic", "indexing"]
+    assert why_not(None, full) == ""
+
+
 def test_a_crowded_program_may_be_asked_to_hold_less() -> None:
     crowded = ruled_out(replace(PROFILE, resources=(replace(RESOURCES, spill_bytes=8),)))
-    assert why_not("larger tiles", crowded).startswith("tiling, which the profile rules out: it spills")
-    assert why_not("smaller tiles", crowded) == ""
-    assert why_not("wider loads", crowded) == ""
-    full = ruled_out(replace(PROFILE, estimated=False, bottleneck="memory", roofline_fraction=0.95))
-    assert (
-        why_not("smaller tiles", full) == "tiling, which the profile rules out: at the roofline only fewer bytes help"
-    )
+    assert why_not("tiling", crowded).startswith("tiling, which the profile rules out: it spills")
+    assert why_not("smaller", crowded) == ""
+    assert why_not("access", crowded) == ""
+    reason = "smaller, which the profile rules out: at the roofline only fewer bytes help"
+    assert why_not("smaller", ruled_out(FULL)) == reason

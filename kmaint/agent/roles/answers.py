@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kmaint.agent.kinds import Named
 from kmaint.agent.proposal import Decision
 from kmaint.records.evaluation import Bottleneck
 
@@ -17,6 +18,7 @@ class PlanAnswer(_Answer):
 
     bottleneck: Bottleneck = Field(description="what holds the kernel back, in the profile's words")
     edit: str = Field(min_length=3, max_length=120, description="the one edit, as a short name of it")
+    kind: Named | None = Field(default=None, description="which of the kinds of edit it is; left out where none fits")
     why: str = Field(
         min_length=3, max_length=1000, description="what it changes and why that helps, for who applies it"
     )

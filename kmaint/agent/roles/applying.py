@@ -18,7 +18,7 @@ def plan_of(answer: PlanAnswer, source: str, excluded: Mapping[Kind, str]) -> Pl
 
     `excluded` says of each such kind why it is. InvalidAnswer says what is wrong.
     """
-    if why := why_not(answer.edit, excluded):
+    if why := why_not(answer.kind, excluded):
         raise InvalidAnswer(f"{answer.edit!r} is an edit of the kind {why}; name one of another kind")
     first, last, lines = answer.first_line, answer.last_line, len(source.splitlines())
     if not first <= last <= lines:

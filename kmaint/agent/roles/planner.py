@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kmaint.agent.kinds import ruled_out
+from kmaint.agent.kinds import MEANS, ruled_out, why_not
 from kmaint.agent.models import Question
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles.answers import PlanAnswer
@@ -15,6 +15,7 @@ from kmaint.records.evaluation import Plan
 def planner(request: Request, *, advice: str = "") -> Question[PlanAnswer, Plan]:
     """`advice` is what a judge said of this parent."""
     parent = request.parent
+    excluded = ruled_out(parent.profile)
     prompt = render(
         "planner",
         request.harness,
@@ -25,9 +26,9 @@ def planner(request: Request, *, advice: str = "") -> Question[PlanAnswer, Plan]
         workloads=request.harness.contract.timed,
         attempts=attempts(request.history),
         advice=advice,
+        kinds=[f"{kind}: {means}" for kind, means in MEANS.items() if not why_not(kind, excluded)],
         **asking(request),
     )
-    excluded = ruled_out(parent.profile)
     return Question(
         role="planner",
         prompt=prompt,

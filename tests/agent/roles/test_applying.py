@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint import wire
+from kmaint.agent.kinds import CROWDED, Kind, Named
 from kmaint.agent.models import InvalidAnswer
 from kmaint.agent.roles.answers import Change, CodeAnswer, NewRegion, PlanAnswer
 from kmaint.agent.roles.applying import plan_of, region_lines, source_of
@@ -19,9 +20,9 @@ SOURCE = (CASES / "merge_state" / "kernel.py").read_text()
 KERNEL_LINES, LAUNCHER_LINES = region_lines(SOURCE).values()
 
 
-def plan(first: int, last: int) -> PlanAnswer:
+def plan(first: int, last: int, edit: str = "wider loads", kind: Named | None = None) -> PlanAnswer:
     return PlanAnswer(
-        bottleneck="latency", edit="wider loads", why="two rows a program", first_line=first, last_line=last
+        bottleneck="latency", edit=edit, kind=kind, why="two rows a program", first_line=first, last_line=last
     )
 
 
@@ -57,11 +58,29 @@ def test_a_span_that_is_none_goes_back(first: int, last: int, reason: str) -> No
 
 def test_a_plan_of_a_kind_that_is_ruled_out_goes_back_with_the_reason() -> None:
     with pytest.raises(InvalidAnswer) as error:
-        plan_of(plan(30, 33), SOURCE, {"access": "bound by arithmetic"})
+        plan_of(plan(30, 33, kind="access"), SOURCE, {"access": "bound by arithmetic"})
     assert str(error.value) == (
         "'wider loads' is an edit of the kind access, which the profile rules out: bound by arithmetic; "
         "name one of another kind"
     )
+
+
+@pytest.mark.parametrize(
+    ("edit", "kind"),
+    [
+        ("use exp2 instead of exp before the store", "arithmetic"),
+        ("skip the rows that are padding, so fewer bytes move", "passes"),
+        ("wider loads", None),
+    ],
+)
+def test_a_plan_is_held_to_the_kind_that_it_names_and_to_no_words(edit: str, kind: Named | None) -> None:
+    excluded: dict[Kind, str] = {"access": "bound by arithmetic", "tiling": "at the roofline"}
+    assert plan_of(plan(30, 33, edit, kind), SOURCE, excluded).edit == edit
+
+
+def test_a_crowded_program_is_not_asked_to_hold_more_whatever_words_it_is_in() -> None:
+    with pytest.raises(InvalidAnswer, match="is an edit of the kind tiling"):
+        plan_of(plan(30, 33, "unroll the reduction loop by 4", "tiling"), SOURCE, {"tiling": CROWDED})
 
 
 def test_changes_and_whole_regions_come_to_the_same() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from kmaint.agent.kinds import MEANS
 from kmaint.agent.models import InvalidAnswer
 from kmaint.agent.proposal import Request
 from kmaint.agent.roles import planner
@@ -48,12 +49,15 @@ def test_what_a_judge_said_and_what_was_learned_stand_in_it_where_there_is_any(r
 
 
 def test_a_plan_of_a_kind_that_the_profile_rules_out_is_no_answer(request_: Request) -> None:
-    answer = PlanAnswer(bottleneck="compute", edit="wider loads", why="fewer of them", first_line=44, last_line=50)
+    answer = PlanAnswer(
+        bottleneck="compute", edit="wider loads", kind="access", why="fewer of them", first_line=44, last_line=50
+    )
     assert planner(request_).read(answer).edit == "wider loads"
     compute = replace(request_.parent.profile, bottleneck="compute", estimated=False)
     bound = planner(replace(request_, parent=replace(request_.parent, profile=compute)))
     assert "Ruled out" not in planner(request_).prompt
     assert "Ruled out by the profile, as kinds of edit:\n- access: bound by arithmetic" in bound.prompt
+    assert [f"- {kind}: {MEANS[kind]}\n" in bound.prompt for kind in ("access", "passes")] == [False, True]
     with pytest.raises(InvalidAnswer, match="of the kind access, which the profile rules out: bound by arithmetic"):
         bound.read(answer)
 
