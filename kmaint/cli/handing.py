@@ -58,8 +58,9 @@ def submit(
     """Hand in the answer to a run's request: it goes through the gate, is recorded, and its verdict printed.
 
     Then the next request is there. By strategy 'beam' a turn has several answers, each asked for in its turn, of
-    which the best screened are judged: the last brings their verdicts, whosever they are. Refused, with nothing recorded: a file without a change, one that was judged
-    before, one changed outside its regions, and any once the budget is spent.
+    which the best screened are judged: the last brings their verdicts, whosever they are. Refused, with nothing
+    recorded: a file without a change, one that was judged before, one changed outside its regions, and any once the
+    budget is spent.
     Example: kmaint submit RUN .kmaint/runs/RUN/requests/001/kernel.py
     """
     from kmaint import workflow

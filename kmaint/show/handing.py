@@ -24,12 +24,13 @@ def request(found: Run, waits: Path | None, output: Format) -> int:
 def submitted(found: Run, judged: Sequence[Evaluation], waits: Path | None, output: Format) -> int:
     """The verdicts and what is asked next; the answer is no where the first of them is anything but passed."""
     if output is Format.JSON:
-        candidate, *others = [_candidate(one) for one in judged] or [None]
-        answer = {"run": found.id, "state": found.state, "candidate": candidate, "others": others}
-        print_object("kmaint.submit/1", {**answer, "request": waits and str(waits)})
+        said = [_candidate(one) for one in judged]
+        brought = {"candidate": said[0] if said else None, "others": said[1:]}
+        answer = {"run": found.id, "state": found.state, **brought, "request": waits and str(waits)}
+        print_object("kmaint.submit/1", answer)
     else:
-        said = [f"candidate {one.candidate.id}: {verdict_line(one)}" for one in judged]
-        print_lines([*(said or [_kept(found)]), *_next_lines(found, waits)])
+        lines = [f"candidate {one.candidate.id}: {verdict_line(one)}" for one in judged]
+        print_lines([*(lines or [_kept(found)]), *_next_lines(found, waits)])
     return DONE if not judged or isinstance(judged[0].verdict, Passed) else NO
 
 
