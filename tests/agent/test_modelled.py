@@ -216,8 +216,8 @@ def test_a_plan_of_a_kind_that_the_profile_rules_out_is_asked_for_again(harness:
     parent = Parent(id=None, source=original(harness), profile=bound, ratio=1.0)
     request = Request(harness=harness, parent=parent, history=(), screen=lambda _sources: [])
     dialogue = Dialogue()
-    wider: Play = {"bottleneck": "compute", "edit": "wider loads", "kind": "access", "why": "fewer"}
-    wider |= {"first_line": 44, "last_line": 50}
+    lines = {"first_line": 44, "last_line": 50}
+    wider: Play = {"bottleneck": "compute", "edit": "wider loads", "kind": "access", "why": "fewer", **lines}
     with playing(wider, PLAN, changed(OLD, NEW)) as server:
         config = load_config(provider="openai", model="made-up-7b", base_url=f"{server.url}/v1")
         proposal = choose_provider(config, dialogue).propose(request)
