@@ -121,6 +121,8 @@ def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screen
         requests, weighed = [*repair, *turns], []
     for request in requests:
         proposal = session.provider.propose(request)
+        if session.dialogue.meter.out_of_time:
+            return None
         if proposal is not None and (candidate := _new(session, request, proposal)):
             return candidate
     return _best_idea(session, weighed, ideas) if weighed else None
