@@ -58,11 +58,6 @@ def open_session(
     if profile is None:
         profile = baseline(harness, bench)
         note(BASELINE, wire.dump(profile))
-    lessons = {wire.digest(lesson): lesson for lesson in remember()}
-    known = next((wire.load(list[str], event.payload) for event in said if event.kind == LESSONS), None)
-    if known is None:
-        known = list(lessons)
-        note(LESSONS, known)
     return Session(
         harness=harness,
         bench=bench,
@@ -75,5 +70,15 @@ def open_session(
         rulings=given(event.payload for event in said if event.kind == RULING),
         counted=taken(event.payload for event in said if event.kind == COUNTED),
         ideas=waiting(event.payload for event in said if event.kind == IDEAS),
-        lessons=tuple(lessons[digest] for digest in known if digest in lessons),
+        lessons=_known(said, note, remember()),
     )
+
+
+def _known(said: Iterable[Event], note: Note, there: Sequence[Lesson]) -> tuple[Lesson, ...]:
+    """Of the lessons that there are, those that there were when the run began."""
+    lessons = {wire.digest(lesson): lesson for lesson in there}
+    known = next((wire.load(list[str], event.payload) for event in said if event.kind == LESSONS), None)
+    if known is None:
+        known = list(lessons)
+        note(LESSONS, known)
+    return tuple(lessons[digest] for digest in known if digest in lessons)

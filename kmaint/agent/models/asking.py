@@ -51,32 +51,41 @@ def put(question: Question[Answer, Result], model: Model, dialogue: Dialogue) ->
     for _ in range(ATTEMPTS):
         if dialogue.overspent:
             return None
-        started = time.monotonic()
-        reply = model.ask(
-            question.role, prompt, question.answer, most_tokens=dialogue.tokens_left, most_s=dialogue.seconds_left
-        )
-        seconds, fault, result = time.monotonic() - started, "", None
-        try:
-            result = _read(question, reply)
-        except InvalidAnswer as error:
-            fault = str(error)
-        exchange = Exchange(
-            role=question.role,
-            model=model.name,
-            prompt=prompt,
-            answer=reply.text,
-            usage=reply.usage,
-            seconds=seconds,
-            candidate=None if result is None else question.about(result),
-            fault=fault,
-        )
-        dialogue.record(exchange)
+        asked = _ask(question, prompt, model, dialogue)
+        reply, result, fault = asked
         if not reply.reached and not dialogue.meter.out_of_time:  # else it was our limit that cut it short
             raise MissingError(fault, "the run is kept: the same command goes on where it was")
         if not fault:
             return result
         prompt = _again(question.prompt, reply.text, fault)
     return None
+
+
+def _ask(
+    question: Question[Answer, Result], prompt: str, model: Model, dialogue: Dialogue
+) -> tuple[Reply[Answer], Result | None, str]:
+    """One answer, written down; what it comes to, or what is wrong with it."""
+    started = time.monotonic()
+    reply = model.ask(
+        question.role, prompt, question.answer, most_tokens=dialogue.tokens_left, most_s=dialogue.seconds_left
+    )
+    seconds, fault, result = time.monotonic() - started, "", None
+    try:
+        result = _read(question, reply)
+    except InvalidAnswer as error:
+        fault = str(error)
+    exchange = Exchange(
+        role=question.role,
+        model=model.name,
+        prompt=prompt,
+        answer=reply.text,
+        usage=reply.usage,
+        seconds=seconds,
+        candidate=None if result is None else question.about(result),
+        fault=fault,
+    )
+    dialogue.record(exchange)
+    return reply, result, fault
 
 
 def _read(question: Question[Answer, Result], reply: Reply[Answer]) -> Result:
