@@ -57,6 +57,7 @@ def main() -> int:
     printing.add_argument("--check", action="store_true", help="exit status 1 if README.md says something else")
     checking = commands.add_parser("check")
     checking.add_argument("kernel", nargs="?", default="", help="recorded wins whose harness or kernel holds this text")
+    checking.add_argument("--all", action="store_true", help="those that won nothing too: they must not win now")
     checking.add_argument("--work", type=Path, default=Path("build/campaign"), help="for trees, harnesses and state")
     checking.add_argument("--sglang", type=Path, help="a tree of the release, instead of fetching one")
     checking.add_argument("--vllm", type=Path, help="likewise")

@@ -52,12 +52,17 @@ class Recorded:
         return f"{origin['framework']}=={origin['version']}"
 
     @property
-    def timing(self) -> Timing | None:
-        """Of what the run is for: its winner, else the best that was timed."""
-        timed = [found for one in self.run.evaluations if (found := timing_of(one))]
+    def best(self) -> Evaluation | None:
+        """What the run is for: its winner, else the best that was timed."""
         if self.run.winner is not None:
-            return timing_of(self.run.winner)
-        return max(timed, key=lambda timing: timing.speedup.low, default=None)
+            return self.run.winner
+        timed = {timing.speedup.low: one for one in reversed(self.run.evaluations) if (timing := timing_of(one))}
+        return timed[max(timed)] if timed else None
+
+    @property
+    def timing(self) -> Timing | None:
+        """That of the best."""
+        return timing_of(self.best) if self.best else None
 
     @property
     def won(self) -> bool:

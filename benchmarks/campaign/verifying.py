@@ -33,17 +33,18 @@ CLOSE = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a recorded win. `holds` is whether nothing speaks against it, not whether it was timed."""
+    """What became of a record. `holds` is whether nothing speaks against it, not whether it was timed."""
 
     holds: bool
     said: str
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Every recorded win that the text names, or all; exit status 1 where one does not hold."""
-    found = [one for one in wins() if options.kernel in one.folder or options.kernel in one.run.kernel]
+    """Every recorded win that the text names, with --all every record; exit status 1 where one does not hold."""
+    known = timed() if options.all else wins()
+    found = [one for one in known if options.kernel in one.folder or options.kernel in one.run.kernel]
     if not found:
-        raise UsageError(f"no recorded win of {options.kernel!r}", "see the files in benchmarks/campaign")
+        raise UsageError(f"no recorded win of {options.kernel!r}", "see the files in benchmarks/campaign, or add --all")
     work = options.work.resolve()
     config = load_config(state=work / "state", device=options.device)
     trees = Trees(work=work, given={"sglang": options.sglang, "vllm": options.vllm})
@@ -58,9 +59,14 @@ def verify(options: argparse.Namespace) -> int:
 
 def wins() -> Iterator[Recorded]:
     """The campaign's, both ways, and after them those from before it."""
+    return (one for one in timed() if one.won)
+
+
+def timed() -> Iterator[Recorded]:
+    """Likewise, every run of which a candidate was timed."""
     for way in WAYS:
-        yield from (one for one in recorded.campaign(way).values() if one.won)
-    yield from (one for one in recorded.earlier() if one.won)
+        yield from (one for one in recorded.campaign(way).values() if one.timing)
+    yield from (one for one in recorded.earlier() if one.timing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +86,7 @@ class Trees:
 
 
 def outcome_of(found: Recorded, trees: Trees, config: Config, paths: Sequence[Path] = ()) -> Outcome:
-    """Rebuild, compare, judge: the first thing that speaks against the win, else how it stands.
+    """Rebuild, compare, judge: the first thing that speaks against the record, else how it stands.
 
     With `paths` to import what serving runs from, and a GPU, a winner that was timed against that is so again.
     """
@@ -152,31 +158,31 @@ def differing(then: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def carried_over(found: Recorded, original: str) -> str:
-    """The winner's changed regions in the harness as it is cut today: between regions kmaint writes what it likes.
+    """The best's changed regions in the harness as it is cut today: between regions kmaint writes what it likes.
 
-    Of CUDA C++ the winner itself: all of its file is the tree's.
+    Of CUDA C++ the best itself: all of its file is the tree's.
     """
-    winner = found.run.winner
-    assert winner is not None  # only wins are verified
+    assert found.best is not None  # only what was timed is verified
     if found.harness["language"] == "cuda":
-        return winner.candidate.source
-    before, after = split_regions(original), split_regions(winner.candidate.source)
+        return found.best.candidate.source
+    before, after = split_regions(original), split_regions(found.best.candidate.source)
     return reintegrate.with_regions(original, {key: text for key, text in after.items() if before.get(key) != text})
 
 
 def judged(found: Recorded, evaluation: Evaluation) -> Outcome:
-    """What today's verdict makes of the recorded win."""
+    """What today's verdict makes of the record: a win has to be one again, and what was none must not be one."""
     verdict, timing = evaluation.verdict, figure(found)
     if not isinstance(verdict, Passed):
         return Outcome(holds=False, said=f"{verdict.kind}: {' '.join(verdict.reason.split())}")
-    assert timing is not None  # a win was timed
+    assert timing is not None
     right = f"right ({verdict.numerics.kind})"
     if verdict.timing is None:
         said = f"{right}; nothing was timed, there is no GPU; recorded as {interval(timing.speedup)}"
         return Outcome(holds=True, said=said)
     now = f"{right}; {interval(verdict.timing.speedup)} on {evaluation.environment.device}"
-    if not verdict.win:
-        return Outcome(holds=False, said=f"{now}: no win; recorded as {interval(timing.speedup)}")
+    if verdict.win != found.won:
+        told = "a win" if verdict.win else "no win"
+        return Outcome(holds=False, said=f"{now}: {told}; recorded as {interval(timing.speedup)}")
     return Outcome(holds=True, said=f"{now}; {compared(timing.speedup, verdict.timing.speedup)}")
 
 

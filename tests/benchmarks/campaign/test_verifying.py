@@ -5,7 +5,16 @@ import pytest
 
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.shipping import Against
-from benchmarks.campaign.verifying import Outcome, carried_over, compared, differing, judged, over_shipped, wins
+from benchmarks.campaign.verifying import (
+    Outcome,
+    carried_over,
+    compared,
+    differing,
+    judged,
+    over_shipped,
+    timed,
+    wins,
+)
 from kmaint.records.evaluation import Evaluation, Passed, Wrong
 from kmaint.records.timing import Interval
 
@@ -24,7 +33,19 @@ def passed(evaluation: Evaluation) -> Passed:
 def test_every_recorded_win_can_be_named() -> None:
     names = [one.folder for one in wins()]
     assert "sglang-merge-state-kernel" in names
-    assert "sglang-silu-and-mul-kernel" not in names, "nothing won there"
+    every = {(one.folder, one.run.provider): one for one in timed()}
+    lost = every["vllm-causal-conv1d-update-kernel", "scripted"]
+    assert not lost.won and lost.folder not in names, "nothing won there, and it can be named all the same"
+
+
+def test_what_won_nothing_must_not_win_now(norm: Recorded) -> None:
+    assert norm.best is not None and norm.run.winner is None
+    before = passed(norm.best)
+    again = judged(norm, norm.best)
+    assert again.holds and again.said.endswith("and the intervals overlap")
+    won = judged(norm, replace(norm.best, verdict=replace(before, win=True)))
+    assert not won.holds and ": a win; recorded as 1.08x" in won.said
+    assert carried_over(norm, norm.best.candidate.source) == norm.best.candidate.source
 
 
 def test_the_original_has_to_be_what_was_recorded(merge: Recorded) -> None:
