@@ -90,8 +90,7 @@ def test_a_server_that_is_out_of_order_twice_is_asked_a_third_time(api: Api) -> 
     assert (reply.answer, len(server.requests)) == (Meal(dish="soup", guests=3), 3)
 
 
-@pytest.mark.parametrize("api", ["openai", "anthropic"])
-@pytest.mark.parametrize("status", [429, 500])
+@pytest.mark.parametrize(("api", "status"), [("openai", 429), ("anthropic", 500)])
 def test_a_server_that_stays_out_of_order_is_asked_three_times_more_and_given_up(api: Api, status: int) -> None:
     with playing(Broken(status=status)) as server:
         reply = served(server, api).ask("planner", "what now?", Meal, most_tokens=None, most_s=None)
