@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from kmaint.intervals import geometric_mean, interval
 from kmaint.records.timing import Interval, Timing, Trace, WorkloadTiming
+from kmaint.roofline import BEYOND
 
 SMALLEST_GAIN = 0.01
 """No gain below 1 % counts, however quiet the machine."""
@@ -79,5 +80,5 @@ def below_floor(timing: WorkloadTiming) -> bool:
     """
     if timing.floor_us is None:
         return False
-    least_us = 0.95 * timing.floor_us
+    least_us = timing.floor_us / BEYOND
     return statistics.median(timing.candidate_us) < least_us <= statistics.median(timing.original_us)
