@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import importlib
 import itertools
 import json
@@ -39,7 +40,7 @@ SILENCE_LIMIT_S = 60.0
 """By the clock: a trial that hangs uses no processor."""
 
 FLOATS = ("float32", "bfloat16", "float16")
-GUARD_BYTES = 1 << 20
+GUARD_BYTES = 1 << 18
 """What is read around a tensor must be known to be that."""
 
 NEAR = 0.05
@@ -339,6 +340,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     torch.set_num_threads(1)  # threads would not survive a fork
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page that it looks at
+    gc.disable()
     answers.write(json.dumps(find_out(json.load(sys.stdin), Path.cwd())))
     answers.flush()
 

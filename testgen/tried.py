@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kmaint import wire
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
 from kmaint.folder import KERNEL, harness_digest, write_text
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Binding
 from testgen import axes
@@ -66,7 +67,7 @@ def try_original(harness: Harness, python: str = sys.executable, *, seconds: flo
     if known.of and (not known.cut_short or known.seconds >= seconds):
         return known
     asked = {"entry": harness.entry, **_questions(harness), "seconds": seconds}
-    finished = run_child(
+    finished = run_with_torch(
         [python, TRIAL],
         timeout_s=LIMIT_S,
         env=clean_environment(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import subprocess  # noqa: TID251 - the type of what kmaint.child starts
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from extract.slicing.shims import SHIMS
 from extract.tree import locate
 from kmaint import wire
-from kmaint.child import clean_environment, conversing
+from kmaint.child import clean_environment
+from kmaint.forking.programs import Program
+from kmaint.forking.stem import stem
 from kmaint.records.call import Call
 from kmaint.records.kernel import HostFunction, Kernel, Scan
 
@@ -40,7 +42,8 @@ class Reading:
 class Reader:
     """Reads tests in a child with torch, each once. `broken` says why there is no such child (any more)."""
 
-    process: subprocess.Popen[bytes]
+    stdin: IO[bytes]
+    stdout: IO[bytes]
     readings: dict[str, Reading] = field(default_factory=dict)
     spent_s: dict[str, float] = field(default_factory=dict)
     """By the kernel that it was spent on, at the level of its launcher and at its own."""
@@ -74,14 +77,13 @@ class Reader:
         return self.readings[name]
 
     def _ask(self, name: str, limit_s: float) -> Reading:
-        assert self.process.stdin is not None and self.process.stdout is not None
         path, _, entry = name.partition("::")
         if not self.broken:
             try:
                 request = {"path": path, "entry": entry, "limit_s": limit_s}
-                self.process.stdin.write(json.dumps(request).encode() + b"\n")
-                self.process.stdin.flush()
-                answer = self.process.stdout.readline()
+                self.stdin.write(json.dumps(request).encode() + b"\n")
+                self.stdin.flush()
+                answer = self.stdout.readline()
             except BrokenPipeError:
                 answer = b""
             if answer:
@@ -107,13 +109,12 @@ def open_reader(tree: Path, scan: Scan, *, python: str = sys.executable) -> Iter
         "launchers": launchers,
         "answers": platform_answers(),
     }
-    environment = clean_environment({"PYTHONPATH": str(HERE)})
-    with conversing([python, "-m", "reading"], env=environment, cwd=HERE) as process:
-        assert process.stdin is not None
+    program = Program(argv=["-m", "reading"], env=clean_environment({"PYTHONPATH": str(HERE)}), cwd=HERE)
+    with stem(python).conversing(program) as (stdin, stdout):
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(set_up).encode() + b"\n")
-            process.stdin.flush()
-        yield Reader(process)
+            stdin.write(json.dumps(set_up).encode() + b"\n")
+            stdin.flush()
+        yield Reader(stdin, stdout)
 
 
 def platform_answers() -> dict[str, bool]:

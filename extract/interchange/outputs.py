@@ -10,8 +10,9 @@ from pathlib import Path
 
 from extract.calls.relations import related
 from extract.interchange.variants import Axes, Variant, dtype_of, small_cases
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
 from kmaint.errors import UsageError
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Argument
 
@@ -32,7 +33,7 @@ def outputs_of(harness: Harness, variant: Variant, python: str) -> Outputs:
     cases = list(itertools.islice(small_cases(harness, variant), 3))
     program = Path(__file__).with_name("program.py")
     asked = json.dumps(cases)
-    done = run_child(
+    done = run_with_torch(
         [python, program, harness.entry],
         timeout_s=CALL_LIMIT_S,
         env=clean_environment(),

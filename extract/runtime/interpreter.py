@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ def mend() -> None:
         _mend_loops()
         _mend_patching()
         _mend_types()
+        _mend_shapes()
         _mend_overflow()
 
 
@@ -95,7 +97,6 @@ def _mend_autotuning() -> None:
 def _mend_libdevice() -> None:
     """Compute what CUDA's libdevice would, to the rounding of numpy: the interpreter has no such functions at all."""
     import importlib
-    import math
 
     import numpy as np
 
@@ -232,6 +233,31 @@ def _mend_types() -> None:
         return found
 
     interpreter._get_np_dtype = look_up  # noqa: SLF001 - no public hook
+
+
+def _mend_shapes() -> None:
+    """Wrap a shape up once, and broadcast only what has another: the interpreter does both for every value it makes."""
+    import triton.language as tl
+    from triton.runtime import interpreter
+
+    core, semantic = tl.core, type(interpreter.interpreter_semantic)
+    known = dict[tuple[int, ...], tuple[Any, Any]]()
+    broadcast = semantic.broadcast_impl_value
+
+    def wrapped(sizes: tuple[int, ...]) -> tuple[Any, Any]:
+        if sizes not in known:
+            known[sizes] = core.tuple([core.constexpr(size) for size in sizes]), core.constexpr(math.prod(sizes))
+        return known[sizes]
+
+    def begin(self: Any, handle: Any, type: Any) -> None:  # noqa: A002 - as triton calls it
+        self.handle, self.type, self.dtype = handle, type, type.scalar
+        self.shape, self.numel = wrapped(tuple(type.shape) if type.is_block() else ())
+
+    def broadcast_others(self: Any, lhs: Any, rhs: Any) -> tuple[Any, Any]:
+        return (lhs, rhs) if lhs.shape is rhs.shape else broadcast(self, lhs, rhs)
+
+    core.tensor.__init__ = begin
+    semantic.broadcast_impl_value = broadcast_others
 
 
 def _mend_overflow() -> None:

@@ -6,10 +6,8 @@ A drop-in for kmaint.child.run_child where the interpreter's start is what takes
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import secrets
 import select
 import socket
 import tempfile
@@ -18,12 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, cast
 
-from kmaint.child import Finished, clean_environment, connected, ended_with, exchange
+from kmaint.child import Finished, ended_with, exchange
 from kmaint.errors import InternalError, MissingError
-from kmaint.forking.warm import Beforehand
 
-SERVER = Path(__file__).parent / "server.py"
 START_S = 300.0
 """To import torch on a cold disk."""
 KILLED_S = 30.0
@@ -45,12 +42,33 @@ class Program:
 
 
 class ForkServer:
-    """A warm interpreter that runs programs, many at once, sharing nothing but what it has imported."""
+    """A warm interpreter that runs programs, many at once, sharing nothing but what it has imported.
 
-    def __init__(self, requests: socket.socket, address: Mapping[str, str]) -> None:
+    It may still be starting: what is asked first waits for that.
+    """
+
+    def __init__(self, python: Path, requests: socket.socket, address: Mapping[str, str]) -> None:
         self.address = address
         """Where it can be asked by a process that knows this: "socket", a path, and "proof", what to say first."""
-        self._requests, self._lock = requests, threading.Lock()
+        self._python, self._requests, self._lock = python, requests, threading.Lock()
+        self._greeting, self._missing = threading.Lock(), cast("str | None", None)
+
+    def wait(self) -> None:
+        """Until it has imported what it was to. MissingError where torch is not there, InternalError where it ended."""
+        with self._greeting:
+            if self._missing is None:
+                if not _readable(self._requests, START_S) or not (said := self._requests.recv(1 << 12)):
+                    raise InternalError(f"{self._python}: ended before it was warm", "report it, with the interpreter")
+                self._missing = str(json.loads(said)["missing"])
+        if self._missing:
+            raise MissingError(
+                f"{self._python}: no {self._missing} in it", f"'{self._python} -m pip install {self._missing}' adds it"
+            )
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be asked of it any more."""
+        return _readable(self._requests) and not self._requests.recv(1, socket.MSG_PEEK)
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         """As run_child does: to the end or to the limit, and its whole group is dead."""
@@ -66,12 +84,8 @@ class ForkServer:
     def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
         """As kmaint.child.talk does: with live pipes, each line of output heard the moment it comes."""
         started, heard, timed_out = time.monotonic(), [""], False
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, contextlib.ExitStack() as open_ends:
-            (theirs_in, ours_in), (ours_out, theirs_out) = os.pipe(), os.pipe()
-            stdin, stdout = (open_ends.enter_context(os.fdopen(*one)) for one in ((ours_in, "wb"), (ours_out, "rb")))
-            with self._started(program, [theirs_in, theirs_out, err.fileno()]) as ended:
-                os.close(theirs_in)
-                os.close(theirs_out)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            with self._piped(program, err) as (stdin, stdout, ended):
                 try:
                     exchange(stdin, stdout, hear, heard, over=lambda: _readable(ended), until=started + timeout_s)
                 except TimeoutError:
@@ -81,6 +95,40 @@ class ForkServer:
             code, seconds = os.waitstatus_to_exitcode(status), time.monotonic() - started
             found = ended_with(code, out, err, seconds=seconds, timed_out=timed_out or late)
             return replace(found, stdout="\n".join(heard[1:]))
+
+    @contextlib.contextmanager
+    def conversing(self, program: Program) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """The program's standard input and output for as long as the block lasts; its errors go nowhere."""
+        with open(os.devnull, "wb") as nothing, self._piped(program, nothing) as (stdin, stdout, _):  # noqa: PTH123
+            yield stdin, stdout
+
+    @contextlib.contextmanager
+    def serving(self, program: Program, requests: socket.socket) -> Iterator[None]:
+        """The program with the socket as its standard input for as long as the block lasts; it is gone after that."""
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - pathlib's gives no descriptor sooner
+            streams = [requests.fileno(), nothing.fileno(), nothing.fileno()]
+            with self._started(program, streams) as ended:
+                requests.close()
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(OSError, InternalError):
+                        _ending(ended, 0.0)
+
+    @contextlib.contextmanager
+    def _piped(self, program: Program, err: IO[bytes]) -> Iterator[tuple[IO[bytes], IO[bytes], socket.socket]]:
+        """Our ends of pipes to its input and from its output, and the socket on which its end is told."""
+        with contextlib.ExitStack() as open_ends:
+            (theirs_in, ours_in), (ours_out, theirs_out) = os.pipe(), os.pipe()
+            stdout = open_ends.enter_context(os.fdopen(ours_out, "rb"))
+            stdin = os.fdopen(ours_in, "wb")
+            open_ends.callback(_closed, stdin)
+            try:
+                ended = open_ends.enter_context(self._started(program, [theirs_in, theirs_out, err.fileno()]))
+            finally:
+                os.close(theirs_in)
+                os.close(theirs_out)
+            yield stdin, stdout, ended
 
     @contextlib.contextmanager
     def _started(self, program: Program, streams: list[int]) -> Iterator[socket.socket]:
@@ -103,8 +151,13 @@ class ForkServer:
             yield ours
 
 
-def _readable(source: socket.socket) -> bool:
-    return bool(select.select([source], [], [], 0.0)[0])
+def _readable(source: socket.socket, within_s: float = 0.0) -> bool:
+    return bool(select.select([source], [], [], within_s)[0])
+
+
+def _closed(stream: IO[bytes]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        stream.close()
 
 
 def _ending(ended: socket.socket, timeout_s: float) -> tuple[int, bool]:
@@ -127,29 +180,3 @@ def _lost() -> InternalError:
     return InternalError(
         "the warm interpreter ended while it was needed", "run it again; it may have run out of memory"
     )
-
-
-@contextlib.contextmanager
-def fork_server(
-    python: Path, beforehand: Beforehand, *, extra: Mapping[str, str] | None = None
-) -> Iterator[ForkServer]:
-    """A server for as long as the block lasts, with `extra` in its environment while it imports.
-
-    MissingError where torch is not there.
-    """
-    # One thread while it imports: a pool of them would not survive a fork.
-    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    what, proof = json.dumps(vars(beforehand), default=str), secrets.token_hex(16)
-    environment = clean_environment({**alone, **(extra or {})})
-    with contextlib.ExitStack() as until:
-        folder = until.enter_context(tempfile.TemporaryDirectory(prefix="kmaint-forks-"))
-        place, digest = Path(folder) / "asked", hashlib.sha256(proof.encode()).hexdigest()
-        requests = until.enter_context(connected([python, SERVER, what, place, digest], env=environment))
-        requests.settimeout(START_S)
-        said = requests.recv(1 << 12)
-        if not said:
-            raise InternalError(f"{python}: {SERVER.name} ended before it was ready", "report it, with the interpreter")
-        if missing := json.loads(said)["missing"]:
-            raise MissingError(f"{python}: no {missing} in it", f"'{python} -m pip install {missing}' adds it")
-        requests.settimeout(None)
-        yield ForkServer(requests, {"socket": str(place), "proof": proof})

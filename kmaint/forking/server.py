@@ -1,7 +1,7 @@
 """Starts programs as forks of an interpreter that has imported torch, triton and pytest, each as if started anew.
 
-Run by kmaint.forking.programs in the target's interpreter. Its standard input is a socket. Every request is one
-message: a JSON object,
+Run by kmaint.forking.stem in the target's interpreter, and in forks of that. Its standard input is a socket. Every
+request is one message: a JSON object,
 
     {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN}
 
@@ -217,7 +217,7 @@ def _loaded(name: str, path: Path) -> Any:
 
 
 def main() -> None:
-    """Import beforehand what the argument says, say so, and serve."""
+    """Import beforehand what the argument says, say so, and serve; without one, import torch."""
     requests, listener, proof = socket.socket(fileno=os.dup(0)), None, ""
     if len(sys.argv) > 2:
         path, proof = sys.argv[2:]
@@ -225,11 +225,15 @@ def main() -> None:
         listener.bind(path)
         listener.listen()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    zygote = _beside("zygote")
     try:
-        _beside("zygote").warm(**json.loads(sys.argv[1]))
+        zygote.warm(**json.loads(sys.argv[1])) if len(sys.argv) > 1 else zygote.warm_torch()
     except ModuleNotFoundError as error:
         requests.send(json.dumps({"missing": error.name}).encode())
+        while requests.recv(LONGEST_REQUEST):  # what is asked meanwhile is let go, and with it its pipes
+            pass
         return
+    sys.dont_write_bytecode = True  # from now on: what a fork imports may be anybody's
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
     gc.disable()

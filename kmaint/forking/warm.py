@@ -1,17 +1,23 @@
-"""Asks a warm interpreter of the target to do a piece of work: zygote.py is the other side."""
+"""Warm interpreters of the target: one that runs programs, and one that does pieces of work (zygote.py)."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
-from collections.abc import Iterator
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child starts and ends it
+from typing import IO
 
-from kmaint.child import clean_environment, conversing
-from kmaint.errors import InternalError
+from kmaint.child import clean_environment
+from kmaint.errors import InternalError, MissingError
+from kmaint.forking.programs import ForkServer, Program
+from kmaint.forking.stem import SERVER, stem
 
 PROGRAM = Path(__file__).parent / "zygote.py"
 
@@ -41,16 +47,44 @@ class Answer:
     cpu_s: float = 0.0
 
 
+@contextlib.contextmanager
+def fork_server(
+    python: Path, beforehand: Beforehand, *, extra: Mapping[str, str] | None = None
+) -> Iterator[ForkServer]:
+    """A server for as long as the block lasts, with `extra` in its environment while it imports.
+
+    MissingError where torch is not there.
+    """
+    what, proof = json.dumps(vars(beforehand), default=str), secrets.token_hex(16)
+    warm = stem(python, (extra or {}).get("PYTHONPATH"))
+    warm.wait()
+    with contextlib.ExitStack() as until:
+        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="kmaint-forks-")))
+        place, digest = folder / "asked", hashlib.sha256(proof.encode()).hexdigest()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        until.enter_context(ours)
+        program = Program(argv=[SERVER, what, place, digest], env=clean_environment(extra), cwd=folder)
+        until.enter_context(warm.serving(program, theirs))
+        server = ForkServer(python, ours, {"socket": str(place), "proof": proof})
+        server.wait()
+        yield server
+
+
 class Zygote:
     """A warm interpreter. It may still be starting: what is asked first waits for that."""
 
-    def __init__(self, process: Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, warm: ForkServer, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        self._stem, self._stdin, self._stdout = warm, stdin, stdout
 
     @functools.cached_property
     def missing(self) -> str:
-        """The package without which it can do nothing (torch), if that is not there."""
-        return str(self._hear().get("missing", ""))
+        """Why it can do nothing: the package that is not there."""
+        try:
+            self._stem.wait()
+        except MissingError:
+            return "torch"
+        self._hear()  # that it is ready
+        return ""
 
     def ask(
         self, program: Path, function: str, folder: Path, *, limit_s: float, keep: bool = False, **arguments: object
@@ -64,10 +98,9 @@ class Zygote:
             return Answer(error=f"no {self.missing}")
         what = {"program": str(program), "function": function, "arguments": arguments}
         request = {**what, "folder": str(folder.resolve()), "limit_s": limit_s, "keep": keep}
-        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
+            self._stdin.write(json.dumps(request).encode() + b"\n")
+            self._stdin.flush()
         answer = self._hear()
         lost = str(answer.get("lost", ""))
         return Answer(
@@ -78,17 +111,17 @@ class Zygote:
         )
 
     def _hear(self) -> dict[str, object]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._stdout.readline()
         if not line:
-            raise InternalError(f"{PROGRAM.name} ended with exit status {self._process.wait()} before it answered")
+            raise InternalError(f"{PROGRAM.name} ended before it answered")
         return dict(json.loads(line))
 
 
 @contextlib.contextmanager
 def warm_interpreter(python: str, beforehand: Beforehand) -> Iterator[Zygote]:
     """A warm interpreter for as long as the block lasts; it takes seconds to start, and a fork of it milliseconds."""
-    environment = clean_environment({"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"})
-    what = json.dumps(vars(beforehand), default=str)
-    with conversing([python, PROGRAM, what], env=environment) as process:
-        yield Zygote(process)
+    environment = clean_environment({"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""})
+    what, warm = json.dumps(vars(beforehand), default=str), stem(python)
+    program = Program(argv=[PROGRAM, what], env=environment, cwd=Path.cwd())
+    with warm.conversing(program) as (stdin, stdout):
+        yield Zygote(warm, stdin, stdout)

@@ -2,7 +2,7 @@
 
 A fork whose request says so is kept for the next in the same folder that says so too.
 
-Run by kmaint.forking.warm in the target's interpreter, with what to import beforehand as its argument. Reads one
+Run by kmaint.forking.warm in a fork of the target's stem, with what to import beforehand as its argument. Reads one
 request a line from standard input,
 
     {"program": FILE, "function": NAME, "arguments": {...}, "folder": FOLDER, "limit_s": SECONDS, "keep": BOOLEAN}
@@ -58,21 +58,11 @@ def warm(path: str, modules: list[str], programs: list[str], calls: list[str], *
 
     `modules` are looked for in the folder `path` too, and each of `calls` is MODULE:FUNCTION, called once.
     """
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    torch.set_num_threads(1)  # threads would not survive a fork
+    warm_torch()
     sys.path.insert(0, path)
     for name in (*(BARE if bare else BEFOREHAND), *modules):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
-
-    class Passing(TorchDispatchMode):  # type: ignore[misc]  # torch is not read by mypy
-        def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return func(*args, **(kwargs or {}))
-
-    with Passing():  # the first use of such a mode imports for 1.6 s
-        torch.empty(1)
     for program in programs:
         with contextlib.suppress(ModuleNotFoundError):
             PROGRAMS[program] = load(program)
@@ -81,6 +71,26 @@ def warm(path: str, modules: list[str], programs: list[str], calls: list[str], *
         with contextlib.suppress(ModuleNotFoundError):
             getattr(importlib.import_module(module), function)()
     sys.path.remove(path)
+
+
+def warm_torch() -> None:
+    """Import torch, and what the first use of a mode of its own may import."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    torch.set_num_threads(1)  # threads would not survive a fork
+
+    class Passing(TorchDispatchMode):  # type: ignore[misc]  # torch is not read by mypy
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            """As those of the harness do, where torch asks: its compiler takes seconds to import."""
+            return False
+
+        def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return func(*args, **(kwargs or {}))
+
+    with Passing():
+        torch.empty(1)
 
 
 def load(program: str) -> ModuleType:
@@ -196,11 +206,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)
-    try:
-        warm(**json.loads(sys.argv[1]))
-    except ModuleNotFoundError as error:
-        answers.write(json.dumps({"missing": error.name}) + "\n")
-        return
+    warm(**json.loads(sys.argv[1]))
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
     gc.disable()  # and no fork lives long enough to need one

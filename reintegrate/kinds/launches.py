@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kmaint import wire
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
 from kmaint.folder import KERNEL, split_regions
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.workload import Binding
 from reintegrate.kinds.win import Declined, Win
 
@@ -100,7 +101,7 @@ def _recorded(win: Win) -> dict[str, tuple[list[Launch], list[Launch]]] | Declin
         winner.write_text(win.source)
         folder = win.harness.folder
         words: list[str | Path] = [win.python, WORKER, folder, win.harness.entry, folder / KERNEL, winner]
-        ended = run_child(words, timeout_s=LIMIT_S, env=clean_environment())
+        ended = run_with_torch(words, timeout_s=LIMIT_S, env=clean_environment())
     if ended.code:
         said = next(iter(ended.stderr.strip().splitlines()[-1:]), "it ran too long")
         return Declined(f"its launches could not be recorded: {said}")

@@ -10,9 +10,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
 from kmaint.errors import UsageError
 from kmaint.folder import KERNEL, split_regions
+from kmaint.forking.stem import run_with_torch
 from kmaint.formatting import format_python
 from kmaint.records.change import Check, Edit
 from kmaint.records.workload import Binding
@@ -129,7 +130,7 @@ def outside_as_shipped(win: Win, found: Beside) -> Check:
     with tempfile.TemporaryDirectory(prefix="kmaint-guard-") as scratch:
         patched = Path(scratch) / "patched.py"
         patched.write_text(_in_harness(win, found.edit))
-        ended = run_child(
+        ended = run_with_torch(
             [win.python, WORKER, win.harness.folder, patched],
             timeout_s=LIMIT_S,
             env=clean_environment({"TRITON_INTERPRET": "1"}),

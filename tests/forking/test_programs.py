@@ -15,8 +15,8 @@ import pytest
 
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
-from kmaint.forking.programs import ForkServer, Program, fork_server
-from kmaint.forking.warm import Beforehand
+from kmaint.forking.programs import ForkServer, Program
+from kmaint.forking.warm import Beforehand, fork_server
 
 TELLS = """
 import os, random, sys, tempfile
@@ -129,8 +129,8 @@ ASKS = """
 import sys
 from pathlib import Path
 from kmaint.child import clean_environment
-from kmaint.forking.programs import Program, fork_server
-from kmaint.forking.warm import Beforehand
+from kmaint.forking.programs import Program
+from kmaint.forking.warm import Beforehand, fork_server
 folder = Path(sys.argv[1])
 with fork_server(Path(sys.executable), Beforehand(path=folder)) as server:
     argv = [folder / "hangs.py", folder / "late", folder / "began"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -76,7 +77,15 @@ def visible_gpus() -> list[str]:
 
 
 def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gpu: str | None = None) -> Environment:
-    """What the interpreter and its GPU are. MissingError, with the command that helps, where a package is missing."""
+    """What the interpreter and its GPU are. MissingError, with the command that helps, where a package is missing.
+
+    Asked once in a process: it takes seconds, and on a GPU the turn of whoever measures.
+    """
+    return _surveyed(python, device, gpu, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+@functools.cache
+def _surveyed(python: Path, device: str, gpu: str | None, _visible: str | None) -> Environment:
     with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
         request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
         # No candidate is imported, so what is may be kept as bytecode: else every interpreter to come compiles torch's

@@ -19,8 +19,8 @@ from kmaint.errors import InternalError, KmaintError
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.running import Alone, Runner, Use
 from kmaint.evaluate.bench.surroundings import environment_of
-from kmaint.forking.programs import ForkServer, Program, fork_server
-from kmaint.forking.warm import Beforehand
+from kmaint.forking.programs import ForkServer, Program
+from kmaint.forking.warm import Beforehand, fork_server
 
 SEES_GPU = "import torch\ntorch.zeros(1, device='cuda').sum().item()\n"
 """What a fork must be able to do on a machine with a GPU: something that was imported may have touched it before."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 from reintegrate.companions.inputs import small_cases
 from reintegrate.kinds.win import Declined, Win
 
@@ -48,7 +49,7 @@ def operator_of(win: Win) -> Operator | Declined:
     }
     if not asked["cases"]:
         return Declined("no case is small enough to see under the interpreter what its launcher writes")
-    ended = run_child(
+    ended = run_with_torch(
         [win.python, WORKER, win.harness.folder.resolve()],
         timeout_s=LIMIT_S,
         env=clean_environment({"TRITON_INTERPRET": "1"}),

@@ -18,8 +18,7 @@ import pytest
 
 from extract.runtime.starting import Anew, Fork, Process, Start, start_process
 from kmaint.child import clean_environment
-from kmaint.forking.programs import fork_server
-from kmaint.forking.warm import Beforehand
+from kmaint.forking.warm import Beforehand, fork_server
 from kmaint.sandbox import sandbox
 
 PYTHON = Path(sys.executable)
