@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from kmaint import wire
 from kmaint.agent.chain import Session, original
 from kmaint.agent.proposal import Failure, Parent, Provider, Request
 from kmaint.agent.strategies import STRATEGIES
-from kmaint.evaluate import Bench, Screened, baseline, open_bench
+from kmaint.evaluate import Bench, Screened, baseline, open_bench, warmed
 from kmaint.folder import SUITE, read_harness
 from kmaint.records.evaluation import (
     Candidate,
@@ -35,9 +35,10 @@ RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
 
 @pytest.fixture(scope="session")
-def bench() -> Bench:
-    """This interpreter without a GPU, so that the tests say the same everywhere."""
-    return open_bench(device="none")
+def bench() -> Iterator[Bench]:
+    """This interpreter without a GPU, so that the tests say the same everywhere; warm, as commands use it."""
+    with warmed(open_bench(device="none")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

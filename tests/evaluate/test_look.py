@@ -85,7 +85,7 @@ ANSWERS = """\
 @pytest.fixture(scope="session")
 def slow(source: str) -> str:
     assert source.count(CALL) == 1
-    return source.replace(CALL, f"    import time\n    time.sleep(1.0)\n{CALL}")
+    return source.replace(CALL, f"    import time\n    time.sleep(0.2)\n{CALL}")
 
 
 def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, bench: Bench, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kmaint.child import Finished, clean_environment, run_child
+from kmaint.child import Finished, clean_environment
 from kmaint.folder import harness_digest, read_harness
+from kmaint.forking.stem import run_with_torch
 from testgen.suite import write_suite
 from testgen.tried import TRIED
 
@@ -99,7 +100,7 @@ def test_the_text_says_what_it_holds(merge_state: Path) -> None:
 
 def pytest_in(folder: Path, *words: str, **environment: str) -> Finished:
     """Plain pytest in a folder, as a person or the gate runs it."""
-    return run_child(
+    return run_with_torch(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
         timeout_s=200,
         env=clean_environment({"KMAINT_PROFILE": "gate", "KMAINT_SEED": "7", **environment}),
@@ -184,7 +185,7 @@ WRONG_SCALES = {
 
 def verdicts(folder: Path, asked: dict[str, str]) -> dict[str, str]:
     """The code of each candidate's failure by the property that it is asked for."""
-    finished = run_child(
+    finished = run_with_torch(
         [sys.executable, HERE / "cases" / "judged.py", folder],
         timeout_s=200,
         env=clean_environment({"KMAINT_PROFILE": "gate", "KMAINT_SEED": "7"}),

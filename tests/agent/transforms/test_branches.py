@@ -13,7 +13,8 @@ from kmaint.agent.transforms.launch import BEFORE
 from kmaint.agent.transforms.more_segments import MORE_SEGMENTS
 from kmaint.agent.transforms.reciprocal import RECIPROCAL
 from kmaint.agent.transforms.tile_programs import TILE_PROGRAMS
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.workload import Contract
 
 HERE = Path(__file__).parent
@@ -106,7 +107,7 @@ def test_both_branches_run_and_outside_the_guard_the_bits_are_the_shipped_ones(t
     for name, source in sources.items():
         (tmp_path / f"{name}.py").write_text(source)
     environment = clean_environment({"TRITON_INTERPRET": "1"})
-    done = run_child([sys.executable, HERE / "run_table.py", tmp_path], timeout_s=250, env=environment)
+    done = run_with_torch([sys.executable, HERE / "run_table.py", tmp_path], timeout_s=250, env=environment)
     assert done.code == 0, done.stderr
     assert done.stdout.splitlines() == [
         "1 rows: small",

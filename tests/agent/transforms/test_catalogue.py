@@ -12,7 +12,8 @@ import pytest
 
 from kmaint.agent.transforms.base import Edited, NotApplicable, Subject, Transform
 from kmaint.agent.transforms.catalogue import TRANSFORMS
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.workload import Contract
 
 HERE = Path(__file__).parent
@@ -64,7 +65,7 @@ def test_first_variants_of_real_launchers_compute_the_same(tmp_path: Path) -> No
                     (tmp_path / f"{entry}.{transform.name}.py").write_text(variant.source)
                     applied.add(transform.name)
     environment = clean_environment({"TRITON_INTERPRET": "1"})
-    done = run_child([sys.executable, HERE / "run_tiles.py", path, tmp_path, "3"], timeout_s=250, env=environment)
+    done = run_with_torch([sys.executable, HERE / "run_tiles.py", path, tmp_path, "3"], timeout_s=250, env=environment)
     assert done.code == 0, done.stderr
     assert done.stdout == f"{len(list(tmp_path.glob('*.py')))} variants agree\n"
     assert {"early_loads", "persistent_programs", "rsqrt", "reciprocal", "full_masks", "constant_strides"} <= applied
@@ -83,7 +84,7 @@ def test_examples_and_all_their_variants_compute_the_same(tmp_path: Path) -> Non
         for number, variant in enumerate(transform.apply(example(transform))):
             (tmp_path / f"{transform.name}.{number:02}.py").write_text(variant.source)
     environment = clean_environment({"TRITON_INTERPRET": "1"})
-    done = run_child([sys.executable, HERE / "run_examples.py", tmp_path], timeout_s=250, env=environment)
+    done = run_with_torch([sys.executable, HERE / "run_examples.py", tmp_path], timeout_s=250, env=environment)
     assert done.code == 0, done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert {item["name"] for item in results} == {transform.name for transform in SHARED}
@@ -96,7 +97,7 @@ def test_examples_compile_for_sm_90(tmp_path: Path) -> None:
     for transform in SHARED:
         (tmp_path / f"{transform.name}.py").write_text(transform.after)
     environment = clean_environment({"TRITON_CACHE_DIR": str(tmp_path / "cache")})
-    done = run_child([sys.executable, HERE / "compile_examples.py", tmp_path], timeout_s=200, env=environment)
+    done = run_with_torch([sys.executable, HERE / "compile_examples.py", tmp_path], timeout_s=200, env=environment)
     assert done.code == 0, done.stderr
 
 

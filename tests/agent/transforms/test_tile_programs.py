@@ -13,7 +13,8 @@ import pytest
 
 from kmaint.agent.transforms.base import NotApplicable, Subject
 from kmaint.agent.transforms.tile_programs import TILE_PROGRAMS
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.workload import Contract
 
 HERE = Path(__file__).parent
@@ -57,7 +58,7 @@ def run_variants(tmp_path: Path, harness: Path, names: tuple[str, str], cases: l
     drawn.write_text("\n".join(json.dumps(case) for case in cases))
     environment = clean_environment({"TRITON_INTERPRET": "1"})
     words: list[str | Path] = [sys.executable, HERE / "run_variants.py", folder, entry, variants, drawn]
-    done = run_child(words, timeout_s=250, env=environment)
+    done = run_with_torch(words, timeout_s=250, env=environment)
     assert done.code == 0, done.stderr
     *found, last = done.stdout.splitlines()
     assert last == f"ran {len(cases)} cases"
@@ -126,6 +127,6 @@ def test_variants_agree_on_any_shape(tmp_path: Path, file: str, launchers: dict[
             if "num_warps" not in variant.note and variant.note.startswith(("2 ", "8 ")):
                 (tmp_path / f"{entry}.{number:02}.py").write_text(variant.source)
     environment = clean_environment({"TRITON_INTERPRET": "1"})
-    done = run_child([sys.executable, HERE / "run_tiles.py", path, tmp_path, "12"], timeout_s=250, env=environment)
+    done = run_with_torch([sys.executable, HERE / "run_tiles.py", path, tmp_path, "12"], timeout_s=250, env=environment)
     assert done.code == 0, done.stderr
     assert done.stdout == f"{2 * len(launchers)} variants agree\n"

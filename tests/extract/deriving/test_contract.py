@@ -12,7 +12,8 @@ from extract.deriving.contract import CATALOGUE, Entry, Subject, catalogue, cont
 from extract.runtime import building, cases, contents
 from extract.warming import warm_for_trials
 from kmaint import wire
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 from kmaint.forking.warm import Zygote
 from kmaint.records.call import Call, Seen, SeenObject, SeenTensor
 from kmaint.records.workload import Contract
@@ -46,7 +47,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, floa
         words.append(f"{name}={entry.entry}={CASES.get(name, 8)}")
     environment = clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)})
     argv: list[str | Path] = [sys.executable, HERE / "compare_with_reference.py", folder, *words]
-    finished = run_child(argv, timeout_s=240, env=environment)
+    finished = run_with_torch(argv, timeout_s=240, env=environment)
     assert finished.code == 0, finished.stderr
     return wire.load(dict[str, dict[str, float]], json.loads(finished.stdout))
 

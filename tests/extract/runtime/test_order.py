@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -34,7 +35,7 @@ print(json.dumps([possible, *found]))
 
 def test_only_what_depends_on_the_order_changes_with_it(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
-    finished = run_child(
+    finished = run_with_torch(
         [sys.executable, tmp_path / "program.py"],
         timeout_s=120,
         env=clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "extract")}),

@@ -12,7 +12,8 @@ from extract.runtime.cases import Case
 from extract.runtime.judge import Difference
 from extract.runtime.outcomes import Outcome
 from extract.runtime.suite import Original, check
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
+from kmaint.forking.stem import run_with_torch
 
 ROOT = Path(__file__).parents[3]
 
@@ -78,7 +79,7 @@ print(json.dumps(found))
 
 def test_a_case_without_one_answer_is_known(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
-    finished = run_child(
+    finished = run_with_torch(
         [sys.executable, tmp_path / "program.py"],
         timeout_s=120,
         env=clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "extract")}),
