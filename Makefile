@@ -44,7 +44,7 @@ workflows: .venv/.ready
 # Ray is 80 MB that only two tests need, and trl is for two others.
 test-slow: .venv/.ready
 	$(BIN)/python -m pip install --quiet -e '.[ray]' $(TRL)
-	$(BIN)/python -m pytest -m slow --timeout 1200
+	KMAINT_DRAWS=random $(BIN)/python -m pytest -m slow --timeout 1200
 
 # Every bad candidate has to be refused for what is wrong with it, and every honest one accepted.
 corpus: .venv/.ready

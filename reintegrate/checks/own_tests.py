@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kmaint.child import clean_environment, run_child
+from kmaint.child import clean_environment
 from kmaint.errors import UsageError
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.change import Check
 
 LIMIT_S = 600.0
@@ -111,7 +112,7 @@ class OwnTests:
             report = Path(scratch) / "report.xml"
             words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", f"--junitxml={report}", *tests]
             path = os.pathsep.join(filter(None, (str(self.package), os.environ.get("PYTHONPATH", ""))))
-            ended = run_child(
+            ended = run_with_torch(
                 [self.python, *words],
                 timeout_s=LIMIT_S,
                 cwd=self.top,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kmaint.child import Finished
+from kmaint.child import Finished, run_child
 from kmaint.errors import InternalError
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.kernels import copy_kernels
-from kmaint.evaluate.bench.running import Alone, Measuring, Reply
+from kmaint.evaluate.bench.running import Measuring, Reply
 from kmaint.evaluate.bench.surroundings import CACHE, environment_of
 from kmaint.evaluate.workers.turns import Turns
 from kmaint.forking.programs import Program
+from kmaint.forking.stem import run_with_torch
 from kmaint.records.evaluation import Code
 
 WORKER = Path(__file__).parents[1] / "worker.py"
@@ -99,9 +101,13 @@ def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
 def ask_alone(
     python: Path, request: Request, environment: Mapping[str, str], scratch: Path
 ) -> tuple[list[Answer], Finished]:
-    """The answers of an interpreter that no bench is open on yet, in a process of its own, and how that ended."""
-    program = Program(argv=[WORKER], env=environment, cwd=scratch)
-    finished = Alone(python).run(program, timeout_s=_limit_s(request), stdin=_message(request, None))
+    """The answers of an interpreter that no bench is open on yet, and how that ended.
+
+    In a process of its own where there may be a GPU: whether a fork would see it is not known yet.
+    """
+    run = run_child if shutil.which("nvidia-smi") and request.gpu else run_with_torch
+    limit_s, given = _limit_s(request), _message(request, None)
+    finished = run([python, WORKER], timeout_s=limit_s, env=environment, cwd=scratch, stdin=given)
     return _read(finished, request), finished
 
 
