@@ -11,15 +11,20 @@ BEYOND = 1 / 0.95
 """The share above which the floor is wrong and not the kernel fast: no clock and no data sheet is off by so much."""
 
 
-def near_the_roofline(profile: Profile) -> bool:
-    """Whether every timed workload is there, as measured; the mean of all stands for it where nobody noted each.
+def reached(mean: float | None, least: float | None) -> bool:
+    """Whether every timed workload is there; the mean of all stands for the least where nobody noted each.
 
     False where a share is beyond what can be: the contract's traffic says more than the kernel moves.
     """
-    if profile.estimated or profile.roofline_fraction is None:
+    if mean is None:
         return False
-    shares = [one for one in (profile.roofline_fraction, profile.least_fraction) if one is not None]
+    shares = [mean] if least is None else [mean, least]
     return min(shares) >= AT_THE_ROOFLINE and max(shares) <= BEYOND
+
+
+def near_the_roofline(profile: Profile) -> bool:
+    """Whether that was reached as measured."""
+    return not profile.estimated and reached(profile.roofline_fraction, profile.least_fraction)
 
 
 def to_be_left(profile: Profile | None) -> str:

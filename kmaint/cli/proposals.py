@@ -109,7 +109,8 @@ def recheck(
 
     \b
       holds       applies, is right, and faster where it was timed (else it says: not timed)
-      conflicts   upstream changed the same lines, or what came of it cannot be judged
+      unjudged    applies; whether it is right cannot be told on this machine
+      conflicts   upstream changed the same lines, or what they rest on
       overtaken   upstream has the edit, or is as fast without it: the win is retired
       regressed   applies, and is wrong or no faster
       gone        the kernel is no longer there; what is near is named

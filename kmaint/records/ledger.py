@@ -10,10 +10,10 @@ from kmaint.records.evaluation import Environment
 from kmaint.records.kernel import Release
 from kmaint.records.timing import Interval
 
-State = Literal["landed", "attested", "proposed", "holds", "conflicts", "overtaken", "regressed", "gone"]
-"""The last five are what a recheck says of a win on another upstream."""
+State = Literal["landed", "attested", "proposed", "holds", "unjudged", "conflicts", "overtaken", "regressed", "gone"]
+"""The last six are what a recheck says of a win on another upstream."""
 
-CHECKED: frozenset[State] = frozenset(("holds", "conflicts", "overtaken", "regressed", "gone"))
+CHECKED: frozenset[State] = frozenset(("holds", "unjudged", "conflicts", "overtaken", "regressed", "gone"))
 
 
 @dataclass(frozen=True, kw_only=True)

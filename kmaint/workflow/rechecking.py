@@ -93,9 +93,9 @@ def _chosen(wins: Sequence[Win], framework: str, ids: Sequence[str], config: Con
 
 
 def _earlier(win: Win, release: Release) -> Step | None:
-    """What was found on this very commit."""
+    """What was found on this very commit; that a machine could not judge it holds for that machine only."""
     steps = [step for step in win.history if step.state in CHECKED and step.release == release]
-    return steps[-1] if steps and release.commit else None
+    return steps[-1] if steps and steps[-1].state != "unjudged" and release.commit else None
 
 
 def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progress) -> Step:
@@ -134,11 +134,11 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     applies = f"{moved}applies {how}"
     written = (Path(landing.patch_file), candidate)
     if harness is None or doubt:
-        return upstream.step("conflicts", f"{applies}, but cannot be judged: {doubt}", *written)
+        return upstream.step("unjudged", f"{applies}, but cannot be judged here: {doubt}", *written)
     try:
         (found,) = check(harness, [candidate], config, progress)
     except MissingError as error:  # CUDA C++ where there is no GPU
-        return upstream.step("conflicts", f"{applies}, but cannot be judged: {error.message}", *written)
+        return upstream.step("unjudged", f"{applies}, but cannot be judged here: {error.message}", *written)
     state, said = _judged(found, changed=rebased.changed)
     step = upstream.step(state, f"{applies}; {said}", *written)
     return replace(step, speedup=speedup(found), environment=found.environment)
@@ -251,13 +251,13 @@ def _next_step(win: Win, step: Step) -> str:
     anew = f"kmaint maintain TREE --kernel '{win.kernel}'"
     match step.state:
         case "holds" if step.speedup is None:
-            return f"run the same where there is a GPU; the patch for this upstream is {step.written[0]}"
+            return f"run the same with --again where there is a GPU; the patch for this upstream is {step.written[0]}"
         case "holds":
             return f"bring the patch up to date: 'git am {step.written[0]}'"
         case "conflicts" if step.written and step.written[0].endswith(CONFLICTS):
             return f"merge {step.written[0]} by hand, or look for a win anew: '{anew}'"
-        case "conflicts" if len(step.written) == 2:
-            return f"judge {step.written[0]} where that can be done: with a GPU, or the framework (--python)"
+        case "unjudged":
+            return f"run the same with a GPU or the framework (--python); the patch to judge is {step.written[0]}"
         case "conflicts":
             return f"look for a win anew: '{anew}'"
         case "overtaken":

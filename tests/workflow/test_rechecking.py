@@ -1,9 +1,10 @@
-"""Wins on an upstream that went on: each of the five answers, on real trees and by the real gate."""
+"""Wins on an upstream that went on: each of the six answers, on real trees and by the real gate."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,24 @@ def test_a_kernel_that_is_gone_is_looked_for_and_the_answer_kept(landed: Landed,
     with pytest.raises(UsageError) as error:
         workflow.recheck(newer, landed.config, lambda line: None, ids=["nothing"])
     assert str(error.value) == f"no win 'nothing' in {landed.state}; see 'kmaint ledger'"
+
+
+def test_what_this_machine_cannot_judge_is_asked_again(landed: Landed, tree: Path, tmp_path: Path) -> None:
+    """Its interpreter has no torch: the patch applies, and more is not known."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    newer, said = upstream(tree, lambda text: f"{text}\n# Newer.\n"), list[str]()
+    config = without_gpu(landed).model_copy(update={"python": tmp_path / "bare" / "bin" / "python"})
+    for _ in range(2):
+        [found] = workflow.recheck(newer, config, said.append)
+        assert found.step.state == "unjudged"
+        assert found.step.said.startswith("applies as it was, but cannot be judged here: ")
+        assert "torch" in found.step.said
+        patch = Path(found.step.written[0])
+        assert found.next_step == f"run the same with a GPU or the framework (--python); the patch to judge is {patch}"
+        subprocess.run(["git", "apply", "--check", str(patch)], cwd=newer, check=True)
+    [win] = workflow.all_wins(landed.config)
+    assert [step.state for step in win.history] == ["landed", "unjudged", "unjudged"]
+    assert not win.retired
 
 
 def edited(before: str, after: str) -> Change:

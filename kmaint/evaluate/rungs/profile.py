@@ -13,7 +13,7 @@ from kmaint.records.counters import Counters
 from kmaint.records.evaluation import Bottleneck, Environment, Profile, Resources
 from kmaint.records.timing import Timing
 from kmaint.records.workload import Contract, Workload
-from kmaint.roofline import AT_THE_ROOFLINE
+from kmaint.roofline import near_the_roofline, reached
 
 ASSUMED_BANDWIDTH_GBPS = 4200.0
 """A large device-to-device copy on one H200; used for estimates only, where no GPU was there to measure."""
@@ -146,15 +146,17 @@ def profile(
     shares = _shares(times, contract, environment)
     fraction = _mean(shares, contract)
     complete = all(one.name in shares for one in contract.timed)
-    bottleneck = "library" if library else classify(launches, times, fraction, environment)
+    least = min((shares[one.name] for one in contract.timed), default=None) if complete else None
+    at_roofline = reached(fraction, least)
+    bottleneck = "library" if library else classify(launches, times, environment, at_roofline=at_roofline)
     return Profile(
         bottleneck=bottleneck,
         estimated=timing is None,
         resources=resources,
         roofline_fraction=fraction,
-        next_step=_next_step(bottleneck, fraction, timed=timing is not None),
+        next_step=_next_step(bottleneck, fraction if at_roofline else None, timed=timing is not None),
         bytes_per_program=_bytes_per_program(launches, contract),
-        least_fraction=min((shares[one.name] for one in contract.timed), default=None) if complete else None,
+        least_fraction=least,
     )
 
 
@@ -173,8 +175,7 @@ def with_counters(found: Profile, counters: Counters, contract: Contract, enviro
     diagnosis = diagnose(seen)
     if diagnosis is None or found.bottleneck == "library":
         return replace(found, counters=counters)
-    left = not found.estimated and found.roofline_fraction is not None and found.roofline_fraction >= AT_THE_ROOFLINE
-    if left:
+    if near_the_roofline(found):
         return replace(found, evidence=diagnosis.evidence, counters=counters)
     return replace(
         found,
@@ -186,10 +187,10 @@ def with_counters(found: Profile, counters: Counters, contract: Contract, enviro
     )
 
 
-def _next_step(bottleneck: Bottleneck, fraction: float | None, *, timed: bool) -> str:
-    """What would have to move; that it is to be left only with the fraction which says so, as measured."""
-    if timed and fraction is not None and fraction >= AT_THE_ROOFLINE:
-        return LEAVE.format(fraction)
+def _next_step(bottleneck: Bottleneck, share: float | None, *, timed: bool) -> str:
+    """What would have to move; that it is to be left only with the fraction that was reached, as measured."""
+    if timed and share is not None:
+        return LEAVE.format(share)
     return UNTIED if bottleneck == "unknown" and timed else NEXT_STEP[bottleneck]
 
 
@@ -216,13 +217,13 @@ def _mean(shares: Mapping[str, float], contract: Contract) -> float | None:
 
 
 def classify(
-    launches: Sequence[Launch], times: Mapping[str, float], fraction: float | None, environment: Environment
+    launches: Sequence[Launch], times: Mapping[str, float], environment: Environment, *, at_roofline: bool
 ) -> Bottleneck:
     """One class by a fixed order of questions, each of which names the evidence it rests on."""
-    if not launches and (fraction is None or fraction < AT_THE_ROOFLINE):
-        return "unknown"
-    if fraction is not None and fraction >= AT_THE_ROOFLINE:
+    if at_roofline:
         return "memory"
+    if not launches:
+        return "unknown"
     resources = [launch.resources for launch in launches]
     if any(found.spill_bytes for found in resources) or any(resident_warps(found) < 16 for found in resources):
         return "occupancy"

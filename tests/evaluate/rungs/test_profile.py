@@ -117,18 +117,18 @@ def test_no_estimate_beats_the_floor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "fraction", "bottleneck"),
+    ("changes", "at_roofline", "bottleneck"),
     [
-        ({}, 0.9, "memory"),
-        ({"spill_bytes": 64}, 0.3, "occupancy"),
-        ({"registers": 255}, 0.3, "occupancy"),
-        ({}, 0.3, "latency"),
-        ({"load_bits": 128}, 0.5, "memory"),
-        ({"load_bits": 128, "instructions": 9000}, 0.3, "compute"),
+        ({}, True, "memory"),
+        ({"spill_bytes": 64}, False, "occupancy"),
+        ({"registers": 255}, False, "occupancy"),
+        ({}, False, "latency"),
+        ({"load_bits": 128}, False, "memory"),
+        ({"load_bits": 128, "instructions": 9000}, False, "compute"),
     ],
 )
-def test_one_bottleneck(changes: dict[str, int], fraction: float, bottleneck: str) -> None:
-    assert classify([launch(**changes)], {"T4096": 100.0}, fraction, HERE) == bottleneck
+def test_one_bottleneck(changes: dict[str, int], at_roofline: bool, bottleneck: str) -> None:
+    assert classify([launch(**changes)], {"T4096": 100.0}, HERE, at_roofline=at_roofline) == bottleneck
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_one_bottleneck(changes: dict[str, int], fraction: float, bottleneck: st
 def test_a_last_wave_that_is_nearly_empty_is_imbalance(programs: int, bottleneck: str) -> None:
     """Sixteen programs of four warps fill a multiprocessor."""
     one = dataclasses.replace(launch(load_bits=128), programs=programs)
-    assert classify([one], {"T4096": 100.0}, 0.3, HERE) == bottleneck
+    assert classify([one], {"T4096": 100.0}, HERE, at_roofline=False) == bottleneck
 
 
 def test_what_only_a_library_computes_is_left_to_it() -> None:
@@ -172,6 +172,19 @@ def test_it_is_left_where_the_times_say_that_it_is_at_the_roofline_and_nowhere_e
     assert "leave" not in far.next_step
     quick = profile(wide, None, dataclasses.replace(CONTRACT, traffic="T * 1638400"), HERE)
     assert "leave" not in quick.next_step, "an estimate is no evidence"
+
+
+def test_one_workload_that_is_far_from_the_roofline_keeps_it_from_being_left() -> None:
+    small = dataclasses.replace(COPY, name="T64", axes={"T": 64}, weight=0.01)
+    both = dataclasses.replace(CONTRACT, workloads=(dataclasses.replace(COPY, weight=0.99), small))
+    floor = floor_us(both, small, HERE)
+    assert floor is not None
+    found = profile([launch(load_bits=128)], timing_of(T4096=17.0, T64=floor / 0.3), both, HERE)
+    assert found.roofline_fraction is not None and found.roofline_fraction > 0.9
+    assert found.next_step == NEXT_STEP[found.bottleneck]
+    impossible = profile([launch()], timing(12.0), CONTRACT, HERE)
+    assert (impossible.roofline_fraction, impossible.bottleneck) == (pytest.approx(16.8 / 12, rel=0.01), "latency")
+    assert impossible.next_step == NEXT_STEP["latency"], "the traffic is wrong, and not the kernel fast"
 
 
 def test_without_times_a_profile_says_estimated() -> None:
