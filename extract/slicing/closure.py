@@ -11,7 +11,8 @@ import builtins
 import sys
 
 from extract.names import Names
-from extract.slicing.modules import Imported, Library, Module, Statement
+from extract.slicing.binding import Imported
+from extract.slicing.modules import Library, Module, Statement
 from extract.slicing.pieces import Closure, Found, KeptImport, ModuleReference, Piece, StoppedError
 from extract.slicing.shims import REAL, SHIMS, TORCH_SHIMS, Shim
 from extract.slicing.truth import Truth

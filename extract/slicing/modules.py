@@ -9,16 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from extract.names import Decide, Names, absolute, dotted, names_of
+from extract.names import Decide, Names, dotted, names_of
+from extract.slicing.binding import Imported, bodies, bound_names, changed_names, imports_below
 from extract.tree import SourceTree
 from kmaint.folder import indented
 
-Condition = tuple[ast.expr, bool]
-"""A test and what it must come out as for a statement to run."""
-
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-
-CATCHES_IMPORT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +27,6 @@ class Statement:
     names: tuple[str, ...]
     indent: int = 0
     """How many columns its lines stand to the right in the file: more than none inside a class or a function."""
-
-
-@dataclass(frozen=True)
-class Imported:
-    """One name that an import binds. `guarded` when a failing import is caught."""
-
-    target: str
-    text: str
-    whole: bool = False
-    """`import a.b`: binds `a`."""
-    conditions: tuple[Condition, ...] = ()
-    guarded: bool = False
 
 
 @dataclass(eq=False)
@@ -74,7 +58,7 @@ class Module:
     def inner_imports(self, statement: Statement) -> Iterator[Imported]:
         """Imports that run when a statement taken whole runs."""
         if isinstance(statement.node, (ast.If, ast.Try, ast.With)):
-            for _, one in _imports_below([statement.node], self.package, (), guarded=False):
+            for _, one in imports_below([statement.node], self.package):
                 yield one
 
 
@@ -196,7 +180,7 @@ def _definitions(body: list[ast.stmt]) -> Iterator[Definition]:
         if isinstance(node, Definition):
             yield node
         else:
-            for inner in _bodies(node):
+            for inner in bodies(node):
                 yield from _definitions(inner)
 
 
@@ -217,12 +201,14 @@ def _read_statement(module: Module, node: ast.stmt) -> None:
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         module.future = module.future or any(alias.name == "annotations" for alias in node.names)
         return
-    for name, one in _imports_below([node], module.package, (), guarded=False):
+    for name, one in imports_below([node], module.package):
         if name == "*":
             module.stars.append(one.target)
         else:
             module.imports.setdefault(name, []).append(one)
-    names = tuple(dict.fromkeys([*bound_names(node), *(name for name in _changed(node) if name in module.bindings)]))
+    names = tuple(
+        dict.fromkeys([*bound_names(node), *(name for name in changed_names(node) if name in module.bindings)])
+    )
     if names:
         first, indent = _first_line(module, node), 0 if module.outer is None else node.col_offset
         statement = Statement(node, first, node.end_lineno or node.lineno, names, indent)
@@ -238,102 +224,3 @@ def _first_line(module: Module, node: ast.stmt) -> int:
     while first > 1 and module.lines[first - 2].startswith("#") and not module.lines[first - 2].startswith("# SPDX"):
         first -= 1
     return first if first > 1 else line  # a comment that opens the file is about the file
-
-
-def bound_names(node: ast.stmt) -> Iterator[str]:
-    """Names that a module-level statement binds other than by importing."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.Assign(targets=targets):
-            for target in targets:
-                yield from _targets(target)
-        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
-            yield from _targets(target)
-        case ast.For(target=target):
-            yield from _targets(target)
-            yield from _bound_below(node)
-        case ast.If() | ast.Try() | ast.With() | ast.While():
-            yield from _bound_below(node)
-        case _:
-            pass
-
-
-def _changed(node: ast.stmt) -> Iterator[str]:
-    """What `TABLE[key] = value` and `function.attribute = value` change."""
-    for target in node.targets if isinstance(node, ast.Assign) else ():
-        if isinstance(target, (ast.Attribute, ast.Subscript)) and isinstance(target.value, ast.Name):
-            yield target.value.id
-
-
-def _bound_below(node: ast.stmt) -> Iterator[str]:
-    for body in _bodies(node):
-        for child in body:
-            yield from bound_names(child)
-
-
-def _bodies(node: ast.stmt) -> Iterator[list[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        yield getattr(node, name, [])
-    for handler in getattr(node, "handlers", ()):
-        yield handler.body
-
-
-def _targets(target: ast.expr) -> Iterator[str]:
-    match target:
-        case ast.Name(id=name):
-            yield name
-        case ast.Tuple(elts=items) | ast.List(elts=items):
-            for item in items:
-                yield from _targets(item)
-        case ast.Starred(value=value):
-            yield from _targets(value)
-        case _:
-            pass
-
-
-def _imports_below(
-    body: list[ast.stmt], package: str, conditions: tuple[Condition, ...], *, guarded: bool
-) -> Iterator[tuple[str, Imported]]:
-    for node in body:
-        match node:
-            case ast.Import() | ast.ImportFrom():
-                yield from _names_imported(node, package, conditions, guarded=guarded)
-            case ast.If(test=test):
-                yield from _imports_below(node.body, package, (*conditions, (test, True)), guarded=guarded)
-                yield from _imports_below(node.orelse, package, (*conditions, (test, False)), guarded=guarded)
-            case ast.Try():
-                caught = guarded or any(_catches_import(handler) for handler in node.handlers)
-                yield from _imports_below(node.body, package, conditions, guarded=caught)
-                for handler in node.handlers:
-                    yield from _imports_below(handler.body, package, conditions, guarded=guarded)
-                yield from _imports_below([*node.orelse, *node.finalbody], package, conditions, guarded=guarded)
-            case ast.With():
-                yield from _imports_below(node.body, package, conditions, guarded=guarded)
-            case _:
-                pass
-
-
-def _catches_import(handler: ast.ExceptHandler) -> bool:
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(kind is None or dotted(kind) in CATCHES_IMPORT for kind in kinds)
-
-
-def _names_imported(
-    node: ast.Import | ast.ImportFrom, package: str, conditions: tuple[Condition, ...], *, guarded: bool
-) -> Iterator[tuple[str, Imported]]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            text = f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
-            whole = alias.asname is None
-            target = alias.name.partition(".")[0] if whole else alias.name
-            yield alias.asname or target, Imported(target, text, whole, conditions, guarded)
-        return
-    origin = absolute(package, node)
-    for alias in node.names:
-        text = f"from {origin} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
-        target = origin if alias.name == "*" else f"{origin}.{alias.name}"
-        yield (
-            ("*" if alias.name == "*" else alias.asname or alias.name),
-            Imported(target, text, False, conditions, guarded),
-        )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 
 from extract.names import dotted
-from extract.slicing.modules import Condition, Library, Module, Statement, bound_names
+from extract.slicing.binding import Condition, bound_names
+from extract.slicing.modules import Library, Module, Statement
 from extract.slicing.shims import SHIMS
 
 KNOWN = {
