@@ -18,13 +18,14 @@ demo: .venv/.ready
 	$(BIN)/kmaint fetch $(RELEASE) -o demo/sglang
 	$(BIN)/kmaint maintain demo/sglang --kernel $(KERNEL) --candidates 2 --state demo/state
 
-# In the order of collection: by their number of tests the files with the longest ones would come last.
+# Three at a time on two cores, since many wait for a child; in our own order: by their number of tests the files with the
+# longest ones would come last.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 # Tracing every line takes a fifth of the suite's time.
 coverage: .venv/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" --cov --cov-report=term:skip-covered
 
 # Every gate there is, in one word.
 check: test workflows

@@ -28,7 +28,7 @@ ALLOWED = {
     "torch.int8": 8e-3,
 }
 """Of the largest value: a few roundings of the dtype; int8 is cut off, not rounded."""
-CASES = {"vllm_unified_attention": 4}
+CASES = {"vllm_unified_attention": 3}
 FOLDERS = [path.parent.name for path in sorted(CATALOGUE.glob("*/contract.toml"))]
 
 
@@ -44,7 +44,7 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, floa
         shutil.copyfile(HERE / "catalogue" / f"{name}.py", folder / name / "kernel.py")
         (folder / name / "reference.py").write_text(entry.derived.reference or "")
         (folder / name / "workloads.json").write_text(json.dumps(wire.dump(entry.derived.contract)))
-        words.append(f"{name}={entry.entry}={CASES.get(name, 8)}")
+        words.append(f"{name}={entry.entry}={CASES.get(name, 5)}")
     environment = clean_environment({"TRITON_INTERPRET": "1", "PYTHONPATH": str(folder)})
     argv: list[str | Path] = [sys.executable, HERE / "compare_with_reference.py", folder, *words]
     finished = run_with_torch(argv, timeout_s=240, env=environment)

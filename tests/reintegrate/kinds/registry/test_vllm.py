@@ -75,6 +75,7 @@ def said(program: str, tree: Path) -> list[str]:
     return ended.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_winner_that_serving_would_never_launch_becomes_a_custom_operator(
     won: Win, committed: Callable[[Path], Path], recorded: Callable[[str, str], None]
 ) -> None:
