@@ -1,1 +1,1 @@
-"""Runs measured code in forks of an interpreter that has torch and triton imported."""
+"""Runs measured code in forks of interpreters that know torch and triton, which are forked of one that knows torch."""

@@ -57,7 +57,7 @@ class ForkServer:
         """Until it has imported what it was to. MissingError where torch is not there, InternalError where it ended."""
         with self._greeting:
             if self._missing is None:
-                if not _readable(self._requests, START_S) or not (said := self._requests.recv(1 << 12)):
+                if not _readable(self._requests, START_S) or not (said := _heard(self._requests)):
                     raise InternalError(f"{self._python}: ended before it was warm", "report it, with the interpreter")
                 self._missing = str(json.loads(said)["missing"])
         if self._missing:
@@ -68,7 +68,7 @@ class ForkServer:
     @property
     def ended(self) -> bool:
         """Whether nothing can be asked of it any more."""
-        return _readable(self._requests) and not self._requests.recv(1, socket.MSG_PEEK)
+        return _readable(self._requests) and not _heard(self._requests, socket.MSG_PEEK)
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         """As run_child does: to the end or to the limit, and its whole group is dead."""
@@ -153,6 +153,14 @@ class ForkServer:
 
 def _readable(source: socket.socket, within_s: float = 0.0) -> bool:
     return bool(select.select([source], [], [], within_s)[0])
+
+
+def _heard(source: socket.socket, flags: int = 0) -> bytes:
+    """What is there; nothing where the other end was closed, be it with something of ours unread."""
+    try:
+        return source.recv(1 << 12, flags)
+    except ConnectionResetError:
+        return b""
 
 
 def _closed(stream: IO[bytes]) -> None:
