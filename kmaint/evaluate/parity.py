@@ -60,8 +60,11 @@ class Shipped:
 def hold(harness: Harness, bench: Bench, *, paths: Sequence[Path] = (), tree: Path | None = None) -> Parity:
     """Compare with the first shipped op that can be imported: from `paths` or the interpreter, else from `tree`.
 
-    A framework needs its compiled parts and dependencies to import; a module of a tree only what it names itself.
+    A framework needs its compiled parts and dependencies to import; a module of a tree only what it names itself. Of
+    CUDA C++ there is no module to import: its harness builds the very files of the release.
     """
+    if harness.language == "cuda":
+        return _parity(harness, bench, "not_run", "CUDA C++ is no module that could be imported")
     bench = dataclasses.replace(bench, limits_s={**bench.limits_s, **LIMITS_S})
     failed: list[str] = []
     for shipped in ways_to(harness, paths, tree):

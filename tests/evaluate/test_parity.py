@@ -101,3 +101,9 @@ def test_an_installed_framework_comes_before_the_tree(traced: tuple[Harness, Pat
     names = [shipped.name for shipped in ways_to(harness, [], tree)]
     assert names == ["sglang.kernels.ops.attention.merge_state", "sglang/kernels/ops/attention/merge_state.py"]
     assert own_entry(harness) == ""  # the launcher is the framework's own
+
+
+def test_of_cuda_there_is_nothing_to_import(cuda_harness: Harness, bench: Bench) -> None:
+    found = hold(cuda_harness, bench)
+    assert (found.state, found.reason) == ("not_run", "CUDA C++ is no module that could be imported")
+    assert not found.refuses
