@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from kmaint.child import Finished, ended_with, exchange
 from kmaint.errors import InternalError, MissingError
@@ -51,7 +51,8 @@ class ForkServer:
         self.address = address
         """Where it can be asked by a process that knows this: "socket", a path, and "proof", what to say first."""
         self._python, self._requests, self._lock = python, requests, threading.Lock()
-        self._greeting, self._missing = threading.Lock(), cast("str | None", None)
+        self._greeting = threading.Lock()
+        self._missing: str | None = None
 
     def wait(self) -> None:
         """Until it has imported what it was to. MissingError where torch is not there, InternalError where it ended."""
@@ -99,13 +100,13 @@ class ForkServer:
     @contextlib.contextmanager
     def conversing(self, program: Program) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         """The program's standard input and output for as long as the block lasts; its errors go nowhere."""
-        with open(os.devnull, "wb") as nothing, self._piped(program, nothing) as (stdin, stdout, _):  # noqa: PTH123
+        with Path(os.devnull).open("wb") as nothing, self._piped(program, nothing) as (stdin, stdout, _):
             yield stdin, stdout
 
     @contextlib.contextmanager
     def serving(self, program: Program, requests: socket.socket) -> Iterator[None]:
         """The program with the socket as its standard input for as long as the block lasts; it is gone after that."""
-        with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - pathlib's gives no descriptor sooner
+        with Path(os.devnull).open("wb") as nothing:
             streams = [requests.fileno(), nothing.fileno(), nothing.fileno()]
             with self._started(program, streams) as ended:
                 requests.close()

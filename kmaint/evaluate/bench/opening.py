@@ -88,10 +88,7 @@ def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gp
 def _surveyed(python: Path, device: str, gpu: str | None, _visible: str | None) -> Environment:
     with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
         request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
-        # No candidate is imported, so what is may be kept as bytecode: else every interpreter to come compiles torch's
-        # own sources anew, where an installer leaves that to the first import, as uv does.
-        kept = {"PYTHONDONTWRITEBYTECODE": ""}
-        environment = {**environment_of(None, Path(scratch), gpu=device != "none", only=gpu), **kept}
+        environment = environment_of(None, Path(scratch), gpu=device != "none", only=gpu)
         answers, finished = ask_alone(python, request, environment, Path(scratch))
     answer = answers[0] if answers else None
     if not isinstance(answer, Done):

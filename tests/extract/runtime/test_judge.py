@@ -175,11 +175,12 @@ def test_a_row_in_which_the_original_is_wrong_excuses_nothing(
     assert said(truth, want, torch.where(torch.arange(len(want))[:, None] == row, want, right)) == []
 
 
-@given(given=imprecise(least=1), bad=st.floats(3, 100), rows=st.integers(1, 2))
+@given(given=imprecise(least=1), bad=st.floats(3, 100), rows=st.integers(1, 3))
 def test_a_few_bad_rows_lend_nothing_to_the_others(
     given: tuple[torch.Tensor, torch.Tensor, torch.Generator, float], bad: float, rows: int
 ) -> None:
     truth, want, noise, share = given
+    assume(4 * rows <= len(truth))  # three of eight would not be few: the median moves by more than the bound
     base = TOLERANCES[want.dtype]
     spoiled = want.clone()
     spoiled[:rows] = near(truth, bad * share, noise).to(want.dtype)[:rows]
