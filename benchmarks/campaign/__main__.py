@@ -7,7 +7,7 @@
     python -m benchmarks.campaign check [KERNEL] [--work DIR]               recorded wins, verified from the release on
 
 `run` writes each run as it ends to OUT/HARNESS/builtin.json and handoff.json, which belong into benchmarks/campaign/;
-candidates to be judged lie in benchmarks/campaign/handoff/HARNESS/, as the provider 'scripted' reads them. It needs an
+candidates to hand in, which a model wrote, lie in benchmarks/campaign/handoff/HARNESS/. It needs an
 interpreter with torch and triton; what else kmaint needs is taken from DIR where that interpreter lacks it.
 """
 
@@ -36,7 +36,7 @@ def main() -> int:
     running.add_argument("folder", type=Path)
     running.add_argument("out", type=Path)
     running.add_argument("--only", default="", help="the harness of this name, or those whose names hold it")
-    running.add_argument("--provider", choices=("builtin", "scripted"), help="one of the two  [default: both]")
+    running.add_argument("--provider", choices=("builtin", "handoff"), help="one of the two  [default: both]")
     running.add_argument("--minutes", type=float, default=6.0, help="for one search of one harness")
     running.add_argument("--candidates", type=int, default=12, help="that each way may take through the gate")
     running.add_argument(

@@ -6,18 +6,18 @@ import argparse
 import dataclasses
 import os
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.campaign import recorded
-from benchmarks.campaign.kernels import HOME, Entry, read_entries
+from benchmarks.campaign.handing import files_for, hand_in, unjudged
+from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.preparing import HARNESSES, ready
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from benchmarks.campaign.shipping import against_shipped, contender
 from kmaint import wire, workflow
 from kmaint.agent.screening import TABLE, remembered
-from kmaint.agent.scripted import candidate_files
 from kmaint.config import Config, load_config
 from kmaint.console import Progress
 from kmaint.errors import KmaintError
@@ -27,8 +27,6 @@ from kmaint.records.evaluation import Evaluation
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.store import Store
-
-HANDOFF = HOME / "handoff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +38,8 @@ class Job:
     way: Way
     out: Path
     config: Config
+    files: tuple[Path, ...] = ()
+    """Candidates to hand in."""
     paths: tuple[Path, ...] = ()
     once: bool = False
     """Whether a winner is left with the gate's own confirmation."""
@@ -81,20 +81,10 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     named = [one for one in found if one.harness == options.only]
     for one in named or [one for one in found if options.only in one.harness]:
         harness = read_harness((options.folder / HARNESSES / one.harness).resolve())
-        builtin = {"builtin": {"provider": "builtin", "candidates": options.candidates}}
-        settings = builtin if harness.language == "triton" else {}
-        files = candidate_files(HANDOFF / one.harness)
-        if files:
-            # The quickest by a rough look go first, where not all can be taken.
-            strategy = "beam" if len(_firsts(files)) > options.candidates else "greedy"
-            settings["handoff"] = {
-                "provider": "scripted",
-                "scripted": files[0].parent,
-                "strategy": strategy,
-                "candidates": options.candidates,
-            }
+        files = files_for(one.harness)
         for way in WAYS:
-            if way not in settings or options.provider not in (None, settings[way]["provider"]):
+            possible = files if way == "handoff" else harness.language == "triton"
+            if not possible or options.provider not in (None, way):
                 continue
             state = options.folder.resolve() / "state" / way
             yield Job(
@@ -102,7 +92,14 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
                 harness=harness,
                 way=way,
                 out=options.out / one.harness / f"{way}.json",
-                config=load_config(**settings[way], state=state, minutes=options.minutes, device=options.device),
+                config=load_config(
+                    provider=way,
+                    candidates=options.candidates,
+                    minutes=options.minutes,
+                    state=state,
+                    device=options.device,
+                ),
+                files=files if way == "handoff" else (),
                 paths=tuple(options.shipped),
                 once=options.once,
             )
@@ -117,50 +114,31 @@ def is_done(job: Job) -> bool:
         return False
     if job.config.device != "none" and (found.run.environment is None or found.run.environment.device is None):
         return False
-    return not _unseen(job, found.run, found.screened)
-
-
-def _unseen(job: Job, run: Run, screened: Mapping[str, Screened]) -> list[Path]:
-    """Candidate files at hand that the run neither judged nor screened; repairs are for a first one that failed."""
-    if job.config.scripted is None:
-        return []
-    judged = {evaluation.candidate.id for evaluation in run.evaluations} | set(screened)
-    firsts = _firsts(candidate_files(job.config.scripted))
-    return [path for path in firsts if wire.digest(path.read_text()) not in judged]
-
-
-def _firsts(files: Iterable[Path]) -> list[Path]:
-    """Without the repairs."""
-    return [path for path in files if path.name.count(".") == 1]
+    return not unjudged(job.files, found.run)
 
 
 def take(job: Job) -> Recorded:
     """The run, what it used up, and its winner through the whole gate once more."""
-    progress = Progress()
-    before = _judged(job)
-    found = workflow.optimize(job.harness, job.config, progress)
-    if before.get(found.id) == len(found.evaluations) and _unseen(job, found, _screened(job, found)):
-        # A budget counts what was judged before: files that came since need room beyond it.
-        more = {"candidates": len(found.evaluations) + job.config.candidates}
-        found = workflow.optimize(job.harness, job.config.model_copy(update=more), progress)
+    if job.files:
+        found = hand_in(job.harness, job.files, job.config)
+    else:
+        found = workflow.optimize(job.harness, job.config, Progress())
     ((_, spent),) = workflow.spent_by([found.id], job.config)
     again, shipped = None if job.once else passed_again(job, found), None
     if job.entry.shipped:
         source = contender(found, job.harness)
         shipped = against_shipped(job.entry, job.harness, source, job.paths, job.config)
-    screened = _screened(job, found)
     return Recorded(
-        harness=_plain(job.harness), run=found, spent=spent, again=again, shipped=shipped, screened=screened
+        harness=_plain(job.harness),
+        run=found,
+        spent=spent,
+        again=again,
+        shipped=shipped,
+        screened=_screened(job, found),
     )
 
 
-def _judged(job: Job) -> dict[str, int]:
-    """How many candidates each run of the state has judged, by run id."""
-    with Store(job.config.state) as store:
-        return {run.id: len(run.evaluations) for run in store.runs()}
-
-
-def _screened(job: Job, run: Run) -> dict[str, Screened]:
+def _screened(job: Job, run: Run) -> Mapping[str, Screened]:
     """What came of the rough look at many variants, by candidate id."""
     with Store(job.config.state) as store:
         return remembered(event.payload for event in store.events(run.id) if event.kind == TABLE)

@@ -27,7 +27,8 @@ def job(mrope: Recorded, tmp_path: Path) -> Job:
         harness=harness,
         way="handoff",
         out=out,
-        config=load_config(provider="scripted", scripted=files, device="auto"),
+        config=load_config(provider="handoff", device="auto"),
+        files=(files / "first.py",),
     )
 
 
@@ -40,11 +41,8 @@ def test_what_is_written_is_read_back(job: Job, mrope: Recorded) -> None:
 
 def test_a_run_is_done_until_a_candidate_joins_it(job: Job) -> None:
     assert is_done(job)
-    assert job.config.scripted is not None
-    (job.config.scripted / "first.1.py").write_text("# a repair, asked for only where the first fails\n")
-    assert is_done(job)
-    (job.config.scripted / "second.py").write_text("# another\n")
-    assert not is_done(job)
+    (another := job.files[0].with_name("second.py")).write_text("# another\n")
+    assert not is_done(replace(job, files=(*job.files, another)))
 
 
 def test_a_run_of_another_harness_is_done_again(job: Job) -> None:

@@ -21,7 +21,8 @@ def moe_fused_mul_sum_kernel(
     size: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
-    # One token a program: its weights are scalars, and only the last part of a row is masked.
+    # One token a program: its weights are scalars, and only the last part of a row is
+    # masked.
     NUM_PARTS: tl.constexpr = (size + BLOCK_K - 1) // BLOCK_K
     token = (tl.program_id(0) // NUM_PARTS).to(tl.int64)
     pid_k = tl.program_id(0) % NUM_PARTS
@@ -49,10 +50,8 @@ def moe_fused_mul_sum_kernel(
             a_vecs = a_vecs + (a_vec,)
         tl.debug_barrier()
         for n in tl.static_range(top_k):
-            if n == 0:
-                a_vec = tl.load(a_base, mask=mask, other=0.0)
-            else:
-                a_vec = a_vecs[n - 1]
+            first = n == 0
+            a_vec = tl.load(a_base, mask=mask, other=0.0) if first else a_vecs[n - 1]
             acc += a_vec.to(tl.float32) * b_vals[n].to(tl.float32)
     else:
         for n in tl.static_range(top_k):
