@@ -13,6 +13,7 @@ from typing import Any, Literal
 from benchmarks.campaign.kernels import HOME, ROOT
 from benchmarks.campaign.shipping import NO_GPU, Against
 from kmaint import wire
+from kmaint.agent.builtin import WORTH
 from kmaint.evaluate import Screened
 from kmaint.folder import write_text
 from kmaint.records.evaluation import Evaluation, Passed
@@ -22,6 +23,8 @@ from kmaint.records.timing import Timing
 
 Way = Literal["builtin", "handoff"]
 WAYS: tuple[Way, ...] = ("builtin", "handoff")
+FIRST = "scripted"
+"""What the file is called of a handoff's candidates in an earlier run."""
 EARLIER = ROOT / "benchmarks" / "results"
 
 
@@ -71,6 +74,16 @@ class Recorded:
         return winner is not None and is_win(winner) and (self.again is None or is_win(self.again))
 
     @property
+    def looked(self) -> float:
+        """The best ratio of the rough look; 0 where there was none."""
+        return max((one.ratio or 0.0 for one in self.screened.values()), default=0.0)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether its minutes ended before any verdict, though a variant looked worth one."""
+        return not self.run.evaluations and self.looked >= WORTH
+
+    @property
     def failure(self) -> str:
         """Why the run has no time at all; empty where it has one."""
         if self.timing is not None:
@@ -80,7 +93,8 @@ class Recorded:
         if self.run.state == "at_roofline":
             return "at the roofline, so that nothing was tried"
         if not self.run.evaluations:
-            return "no variant looked faster"
+            looked = f"out of time before a verdict; {self.looked:.2f}x by a rough look"
+            return looked if self.undecided else "no variant looked faster"
         first = self.run.evaluations[0]
         return f"{first.candidate.plan.edit} was {first.verdict.kind}"
 
@@ -115,8 +129,8 @@ def write(path: Path, recorded: Recorded) -> None:
     write_text(path, text + "\n")
 
 
-def campaign(way: Way, home: Path = HOME) -> dict[str, Recorded]:
-    """The campaign's runs of one way, by the harness's folder name."""
+def campaign(way: str, home: Path = HOME) -> dict[str, Recorded]:
+    """The campaign's runs of one way, or those before, by the harness's folder name."""
     found = {path.parent.name: read(path) for path in sorted(home.glob(f"*/{way}.json"))}
     return {name: one for name, one in found.items() if one is not None}
 

@@ -30,9 +30,11 @@ LEGEND = (
     "Microseconds are weighted geometric means of the workloads' medians, `least` is the workload that gained least",
     "under CUDA graphs, and `least, eager` that by wall clock, called without one. `gate` is what judging took:",
     "candidates, device minutes. `builtin` edits no CUDA C++ (n/a). A star marks rows whose `builtin` is an earlier",
-    "one, from before the campaign. Where serving runs another operator, `speedup` is of a run of its own beside that",
-    "one, and the ratio over the extracted kernel, which the search went by, stands behind it.",
-    "What the candidates at hand took to write is not known.",
+    "one, from before the campaign. Candidates of `handoff`, which a model wrote, answer what `kmaint next` asked for;",
+    "where a dagger stands, they were read from a folder (`scripted`), in runs from before that. What they took to",
+    "write is not known. Where serving runs another operator, `speedup` is of a run of its own beside that one, and",
+    "the ratio over the extracted kernel, which the search went by, stands behind it. `no verdict`: a run's minutes",
+    "ended before one, though a variant looked faster.",
 )
 
 
@@ -45,6 +47,8 @@ class Row:
     runs: dict[Way, Recorded] = field(default_factory=dict)
     before: bool = False
     """Whether its run of builtin is from before the campaign."""
+    first: Recorded | None = None
+    """An earlier run with candidates that were handed in since."""
 
     @property
     def best(self) -> Recorded | None:
@@ -107,6 +111,7 @@ def rows() -> list[Row]:
     """Every entry with what was recorded of it: the campaign's own runs, else those from before."""
     prepared = {(one.id, one.release): one for one in read_prepared()}
     ways = {way: recorded.campaign(way) for way in WAYS}
+    firsts = {(found.run.kernel, found.release): found for found in recorded.campaign(recorded.FIRST).values()}
     before: dict[tuple[str, str], Recorded] = {}
     for found in recorded.earlier():
         before.setdefault((found.run.kernel, found.release), found)
@@ -123,6 +128,7 @@ def rows() -> list[Row]:
                 prepared=prepared.get(key),
                 runs={"builtin": old, **runs} if old else runs,
                 before=old is not None,
+                first=firsts.get(key),
             )
         )
     return result
@@ -171,12 +177,32 @@ def summary(ran: Sequence[Row]) -> list[str]:
     beside = [best for row in ran if (best := row.best) and best.won and not row.won(best)]
     hot = sum(row.entry.hot_path for row, _ in wins)
     over_extracted = [timing.speedup.ratio for one in beside if (timing := figure(one))]
+    handed = [(row, one) for row in ran if (one := row.runs.get("handoff")) and row.won(one)]
+    handed = [(row, one) for row, one in handed if one.run.provider == "handoff"]
     eager = sum(_loses_eagerly(timing) for row, one in wins if (timing := row.over_shipped(one)))
     return [
         f"Wins over the op that serving runs: {len(wins)}{_mean(_ratios(wins))}, {hot} of them on the hot path;",
-        f"by `builtin` alone {len(own)}{_mean(_ratios(own))}. Wins over an extracted kernel, where the op that serving",
-        f"runs instead was not timed or not beaten: {len(beside)}{_mean(over_extracted)}.",
+        f"by `builtin` alone {len(own)}{_mean(_ratios(own))}, by candidates that were handed in {len(handed)}"
+        f"{_mean(_ratios(handed))}.",
+        "Wins over an extracted kernel, where the op that serving runs instead was not timed or not beaten:"
+        f" {len(beside)}{_mean(over_extracted)}.",
         f"Called without CUDA graphs, {eager} of the wins over what serving runs lose more than 2 % on some workload.",
+        *_repeated(handed),
+    ]
+
+
+def _repeated(handed: Sequence[tuple[Row, Recorded]]) -> list[str]:
+    """How the winners that an earlier run had judged, on another machine, stand to what it said of them."""
+    both = [(row.first, one) for row, one in handed if row.first]
+    same = [(first, one) for first, one in both if first.run.best == one.run.best]
+    timed = [(figure(first), figure(one)) for first, one in same]
+    ratios = [now.speedup.ratio / then.speedup.ratio for then, now in timed if then and now]
+    if not ratios:
+        return []
+    return [
+        f"{len(ratios)} of those handed in had won in an earlier run on another machine of the kind; the new speedup is"
+        f" {min(ratios):.2f} to {max(ratios):.2f} times",
+        f"that one (geometric mean {statistics.geometric_mean(ratios):.2f}).",
     ]
 
 
@@ -224,7 +250,10 @@ def _by_way(row: Row, way: Way) -> str:
     found = row.runs.get(way)
     if found is None or found.failure == NO_GPU:
         return "n/a" if way == "builtin" and row.entry.language == "cuda" else "not run"
-    return _us(figure(found), "candidate") if found.won else "no win"
+    if found.undecided:
+        return "no verdict"
+    mark = " \u2020" if found.run.provider == "scripted" else ""
+    return f"{_us(figure(found), 'candidate') if found.won else 'no win'}{mark}"
 
 
 def _least(ratios: Sequence[Interval]) -> str:

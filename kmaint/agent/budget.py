@@ -25,7 +25,8 @@ class Meter:
     """Counts from what was recorded, so that a resumed run has what the killed one left.
 
     It is read before every turn and every question, and a question gets what is left of the minutes as its limit. The
-    gate is not cut short: a run may overrun its minutes by one candidate's climb, tokens and cost by one answer.
+    gate is not cut short: a run may overrun its minutes by one candidate's climb, tokens and cost by one answer. What
+    is proposed too late is not judged, unless it is the first: minutes that went to finding it are to bring a verdict.
     `exchanges` may grow as the run goes on.
     """
 

@@ -88,7 +88,7 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
         except Awaited:
             session.note(AWAITED, {"candidates": len(done)})
             return
-        if candidate is None or meter.out_of_time:  # what was asked for in time is in the events, for a larger budget
+        if candidate is None or _late(session, done):  # what was asked for in time is in the events
             reason = meter.exhausted(len(done)) or "the provider has no proposal left"
             break
         session.note("plan", {"candidate": candidate.id, "parent": candidate.parent, "plan": wire.dump(candidate.plan)})
@@ -121,18 +121,27 @@ def _next_candidate(session: Session, done: Sequence[Evaluation], screen: Screen
         requests, weighed = [*repair, *turns], []
     for request in requests:
         proposal = session.provider.propose(request)
-        if session.dialogue.meter.out_of_time:
+        if _late(session, done):
             return None
         if proposal is not None and (candidate := _new(session, request, proposal)):
             return candidate
-    return _best_idea(session, weighed, ideas) if weighed else None
+        if session.dialogue.meter.out_of_time:
+            return None
+    return _best_idea(session, done, weighed, ideas) if weighed else None
 
 
-def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> Candidate | None:
+def _late(session: Session, done: Sequence[Evaluation]) -> bool:
+    """Whether what was just proposed comes too late; the first is judged even so, or the minutes bought nothing."""
+    return bool(done and session.dialogue.meter.out_of_time)
+
+
+def _best_idea(
+    session: Session, done: Sequence[Evaluation], requests: Sequence[Request], ideas: Ideas
+) -> Candidate | None:
     """Of all that is proposed on these turns, what screens best; what does not even build is never judged."""
 
     def ask(request: Request) -> Iterator[Proposal]:
-        while len(request.besides) < session.strategy.ideas:
+        while len(request.besides) < session.strategy.ideas and not session.dialogue.meter.out_of_time:
             proposal = session.provider.propose(request)
             if proposal is None or proposal in request.besides:
                 return
@@ -147,7 +156,7 @@ def _best_idea(session: Session, requests: Sequence[Request], ideas: Ideas) -> C
         fit = (_new(session, requests[idea.turn], idea.proposal) for idea, rank in ranked if rank.ratio is not None)
         return next((candidate for candidate in fit if candidate), None)
 
-    return ideas.best(requests, ask, pick, late=lambda: session.dialogue.meter.out_of_time)
+    return ideas.best(requests, ask, pick, late=lambda: _late(session, done))
 
 
 def _requests(session: Session, done: Sequence[Evaluation], screen: Screening) -> tuple[list[Request], list[Request]]:

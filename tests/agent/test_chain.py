@@ -183,10 +183,29 @@ def test_a_beam_judges_the_best_screened_of_the_ideas_and_leaves_the_rest(harnes
     assert next(found).candidate.source == "x = 4"
 
 
-def test_what_is_proposed_when_the_minutes_are_over_is_neither_screened_nor_judged(
-    harness: Harness, bench: Bench
+@pytest.mark.parametrize("strategy", ["greedy", "beam"])
+def test_of_what_is_proposed_when_the_minutes_are_over_only_the_first_is_judged(
+    harness: Harness, bench: Bench, strategy: str
 ) -> None:
-    """A session without ranks, where screening would be noted."""
+    asked: list[Request] = []
+
+    class Late(Scripted):
+        def propose(self, request: Request) -> Proposal | None:
+            asked.append(request)
+            time.sleep(0.2)
+            return super().propose(request)
+
+    said: Noted = []
+    session = listed(session_with(harness, bench, said, budget=Budget(minutes=0.002)), strategy)
+    assert isinstance(session.provider, Scripted)
+    late = replace(session, provider=Late(scripts=session.provider.scripts))
+    (only,) = improve(late, [])
+    assert (only.candidate.source, len(asked)) == ("x = 0", 1)
+    assert said[-1] == ("stopped", {"reason": "the budget of 0.002 minutes is spent", "candidates": 1})
+
+
+def test_what_comes_too_late_after_a_verdict_is_neither_screened_nor_judged(harness: Harness, bench: Bench) -> None:
+    """A session without ranks, where screening would be noted; the first verdict is from before a kill."""
 
     class Late(Scripted):
         def propose(self, request: Request) -> Proposal | None:
@@ -198,8 +217,9 @@ def test_what_is_proposed_when_the_minutes_are_over_is_neither_screened_nor_judg
         session = listed(session_with(harness, bench, said, budget=Budget(minutes=0.002)), strategy)
         assert isinstance(session.provider, Scripted)
         late = replace(session, provider=Late(scripts=session.provider.scripts), ranks={})
-        assert list(improve(late, [])) == []
-        assert said[-1] == ("stopped", {"reason": "the budget of 0.002 minutes is spent", "candidates": 0})
+        before = [replace(judged.wrong("x = 7"), rungs=())]
+        assert list(improve(late, before)) == []
+        assert said[-1] == ("stopped", {"reason": "the budget of 0.002 minutes is spent", "candidates": 1})
         assert {kind for kind, _ in said} <= {IDEAS, "stopped"}
 
 

@@ -1,4 +1,4 @@
-"""Candidates that the linter turns down, since their verdicts need no interpreter; all else is the product's own road."""
+"""Candidates that the linter turns down, since their verdicts need no interpreter; all else is the product's road."""
 
 from __future__ import annotations
 

@@ -35,6 +35,20 @@ def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope:
     assert "**2.03x (2.03 to 2.03) over extracted**" in text
 
 
+def test_what_was_handed_in_is_told_from_what_was_read_from_a_folder(mrope: Recorded) -> None:
+    """And stands beside what an earlier run said of the same winner."""
+    handed = replace(mrope, run=replace(mrope.run, provider="handoff"))
+    scripted = replace(mrope, run=replace(mrope.run, provider="scripted"))
+    again = render([Row(entry=entry_of(mrope), runs={"handoff": handed}, first=scripted)])
+    assert "by candidates that were handed in 1 (geometric mean 1.14x)." in again
+    assert "1 of those handed in had won in an earlier run" in again
+    assert "the new speedup is 1.00 to 1.00 times\nthat one (geometric mean 1.00)." in again
+    alone = render([Row(entry=entry_of(mrope), runs={"handoff": scripted})])
+    assert "by candidates that were handed in 0." in alone and "had won in an earlier run" not in alone
+    (row,) = (line for line in alone.splitlines() if line.startswith("| `"))
+    assert row.count("\u2020") == 1 and "\u2020" not in again.split("Wins over")[0]
+
+
 def test_the_headline_counts_wins_over_what_serving_runs_alone(mrope: Recorded, merge: Recorded) -> None:
     extracted = Row(entry=entry_of(merge, "another op"), runs={"handoff": merge})
     told = headline([Row(entry=entry_of(mrope), runs={"builtin": mrope}), extracted])
@@ -51,7 +65,7 @@ def test_a_win_over_the_op_that_serving_runs_is_told_by_that_ratio(merge: Record
     found = replace(merge, shipped=Against(timing=against))
     text = render([Row(entry=entry_of(merge, "another op"), runs={"handoff": found})])
     assert "Wins over the op that serving runs: 1 (geometric mean 1.50x), 0 of them on the hot path;" in text
-    assert "by `builtin` alone 0." in text
+    assert "by `builtin` alone 0, by candidates that were handed in 0." in text
     assert "**1.50x (1.40 to 1.60)**; 2.03x over extracted |" in text
 
 
