@@ -35,7 +35,7 @@ COMMANDS = {
     "screen": "screening",
     "hear": "hearing",
 }
-TURNS = ("survey", "numerics", "probe", "time", "screen")
+TURNS = ("survey", "numerics", "probe", "time", "verify", "screen")
 """Commands that take their turns on the GPU themselves; of the others each item shares it."""
 APART = ("numerics", "verify")
 """Commands that run the original in their own process, and a candidate never."""

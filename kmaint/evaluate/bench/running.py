@@ -70,7 +70,8 @@ class Once:
 class Measuring:
     """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
 
-    None before its first question: until then it imports, and makes its CUDA context.
+    None before its first question: until then it imports, and makes its CUDA context. While it shares, each question
+    ends one turn and begins another, between which whoever waits to have the GPU alone has it.
     """
 
     def __init__(self, turns: Turns, reply: Reply) -> None:
@@ -88,7 +89,7 @@ class Measuring:
         return self._reply(asked)
 
     def _take(self, how: Literal["alone", "shared"]) -> None:
-        if how != self._how:
+        if how == "shared" or how != self._how:
             self._held.close()
             self._held.enter_context(self._turns.alone() if how == "alone" else self._turns.shared())
             self._how = how

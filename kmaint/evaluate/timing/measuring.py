@@ -116,8 +116,10 @@ class Session:
                 path = self.scratch / f"outputs-{len(self.outputs)}.pt"
                 self.outputs[name] = {"path": str(path), "seed": secrets.randbits(30)}
                 return self.outputs[name]
-            case _:
+            case "seed":
                 return {"seed": secrets.randbits(30)}
+            case _:  # it begins, or lets others in
+                return {}
 
     def _more(self, name: str, found: dict[str, Any]) -> int:
         """How many more blocks: none once the call is clear or cannot become a win, or the most are there."""

@@ -15,7 +15,7 @@ import torch
 
 from . import tracing
 from .blocks import Blocks, mirrored
-from .calls import building, cases, entry_of
+from .calls import building, cases, entry_of, synchronize
 from .outputs import sampled
 from .replay import (
     Clock,
@@ -67,7 +67,7 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
     """
     if "pair" not in state:  # not in prepare: a candidate may end the process on import
         yield _question("ready", item)
-        _load_original(state)
+        yield from _load_original(state, item)
         state["pair"] = (state["original"], entry_of(state["candidate"], "candidate", state["entry"]))
     if name := state["watch"].changed():
         return {"tampered": name}
@@ -76,12 +76,13 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
     return {"tampered": name} if name else found
 
 
-def _load_original(state: dict[str, Any]) -> None:
+def _load_original(state: dict[str, Any], item: dict[str, Any]) -> Steps:
     """Its kernels for every workload, before there is a candidate here that could put others into Triton's cache."""
     if state["device"] == "cuda":
         for workload, case in state["contract"].cases():
             if workload["weight"]:
                 state["original"](**building.build(state["contract"], case, "cuda").arguments)
+                yield from _let_others_in(item, "cuda")
 
 
 def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
@@ -90,8 +91,9 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
     seed = yield _question("seed", item)
     draw = random.Random(seed["seed"])  # noqa: S311 - an order of blocks, not a secret
     inputs = Inputs.rotating(contract, cases.Case(seed=draw.randrange(1 << 30), **case.axes), device)
+    yield from _let_others_in(item, device)
     inputs.remember(mutated_by(state["original"], inputs.calls, device))
-    legs, clock, note = build_legs(pair, inputs, state["clock"], draw)
+    legs, clock, note = yield from build_legs(pair, inputs, state["clock"], draw, item)
     if isinstance(note, Failed):
         return {"failed": note.code, "text": note.text}
     inputs.refill((yield _question("seed", item))["seed"])
@@ -104,6 +106,7 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
     traces = {f"{side}_trace": _traced(leg, inputs) for side, leg in zip(("original", "candidate"), legs, strict=False)}
     yield from _runs(clock, legs, inputs, item)
     yield from _outputs([legs[1], legs[3]], inputs, item)
+    yield from _let_others_in(item, device)
     eager = eager_blocks(pair, inputs, device, draw)
     kept = {"dropped": blocks.dropped, "conditions": [before, after], "note": note, "calls": legs[0].calls}
     return {**blocks.found, **traces, **eager, **kept}
@@ -111,6 +114,15 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
 
 def _question(what: str, item: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"ask": what, "of": item, **more}
+
+
+def _let_others_in(item: dict[str, Any], device: str) -> Steps:
+    """A question without an answer, at which the GPU goes to whoever waits to have it alone: nothing of ours is on it.
+
+    What lies between two takes seconds of building, compiling and capturing, for which all who measure would wait.
+    """
+    synchronize(device)
+    yield _question("turn", item)
 
 
 def _traced(leg: Leg, inputs: Inputs) -> dict[str, Any] | None:
@@ -147,8 +159,8 @@ class Failed:
 
 
 def build_legs(
-    pair: tuple[Entry, Entry], inputs: Inputs, kind: str, draw: random.Random
-) -> tuple[list[Leg], Clock, str | Failed]:
+    pair: tuple[Entry, Entry], inputs: Inputs, kind: str, draw: random.Random, item: dict[str, Any]
+) -> Generator[Any, Any, tuple[list[Leg], Clock, str | Failed]]:
     """Original, candidate, and both once more, with the clock that fits them.
 
     Where its outputs lie makes a leg up to 1 % faster or slower: two of each, made in any order, take turns.
@@ -169,6 +181,7 @@ def build_legs(
     del first
     made: dict[int, Leg] = {}
     for n in draw.sample(range(4), 4):
+        yield from _let_others_in(item, inputs.device)
         try:
             made[n] = GraphLeg(entries[n], inputs, repeats)
         except RuntimeError as error:

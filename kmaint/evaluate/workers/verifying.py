@@ -12,7 +12,7 @@ from .replay import nth
 
 
 def prepare(shared: dict[str, Any]) -> dict[str, Any]:
-    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle."""
+    """`shared`: folder, entry, device ("cuda" or "cpu"), oracle; turns."""
     folder = Path(shared["folder"])
     contract = cases.Contract.read(folder)
     entry = entry_of(str(folder / "kernel.py"), "original", shared["entry"])
@@ -33,7 +33,9 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     left = torch.load(item["path"], weights_only=True)
     for n, answer in zip(left["calls"], left["outcomes"], strict=True):
         actual = outcomes.Outcome([outcomes.Leaf(**leaf) for leaf in answer["leaves"]], answer["error"])
-        for difference in _differences(state, nth(case, item["seed"], n), actual):
+        with state["turns"].shared():  # a turn each: whoever waits to have the GPU alone waits for one of them
+            differences = _differences(state, nth(case, item["seed"], n), actual)
+        for difference in differences:
             return {
                 "compared": len(left["calls"]),
                 "code": difference.code,
