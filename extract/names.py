@@ -14,13 +14,17 @@ Decide = Callable[[ast.expr], bool | None]
 
 @dataclass(frozen=True)
 class Names:
-    """`chains` are dotted uses (`torch.cuda.get_device_capability`); `lazy` what is imported inside functions."""
+    """`chains` are dotted uses (`torch.cuda.get_device_capability`); `lazy` what is imported inside functions.
+
+    `certain` is what of that a function imports whenever it is called.
+    """
 
     runtime: frozenset[str]
     annotations: frozenset[str]
     dead: frozenset[str]
     chains: frozenset[str]
     lazy: frozenset[str]
+    certain: frozenset[str]
 
 
 def absolute(package: str, node: ast.ImportFrom) -> str:
@@ -51,7 +55,8 @@ def names_of(node: ast.stmt, decide: Decide) -> Names:
     table = symtable.symtable(ast.unparse(module), "<slice>", "exec")
     runtime = frozenset(_globals_used(table))
     chains = frozenset(name for child in ast.walk(bare) if isinstance(child, ast.Attribute) and (name := dotted(child)))
-    return Names(runtime, frozenset(_loaded(parts)), whole - runtime, chains, frozenset(_lazy(bare)))
+    lazy, certain = frozenset(_lazy(bare)), frozenset(_certain(bare))
+    return Names(runtime, frozenset(_loaded(parts)), whole - runtime, chains, lazy, certain)
 
 
 def _annotation_parts(node: ast.AST) -> Iterator[ast.expr]:
@@ -91,6 +96,16 @@ def _lazy(node: ast.stmt) -> Iterator[str]:
                         yield from (alias.name for alias in names)
                     case _:
                         pass
+
+
+def _certain(node: ast.stmt) -> Iterator[str]:
+    """From-imports alone: what `import a.b` binds is a package."""
+    for child in node.body if isinstance(node, ast.FunctionDef) else ():
+        match child:
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                yield from (f"{module}.{alias.name}" for alias in names)
+            case _:
+                pass
 
 
 class _Bare(ast.NodeTransformer):

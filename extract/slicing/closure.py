@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import ast
 import builtins
-import sys
 
 from extract.names import Names
-from extract.slicing.binding import Imported
 from extract.slicing.modules import Library, Module, Statement
 from extract.slicing.pieces import Closure, Found, KeptImport, ModuleReference, Piece, StoppedError
-from extract.slicing.shims import REAL, SHIMS, TORCH_SHIMS, Shim
+from extract.slicing.resolving import KEPT_PACKAGES, Resolver
+from extract.slicing.shims import REAL, TORCH_SHIMS, Shim
 from extract.slicing.truth import Truth
 from kmaint.records.harness import Stub
 
-KEPT_PACKAGES = frozenset(sys.stdlib_module_names) | {"torch", "triton", "numpy"}
-FRAMEWORKS = frozenset({"sglang", "vllm"})
-MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__annotations__", "__spec__"})
+MOST_PROVIDED = 24
+"""Statements for one name that a function imports when it is called: more of them are an engine's configuration."""
 
 
 def close(library: Library, *starts: tuple[Module, str]) -> Closure:
@@ -35,102 +33,23 @@ class _Walker:
     def __init__(self, library: Library) -> None:
         self.library = library
         self.truth = Truth(library)
+        self.resolver = Resolver(library, self.truth, self._stub)
         self.closure = Closure()
         self._owners: dict[str, object] = {}
         self._holders: dict[str, Module] = {}
-        self._visiting: set[str] = set()
 
     def start(self, module: Module, name: str) -> None:
         """Take a definition that the slice is made for."""
-        found = self._find(module, name)
+        found = self.resolver.find(module, name)
         if not isinstance(found, Piece):
             raise StoppedError(f"{name}: {module.relative} defines it for another platform only")
         self._take(found, name, module)
 
     def need(self, module: Module, name: str) -> None:
         """Take whatever a name of a module means into the closure."""
-        found = self._find(module, name)
+        found = self.resolver.find(module, name)
         if found is not None:
             self._take(found, name, module)
-
-    def _find(self, module: Module, name: str) -> Found | None:
-        if statements := module.bindings.get(name):
-            return SHIMS.get(f"{module.name}.{name}") or self._live_piece(module, name, statements)
-        if candidates := module.imports.get(name):
-            return self._from_import(module, candidates)
-        if name in module.local:
-            raise StoppedError(f"{name}: a local name of the function around it, known only when that runs")
-        if module.outer is not None:
-            return self._find(module.outer, name)
-        for star in module.stars:
-            found = self._absolute(f"{star}.{name}", optional=True)
-            if found is not None:
-                return found
-        if hasattr(builtins, name) or name in MODULE_NAMES or name in module.declared:
-            return None
-        raise StoppedError(f"{name}: not bound at module level in {module.relative}")
-
-    def _live_piece(self, module: Module, name: str, statements: list[Statement]) -> Found | None:
-        live = [one for one in statements if self.truth.of_branch(module, one, name) is not False]
-        imported = [
-            one for one in module.imports.get(name, ()) if self.truth.of_conditions(module, one.conditions) is True
-        ]
-        if imported and not live:
-            found = self._from_import(module, imported)
-            if found is not None:
-                return found
-        if not live:
-            self._stub(f"{module.name}.{name}", "defined for another platform only: never reached here")
-            return None
-        return Piece(module, live[0])
-
-    def _from_import(self, module: Module, candidates: list[Imported]) -> Found | None:
-        likely = [one for one in candidates if self.truth.of_conditions(module, one.conditions) is not False]
-        if not likely:
-            self._stub(candidates[0].target, "bound only on another platform or for type checkers: never reached here")
-            return None
-        problem: StoppedError | None = None
-        for one in likely:
-            try:
-                return self._imported(one)
-            except StoppedError as error:
-                problem = problem or error
-        assert problem is not None
-        raise problem
-
-    def _imported(self, one: Imported) -> Found | None:
-        root = one.target.partition(".")[0]
-        if one.target in REAL:
-            return _real(one.target)
-        if root in KEPT_PACKAGES:
-            return KeptImport(one.target if one.whole or "." in one.target else root, one.text)
-        if root not in FRAMEWORKS and one.target not in SHIMS:
-            raise StoppedError(f"{one.target}: from a package that a harness may not need")
-        return self._absolute(one.target)
-
-    def _absolute(self, target: str, *, optional: bool = False) -> Found | None:
-        """What a dotted name of the framework is, through the packages that hand it on."""
-        if target in REAL:
-            return _real(target)
-        if target in SHIMS:
-            return SHIMS[target]
-        owner, _, name = target.rpartition(".")
-        module = self.library.module(owner) if owner else None
-        if module is not None and target not in self._visiting:
-            self._visiting.add(target)
-            try:
-                if name in module.bindings or name in module.imports or module.stars:
-                    return self._find(module, name)
-            except StoppedError:
-                if not optional and self.library.module(target) is None:
-                    raise
-            finally:
-                self._visiting.discard(target)
-        if self.library.module(target) is not None:
-            return ModuleReference(target)
-        if optional:
-            return None
-        raise StoppedError(f"{target}: not found in the tree, and no stand-in for it")
 
     def _take(self, found: Found, name: str, user: Module) -> None:
         match found:
@@ -185,9 +104,7 @@ class _Walker:
             self.need(module, name)
             if name in self.closure.namespaces:
                 self._attributes(name, module, names)
-            if name in self.closure.shims and self.closure.shims[name].fields:
-                read = {chain.split(".")[1] for chain in names.chains if chain.startswith(f"{name}.")}
-                self.closure.settings.setdefault(name, set()).update(read)
+            self._settings(name, names)
         for name in piece.statement.names:  # a name may be bound by several statements: all of them, in their order
             for other in module.bindings.get(name, ()):
                 if other is not piece.statement and self.truth.of_branch(module, other, name) is not False:
@@ -195,13 +112,38 @@ class _Walker:
         for name in sorted(names.dead - names.runtime):
             if name in module.imports and module.imports[name][0].target.partition(".")[0] not in KEPT_PACKAGES:
                 self._stub(module.imports[name][0].target, "named only in a branch that another platform takes")
-        for target in names.lazy:
-            if target.partition(".")[0] not in KEPT_PACKAGES:
+        for target in sorted(names.lazy):
+            if target.partition(".")[0] not in KEPT_PACKAGES and not (
+                target in names.certain and self._provide(target, module, names)
+            ):
                 self._stub(target, "lazy import, branch not available")
         for chain in names.chains & TORCH_SHIMS.keys():
             self.closure.torch_shims[chain] = TORCH_SHIMS[chain]
             self._stub(chain, TORCH_SHIMS[chain].reason)
         self._annotations(module, names)
+
+    def _settings(self, name: str, names: Names) -> None:
+        if name in self.closure.shims and self.closure.shims[name].fields:
+            read = {chain.split(".")[1] for chain in names.chains if chain.startswith(f"{name}.")}
+            self.closure.settings.setdefault(name, set()).update(read)
+
+    def _provide(self, target: str, user: Module, names: Names) -> bool:
+        """Take what a function imports each time it is called; False, and nothing taken, where that leads too far."""
+        owner, _, name = target.rpartition(".")
+        before = self.closure.copy(), self._owners.copy(), self._holders.copy()
+        try:
+            found = self.resolver.absolute(target)
+            if found is None or isinstance(found, ModuleReference):
+                return False
+            self._take(found, name, user)
+            if len(self.closure.pieces) - len(before[0].pieces) > MOST_PROVIDED:
+                raise StoppedError(f"{target}: needs more than {MOST_PROVIDED} statements")
+        except StoppedError:
+            self.closure, self._owners, self._holders = before
+            return False
+        self._settings(name, names)
+        self.closure.provided.setdefault(owner, set()).add(name)
+        return True
 
     def _take_rebinding(self, piece: Piece) -> None:
         key = (piece.module.name, piece.statement.line)
@@ -210,13 +152,13 @@ class _Walker:
             self._follow(piece, self._names(piece))
 
     def _attributes(self, name: str, module: Module, names: Names) -> None:
-        found = self._find(module, name)
+        found = self.resolver.find(module, name)
         assert isinstance(found, ModuleReference)
         for chain in sorted(names.chains):
             root, _, rest = chain.partition(".")
             attribute = rest.partition(".")[0]
             if root == name and attribute and attribute not in self.closure.namespaces[name]:
-                target = self._absolute(f"{found.module}.{attribute}")
+                target = self.resolver.absolute(f"{found.module}.{attribute}")
                 if target is not None:
                     self.closure.namespaces[name][attribute] = attribute
                     self._take(target, attribute, module)
@@ -254,12 +196,6 @@ class _Walker:
 
     def _stub(self, symbol: str, reason: str) -> None:
         self.closure.stubs.setdefault(symbol, Stub(symbol=symbol, reason=reason))
-
-
-def _real(target: str) -> KeptImport:
-    """The import behind a name that a framework hands on, as whoever imports it directly has it."""
-    words = REAL[target].split()
-    return KeptImport(".".join(words[1::2][:2]) if words[0] == "from" else words[1], REAL[target])
 
 
 def _bound_as(kept: KeptImport, name: str) -> KeptImport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from extract.slicing.modules import Module, Statement
 from extract.slicing.shims import Shim
@@ -54,10 +55,22 @@ class Closure:
     settings: dict[str, set[str]] = field(default_factory=dict)
     """Name that stands for a table of settings -> the settings that are read."""
     torch_shims: dict[str, Shim] = field(default_factory=dict)
+    provided: dict[str, set[str]] = field(default_factory=dict)
+    """Module that functions import from each time they are called -> what they import, by the names it has here."""
     stubs: dict[str, Stub] = field(default_factory=dict)
     needs: dict[Module, list[Module]] = field(default_factory=dict)
     """Each module whose pieces are taken -> the modules whose pieces those use."""
     future: bool = False
+
+    def copy(self) -> Closure:
+        """As it is now, whatever is added to this one."""
+        return Closure(**{name: _copied(value) for name, value in vars(self).items()})
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(one) for key, one in value.items()}
+    return value.copy() if isinstance(value, (list, set)) else value
 
 
 def executable_order(closure: Closure) -> Iterator[Piece]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from extract.slicing.modules import Library
 from extract.slicing.pieces import Closure, Piece, executable_order
-from extract.slicing.shims import PRELUDE, Shim
+from extract.slicing.shims import PRELUDE, PROVIDE, Shim
 from kmaint.folder import END, indented, sha256
 from kmaint.records.harness import Region
 
@@ -51,7 +51,15 @@ def kernel_source(closure: Closure, title: str) -> str:
         text += f"\n\n# region {region.path}:{region.line}-{region.end_line} {region.symbol}\n{body}{END}\n"
         if after := list(_attached(closure, set(region.symbol.split(",")))):
             text += "\n" + "\n".join(after) + "\n"
+    if closure.provided:
+        text += "\n" + "".join(f"{line}\n" for line in _provided(closure))
     return text
+
+
+def _provided(closure: Closure) -> Iterator[str]:
+    """What functions import when they are called, for a machine without the framework."""
+    for module, names in sorted(closure.provided.items()):
+        yield f'provide("{module}", {", ".join(f"{name}={name}" for name in sorted(names))})'
 
 
 def _namespace_import(closure: Closure) -> set[str]:
@@ -71,6 +79,8 @@ def _shim_imports(closure: Closure) -> list[str]:
         f"from shims import {shim.name}" + ("" if name == shim.name else f" as {name}")
         for name, shim in sorted(closure.shims.items())
     ]
+    if closure.provided:
+        lines.append("from shims import provide")
     return lines or (
         ["import shims  # noqa: F401 - answers for torch.cuda on a machine without CUDA"] if closure.torch_shims else []
     )
@@ -90,18 +100,22 @@ def _attached(closure: Closure, defined: set[str]) -> Iterator[str]:
 def shims_source(closure: Closure, library: Library, framework: str) -> str:
     """shims.py: each stand-in under the reason it may stand in; empty where none is needed."""
     chosen = {shim.symbol: shim for shim in closure.shims.values()} | closure.torch_shims
-    if not chosen:
+    if not chosen and not closure.provided:
         return ""
     body = "".join(
         f"\n\n# {shim.symbol}: {shim.reason}\n{shim.source}{_fields(closure, shim, library)}"
         for _, shim in sorted(chosen.items())
     )
+    if closure.provided:
+        body = f"\n\n{PROVIDE}{body}"
     prelude = f"\n\n{PRELUDE}" if "_capability()" in body else ""
     wanted = {
         "import contextlib": "contextlib." in body,
         "import dataclasses": "dataclasses." in body,
         "import logging": "logging." in body,
+        "import os": "os.path" in body,
         "import re": "re.match" in body,
+        "import sys": "sys.modules" in body,
         "import types": "types." in body,
         "import torch": "torch." in body + prelude,
         "from typing import NamedTuple": "(NamedTuple)" in body,

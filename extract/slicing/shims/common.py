@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from extract.slicing.shims.shim import Shim, source
 
+PROVIDE = '''\
+def provide(module, **names):
+    """What functions import from the framework each time they are called, where that may not be had."""
+    root = module.partition(".")[0]
+    installed = any(os.path.isdir(os.path.join(place, root)) for place in sys.path)
+    if sys.modules.get(root) is None and (root in sys.modules or not installed):
+        found = sys.modules.setdefault(module, types.ModuleType(module))
+        for name, value in names.items():
+            vars(found).setdefault(name, value)  # a second kernel.py here changes nothing for the first
+'''
+"""Looks at folders and asks no finder: to ask for the framework is what a candidate is accused of."""
+
 PRELUDE = '''\
 def _capability() -> tuple[int, int]:
     """Of the current device; that of a Hopper where there is none."""

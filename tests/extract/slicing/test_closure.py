@@ -116,3 +116,39 @@ def test_what_stops_an_extraction_is_one_line_that_names_the_symbol(
     with pytest.raises(StoppedError) as caught:
         closure_of(write_tree(files))
     assert str(caught.value) == reason
+
+
+LAZY = """
+def host(x):
+    from vllm.b import limit as most
+
+    if x > most:
+        from vllm.c import rarely
+        return rarely(x)
+    return most
+"""
+
+
+def test_what_a_function_imports_each_time_is_taken_and_what_it_may_import_is_left(write_tree: WriteTree) -> None:
+    tree = write_tree({"vllm/a.py": LAZY, "vllm/b.py": "BASE = 1\nlimit = BASE + 1\n", "vllm/c.py": "rarely = abs\n"})
+    closure = closure_of(tree)
+    assert sorted(order(closure)) == ["BASE", "host", "limit"]
+    assert closure.provided == {"vllm.b": {"limit"}}
+    assert {one.symbol: one.reason for one in closure.stubs.values()} == {
+        "vllm.c.rarely": "lazy import, branch not available"
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("from elsewhere import value\nlimit = value\n", "from a package that a harness may not need"),
+        ("limit = " + " + ".join(f"v{n}" for n in range(30)), "more statements than a name is worth"),
+        ("host = 3\n\ndef limit(x):\n    return host\n", "a name that means something else here"),
+    ],
+)
+def test_what_cannot_be_taken_leaves_nothing_of_itself_behind(write_tree: WriteTree, source: str, why: str) -> None:
+    many = "".join(f"v{n} = {n}\n" for n in range(30))
+    closure = closure_of(write_tree({"vllm/a.py": LAZY, "vllm/b.py": many + source, "vllm/c.py": "rarely = abs\n"}))
+    assert (order(closure), closure.provided) == (["host"], {}), why
+    assert closure.stubs["vllm.b.limit"].reason == "lazy import, branch not available"
