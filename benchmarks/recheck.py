@@ -2,7 +2,7 @@
 
     python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--only TEXT] [--python PYTHON]
 
-OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win is put
+OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. The best win of each kernel that can land is put
 into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed there, and
 so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With --only, what
 OUT.json has of other kernels stays as it is.
@@ -23,6 +23,7 @@ import extract
 import reintegrate
 from benchmarks.campaign.kernels import read_entries
 from benchmarks.campaign.preparing import cut_operator
+from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.table import rows
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
@@ -84,22 +85,32 @@ def cloned(tree: Path, work: Path) -> Path:
 
 
 def accept_all(tree: Path, config: Config, only: Sequence[str]) -> list[dict[str, str]]:
-    """Land every recorded win of the tree's release, and so accept it; those that were refused, and why."""
+    """Land a recorded win of each of the release's kernels, and so accept it; those that were refused, and why.
+
+    The best is taken, and the next where that cannot land.
+    """
     scan, known = extract.scan_tree(tree), {win.run for win in workflow.all_wins(config)}
     refused = []
-    for run, harness in recorded_wins(scan.release.framework):
-        if run.id in known or not any(text in run.kernel for text in only):
+    for wins in recorded_wins(scan.release.framework):
+        if any(win.run.id in known for win in wins) or not any(text in wins[0].run.kernel for text in only):
             continue
-        print(f"{run.kernel}: landing on {tree.name}", flush=True)
-        try:
-            anew = carried_over(run, harness, cut_anew(run, harness, tree, scan, config))
-            with Store(config.state) as store:
-                store.begin(anew)
-            workflow.land(anew, tree, config, print)
-        except KmaintError as error:
-            print(f"{run.kernel}: {error.message}", flush=True)
-            refused.append({"kernel": run.kernel, "on": tree.name, "reason": " ".join(error.message.split())})
+        for win in wins:
+            print(f"{win.run.kernel}: landing what {win.run.provider} won on {tree.name}", flush=True)
+            try:
+                _land(win, tree, scan, config)
+                break
+            except KmaintError as error:
+                print(f"{win.run.kernel}: {error.message}", flush=True)
+                why = f"what {win.run.provider} won, {' '.join(error.message.split())}"
+                refused.append({"kernel": win.run.kernel, "on": tree.name, "reason": why})
     return refused
+
+
+def _land(win: Recorded, tree: Path, scan: Scan, config: Config) -> None:
+    anew = carried_over(win.run, win.harness, cut_anew(win.run, win.harness, tree, scan, config))
+    with Store(config.state) as store:
+        store.begin(anew)
+    workflow.land(anew, tree, config, print)
 
 
 def cut_anew(run: Run, harness: dict[str, Any], tree: Path, scan: Scan, config: Config) -> Harness:
@@ -118,11 +129,11 @@ def cut_anew(run: Run, harness: dict[str, Any], tree: Path, scan: Scan, config: 
     return read_harness(extraction.folder)
 
 
-def recorded_wins(framework: str) -> Iterator[tuple[Run, dict[str, Any]]]:
-    """Of each kernel of the framework the run that its row in the campaign's table is about, if it won."""
+def recorded_wins(framework: str) -> Iterator[list[Recorded]]:
+    """Of each kernel of the framework the runs that won, first the one that its row in the campaign table is about."""
     for row in rows():
         if row.entry.framework == framework and row.best is not None and row.best.won:
-            yield row.best.run, row.best.harness
+            yield [found for found in row.ranked if found.won]
 
 
 def carried_over(run: Run, recorded: dict[str, Any], harness: Harness) -> Run:

@@ -53,7 +53,12 @@ class Row:
     @property
     def best(self) -> Recorded | None:
         """The run that won by most over what serving runs, else one timed against it, else over the extracted."""
-        return max(self.runs.values(), key=self._standing, default=None)
+        return next(iter(self.ranked), None)
+
+    @property
+    def ranked(self) -> list[Recorded]:
+        """All runs, the best first."""
+        return sorted(self.runs.values(), key=self._standing, reverse=True)
 
     def _standing(self, found: Recorded) -> tuple[bool, bool, bool, bool, float]:
         over, timing = self.over_shipped(found), figure(found)

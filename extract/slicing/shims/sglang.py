@@ -16,6 +16,7 @@ _SGLANG_PLATFORM = {
     "is_xpu": False,
     "is_hpu": False,
     "is_tpu": False,
+    "is_out_of_tree": False,
 }
 
 _COMMON = "sglang.srt.utils.common"
@@ -204,8 +205,8 @@ SGLANG = [
             + "".join(
                 f"    @staticmethod\n    def {method}() -> bool:\n        return {answer}\n\n"
                 for method, answer in _SGLANG_PLATFORM.items()
-            ).rstrip("\n")
-            + "\n",
+            )
+            + "    class capabilities:\n        supports_triton = True\n",
             "the framework's own answers for CUDA",
             answers=_SGLANG_PLATFORM,
         )
