@@ -2,10 +2,10 @@
 
     python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--only TEXT] [--python PYTHON]
 
-OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. The best win of each kernel that can land is put
-into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed there, and
-so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With --only, what
-OUT.json has of other kernels stays as it is.
+OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win that can
+land is put into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed
+there, and so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With
+--only, what OUT.json has of other kernels stays as it is.
 """
 
 from __future__ import annotations
