@@ -1,16 +1,17 @@
-"""Record what the builtin transforms make of kernels, one upon another, as the compiler's facts estimate it.
+"""Record what the builtin transforms make of kernels, one upon another: as timed by a rough look, or as estimated.
 
-    python benchmarks/landscape.py OUT HARNESS...
+    python -m benchmarks.landscape OUT HARNESS... [--device cuda] [--most 8 3 1]
 
-OUT gets one JSON file a kernel, for benchmarks/replay.py. No GPU is needed and none is used: each ratio is an estimate
-from the compiled kernel, which ranks variants and claims nothing of their speed. What has its file is left out.
+OUT gets one JSON file a kernel, for benchmarks/replay.py. Without a GPU each ratio is an estimate from the compiled
+kernel, which ranks variants and claims nothing of their speed. On one, variants are timed as a search times them, and
+those whose results differ from the original's are told from those that do not build. What has its file is left out.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,17 +21,17 @@ from typing import Any
 
 from kmaint import wire
 from kmaint.agent.builtin import variants
-from kmaint.agent.transforms.base import Subject
+from kmaint.agent.transforms.base import Subject, Transform
 from kmaint.agent.transforms.catalogue import TRANSFORMS
-from kmaint.evaluate import Bench, baseline, open_bench, warmed
+from kmaint.evaluate import Bench, baseline, open_bench, screen, warmed
 from kmaint.evaluate.rungs.facts import Built, compile_all, original_built
 from kmaint.evaluate.rungs.profile import estimate_total_us, profile
 from kmaint.evaluate.screen import estimate
-from kmaint.folder import KERNEL, read_harness
+from kmaint.folder import KERNEL, read_harness, write_text
 from kmaint.records.evaluation import Profile
 from kmaint.records.harness import Harness
 
-ALONE, UPON, THIRD = 8, 3, 1
+MOST = (8, 3, 1)
 """Variants of one transform that are recorded on the original, on an edit of it, and on an edit of that."""
 
 SECOND_PARENTS, THIRD_PARENTS = 2, 12
@@ -40,7 +41,7 @@ chosen, a search that always takes the best could not go wrong."""
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One source as compiled; `profile` and `ratio` are None where it does not build."""
+    """One source as compiled; `profile` is None where it does not build, `ratio` there and where it is wrong."""
 
     source: str
     edits: tuple[str, ...]
@@ -55,6 +56,7 @@ class Landscape:
 
     harness: Harness
     bench: Bench
+    transforms: tuple[Transform, ...] = TRANSFORMS
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str, str, str]] = field(default_factory=list)
 
@@ -80,12 +82,12 @@ class Landscape:
             contract=self.harness.contract,
             bytes_per_program=node.profile.bytes_per_program,
         )
-        made = variants(subject, node.profile.bottleneck, TRANSFORMS)
-        by_name = {one.name: [edited for transform, edited in made if transform is one] for one in TRANSFORMS}
+        made = variants(subject, node.profile.bottleneck, self.transforms)
+        by_name = {one.name: [edited for transform, edited in made if transform is one] for one in self.transforms}
         return [(name, edited.note, edited.source) for name, all_of in by_name.items() for edited in all_of[:most]]
 
     def _compiled(self, sources: Sequence[tuple[str, tuple[str, ...]]]) -> list[Node]:
-        """Compiled at the workloads that move least and most, as screening does it."""
+        """Compiled at the workloads that move least and most, as screening does it; with a GPU, timed by screening."""
         contract, environment = self.harness.contract, self.bench.environment
         with tempfile.TemporaryDirectory() as name:
             original = original_built(self.harness, self.bench, Path(name))
@@ -95,28 +97,34 @@ class Landscape:
             for file, (source, _) in zip(files, sources, strict=True):
                 file.write_text(source)
             built = compile_all(self.harness, files, self.bench, Path(name), only=(moved[0], moved[-1]))
+        if self.bench.device == "cuda":
+            ranks = screen(self.harness, [source for source, _ in sources], self.bench)
+        else:
+            ranks = [estimate(self.harness, self.bench, before, found) for found in built]
         nodes = []
-        for (source, edits), found in zip(sources, built, strict=True):
-            rank = estimate(self.harness, self.bench, before, found)
+        for (source, edits), found, rank in zip(sources, built, ranks, strict=True):
             facts = profile(found.launches, None, contract, environment) if isinstance(found, Built) else None
             nodes.append(Node(source=source, edits=edits, ratio=rank.ratio, reason=rank.reason, profile=facts))
         return nodes
 
 
-def record(harness: Harness, bench: Bench) -> Landscape:
+def record(
+    harness: Harness, bench: Bench, most: Sequence[int] = MOST, transforms: tuple[Transform, ...] = TRANSFORMS
+) -> Landscape:
     """The original, every edit of it, edits of some of those, and edits of some of those again."""
-    found = Landscape(harness=harness, bench=bench)
+    alone, upon, third = most
+    found = Landscape(harness=harness, bench=bench, transforms=transforms)
     source = (harness.folder / KERNEL).read_text()
     root = wire.digest(source)
     found.nodes[root] = Node(source=source, edits=(), ratio=1.0, reason="", profile=baseline(harness, bench))
     chance = random.Random(root)
-    first = found.expand([root], ALONE)
+    first = found.expand([root], alone)
     of_each: dict[str, list[str]] = {}
     for name in first:
         of_each.setdefault(found.nodes[name].edits[0], []).append(name)
     chosen = [one for all_of in of_each.values() for one in chance.sample(all_of, min(SECOND_PARENTS, len(all_of)))]
-    second = found.expand(chosen, UPON)
-    found.expand(chance.sample(second, min(THIRD_PARENTS, len(second))), THIRD)
+    second = found.expand(chosen, upon)
+    found.expand(chance.sample(second, min(THIRD_PARENTS, len(second))), third)
     return found
 
 
@@ -128,7 +136,8 @@ def kept(found: Landscape) -> dict[str, Any]:
         "kernel": found.harness.id,
         "framework": found.harness.provenance.framework,
         "version": found.harness.provenance.version,
-        "estimated": True,
+        "estimated": found.bench.device == "none",
+        "device": environment.device,
         "arch": environment.arch,
         "triton": environment.triton,
         "workloads": [workload.name for workload in found.harness.contract.timed],
@@ -139,7 +148,8 @@ def kept(found: Landscape) -> dict[str, Any]:
 
 def _facts(node: Node) -> dict[str, Any]:
     if node.ratio is None or node.profile is None:
-        return {"ratio": None, "reason": node.reason.splitlines()[0][:100] if node.reason else ""}
+        reason = node.reason.splitlines()[0][:100] if node.reason else ""
+        return {"ratio": None, "reason": reason, "built": node.profile is not None}
     resources = node.profile.resources
     return {
         "ratio": round(node.ratio, 4),
@@ -163,16 +173,23 @@ def one_a_line(content: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    out, *folders = map(Path, sys.argv[1:])
-    out.mkdir(parents=True, exist_ok=True)
-    for folder in folders:
-        file = out / f"{folder.name}.json"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("harnesses", type=Path, nargs="+", metavar="HARNESS")
+    parser.add_argument("--device", choices=("cuda", "none"), default="none")
+    parser.add_argument(
+        "--most", type=int, nargs=3, default=MOST, help="variants of a transform, on the original and upon edits of it"
+    )
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for folder in options.harnesses:
+        file = options.out / f"{folder.name}.json"
         if file.exists():
             continue
         started = time.monotonic()
-        with warmed(open_bench(device="none")) as bench:
-            content = kept(record(read_harness(folder), bench))
-        file.write_text(one_a_line(content))
+        with warmed(open_bench(device=options.device)) as bench:
+            content = kept(record(read_harness(folder), bench, options.most))
+        write_text(file, one_a_line(content))
         print(f"{folder.name}: {len(content['nodes'])} nodes in {time.monotonic() - started:.0f} s", flush=True)
 
 
