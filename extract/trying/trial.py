@@ -46,9 +46,13 @@ class Refusing:
     def __init__(self, allowed: Iterable[str]) -> None:
         self._allowed = frozenset(allowed) | sys.stdlib_module_names
 
-    def find_spec(self, name: str, _path: Sequence[str] | None = None, _target: object = None) -> ModuleSpec | None:
-        """None, so that the next finder is asked; ModuleNotFoundError for what is not allowed."""
-        if name.partition(".")[0] not in self._allowed:
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        """None, so that the next finder is asked; ModuleNotFoundError for what is not allowed and is there.
+
+        Of what is not there either the others say so, to who only asks whether it is.
+        """
+        others = [one for one in sys.meta_path if one is not self]
+        if name.partition(".")[0] not in self._allowed and any(one.find_spec(name, path, target) for one in others):
             self._refuse(name)
         return None
 

@@ -41,3 +41,25 @@ def test_what_decorators_set_is_read_off_the_kernel(zygote: Zygote, tmp_path: Pa
     )
     answer = zygote.ask(PROGRAM, "settings", tmp_path, limit_s=20, kernel="tuned")
     assert (answer.value, answer.error) == (["BLOCK", "EVEN", "num_stages", "num_warps"], "")
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        "import importlib.util\nassert importlib.util.find_spec('no_such_package') is None",
+        "import torch\n@torch.compile(dynamic=True)\ndef compiled(x):\n    return x + 1",
+    ],
+)
+def test_to_ask_whether_a_package_is_there_is_not_to_need_it(zygote: Zygote, tmp_path: Path, asking: str) -> None:
+    (tmp_path / "kernel.py").write_text(f"{asking}\ndef entry(): ...\n")
+    answer = zygote.ask(PROGRAM, "imports", tmp_path, limit_s=60, entry="entry", allowed=trial.allowed())
+    assert answer.error == ""
+
+
+def test_the_frameworks_are_known_not_to_be_had(zygote: Zygote, tmp_path: Path) -> None:
+    (tmp_path / "vllm").mkdir()
+    (tmp_path / "kernel.py").write_text(
+        f"import sys\nsys.path.append({str(tmp_path)!r})\nassert sys.modules['vllm'] is None\nimport vllm\n"
+    )
+    answer = zygote.ask(PROGRAM, "imports", tmp_path, limit_s=20, entry="entry", allowed=trial.allowed())
+    assert answer.error.startswith("ModuleNotFoundError: ")
