@@ -4,7 +4,8 @@
 
 OUT gets one JSON file a kernel, for benchmarks/replay.py. Without a GPU each ratio is an estimate from the compiled
 kernel, which ranks variants and claims nothing of their speed. On one, variants are timed as a search times them, and
-those whose results differ from the original's are told from those that do not build. What has its file is left out.
+those that it turns down, for a wrong result as a rule, are told from those that do not build. What has its file is left
+out.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ class Landscape:
         nodes = []
         for (source, edits), found, rank in zip(sources, built, ranks, strict=True):
             facts = profile(found.launches, None, contract, environment) if isinstance(found, Built) else None
-            nodes.append(Node(source=source, edits=edits, ratio=rank.ratio, reason=rank.reason, profile=facts))
+            ratio = rank.ratio if facts else None  # compiled twice, it may have been built but once
+            nodes.append(Node(source=source, edits=edits, ratio=ratio, reason=rank.reason, profile=facts))
         return nodes
 
 
@@ -154,6 +156,7 @@ def _facts(node: Node) -> dict[str, Any]:
     return {
         "ratio": round(node.ratio, 4),
         "bottleneck": node.profile.bottleneck,
+        "estimated": node.profile.estimated,
         "roofline_fraction": node.profile.roofline_fraction and round(node.profile.roofline_fraction, 4),
         "registers": max(one.registers for one in resources),
         "shared_bytes": max(one.shared_bytes for one in resources),

@@ -53,13 +53,15 @@ def main() -> None:
     config = load_config(state=options.work.resolve() / "state", python=options.python)
     found: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
+    tried: set[str] = set()
     for old, new in options.pair:
-        refused += accept_all(cloned(old, options.work), config, options.only)
+        refused += accept_all(cloned(old, options.work), config, options.only, tried)
         found += rechecked(cloned(new, options.work), config)
-    if options.out.exists() and options.only != [""]:
-        kept, anew = json.loads(options.out.read_text()), {one["kernel"] for one in (*found, *refused)}
-        found = [*(one for one in kept["wins"] if one["kernel"] not in anew), *found]
-        refused = [*(one for one in kept["not_landed"] if one["kernel"] not in anew), *refused]
+    if options.out.exists():
+        kept, anew = json.loads(options.out.read_text()), {one["kernel"] for one in found}
+        refused = [*(one for one in kept["not_landed"] if one["kernel"] not in tried), *refused]
+        if options.only != [""]:
+            found = [*(one for one in kept["wins"] if one["kernel"] not in anew), *found]
     content = {"schema": "kmaint.recheck/1", "wins": found, "not_landed": refused}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
@@ -84,16 +86,17 @@ def cloned(tree: Path, work: Path) -> Path:
     return place
 
 
-def accept_all(tree: Path, config: Config, only: Sequence[str]) -> list[dict[str, str]]:
+def accept_all(tree: Path, config: Config, only: Sequence[str], tried: set[str]) -> list[dict[str, str]]:
     """Land a recorded win of each of the release's kernels, and so accept it; those that were refused, and why.
 
-    The best is taken, and the next where that cannot land.
+    The best is taken, and the next where that cannot land. `tried` gets the kernels that were not accepted before.
     """
     scan, known = extract.scan_tree(tree), {win.run for win in workflow.all_wins(config)}
     refused = []
     for wins in recorded_wins(scan.release.framework):
         if any(win.run.id in known for win in wins) or not any(text in wins[0].run.kernel for text in only):
             continue
+        tried.add(wins[0].run.kernel)
         for win in wins:
             print(f"{win.run.kernel}: landing what {win.run.provider} won on {tree.name}", flush=True)
             try:

@@ -97,29 +97,29 @@ def read_world(file: Path) -> World:
     return World(
         kernel=content["kernel"],
         root=names[0],
-        baseline=_profile(content["nodes"][0], estimated=content["estimated"]),
-        verdicts={name: _verdict(row, estimated=content["estimated"]) for name, row in rows.items()},
+        baseline=_profile(content["nodes"][0]),
+        verdicts={name: _verdict(row) for name, row in rows.items()},
         ratios={name: row["ratio"] for name, row in rows.items() if row["ratio"] is not None},
         edges=edges,
     )
 
 
-def _verdict(row: dict[str, Any], *, estimated: bool) -> Verdict:
+def _verdict(row: dict[str, Any]) -> Verdict:
     if row["ratio"] is None and row.get("built"):
         return Wrong(reason=row["reason"], codes=("mismatch",))
     if row["ratio"] is None:
         return NotBuilt(reason=row["reason"], codes=("compile_error",))
     speedup = Interval(ratio=row["ratio"], low=row["ratio"], high=row["ratio"])
     timing = Timing(workloads=(), speedup=speedup, noise_floor=WORTH - 1)
-    return Passed(numerics=EXACT, profile=_profile(row, estimated=estimated), timing=timing, win=row["ratio"] >= WORTH)
+    return Passed(numerics=EXACT, profile=_profile(row), timing=timing, win=row["ratio"] >= WORTH)
 
 
-def _profile(row: dict[str, Any], *, estimated: bool) -> Profile:
+def _profile(row: dict[str, Any]) -> Profile:
     facts = {name: row[name] for name in ("registers", "shared_bytes", "spill_bytes", "load_bits", "num_warps")}
     resources = Resources(kernel="", arch="sm_90", store_bits=0, instructions=0, num_stages=0, workload="", **facts)
     return Profile(
         bottleneck=row["bottleneck"],
-        estimated=estimated,
+        estimated=row.get("estimated", True),
         resources=(resources,),
         roofline_fraction=row["roofline_fraction"],
         next_step="",

@@ -16,7 +16,7 @@ Decide = Callable[[ast.expr], bool | None]
 class Names:
     """`chains` are dotted uses (`torch.cuda.get_device_capability`); `lazy` what is imported inside functions.
 
-    `certain` is what of that a function imports whenever it is called.
+    `certain` is what of that stands in a function's own body and not on one arm of it, with the name it has there.
     """
 
     runtime: frozenset[str]
@@ -24,7 +24,7 @@ class Names:
     dead: frozenset[str]
     chains: frozenset[str]
     lazy: frozenset[str]
-    certain: frozenset[str]
+    certain: frozenset[tuple[str, str]]
 
 
 def absolute(package: str, node: ast.ImportFrom) -> str:
@@ -98,12 +98,12 @@ def _lazy(node: ast.stmt) -> Iterator[str]:
                         pass
 
 
-def _certain(node: ast.stmt) -> Iterator[str]:
+def _certain(node: ast.stmt) -> Iterator[tuple[str, str]]:
     """From-imports alone: what `import a.b` binds is a package."""
     for child in node.body if isinstance(node, ast.FunctionDef) else ():
         match child:
             case ast.ImportFrom(module=str(module), names=names, level=0):
-                yield from (f"{module}.{alias.name}" for alias in names)
+                yield from ((f"{module}.{alias.name}", alias.asname or alias.name) for alias in names)
             case _:
                 pass
 

@@ -13,6 +13,7 @@ from kmaint import wire, workflow
 from kmaint.agent.scripted import candidate_files
 from kmaint.config import Config
 from kmaint.console import Progress
+from kmaint.errors import UsageError
 from kmaint.folder import write_text
 from kmaint.records.evaluation import Bottleneck, Plan
 from kmaint.records.harness import Harness
@@ -48,7 +49,10 @@ def hand_in(harness: Harness, files: Sequence[Path], config: Config) -> Run:
     for file in left:
         plan = config.state / "plans" / run.id / f"{file.stem}.json"
         write_text(plan, wire.text(_plan(file, run), indent=1) + "\n")
-        run, _ = workflow.submit(run.id, file, plan, config, progress)
+        try:
+            run, _ = workflow.submit(run.id, file, plan, config, progress)
+        except UsageError as error:  # its minutes are over, or the file says nothing new: the others' verdicts stand
+            progress(f"{file.name}: {error}")
     return run
 
 

@@ -15,6 +15,7 @@ from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from benchmarks.campaign.shipping import NO_GPU
 from kmaint import learning
 from kmaint.evaluate.timing.ratios import WORST_RATIO
+from kmaint.records.run import Run
 from kmaint.records.timing import Interval, Timing, WorkloadTiming
 
 Leg = Literal["original", "candidate", "floor"]
@@ -199,7 +200,7 @@ def summary(ran: Sequence[Row]) -> list[str]:
 def _repeated(handed: Sequence[tuple[Row, Recorded]]) -> list[str]:
     """How the winners that an earlier run had judged, on another machine, stand to what it said of them."""
     both = [(row.first, one) for row, one in handed if row.first]
-    same = [(first, one) for first, one in both if first.run.best == one.run.best]
+    same = [(first, one) for first, one in both if first.won and _repeats(first.run, one.run)]
     timed = [(figure(first), figure(one)) for first, one in same]
     ratios = [now.speedup.ratio / then.speedup.ratio for then, now in timed if then and now]
     if not ratios:
@@ -209,6 +210,12 @@ def _repeated(handed: Sequence[tuple[Row, Recorded]]) -> list[str]:
         f" {min(ratios):.2f} to {max(ratios):.2f} times",
         f"that one (geometric mean {statistics.geometric_mean(ratios):.2f}).",
     ]
+
+
+def _repeats(first: Run, second: Run) -> bool:
+    """Whether it has the same winner, from another device."""
+    devices = [one.environment.device_uuid if one.environment else None for one in (first, second)]
+    return first.best == second.best and devices[0] != devices[1]
 
 
 def _loses_eagerly(timing: Timing) -> bool:

@@ -17,8 +17,8 @@ from extract.slicing.shims import REAL, TORCH_SHIMS, Shim
 from extract.slicing.truth import Truth
 from kmaint.records.harness import Stub
 
-MOST_PROVIDED = 24
-"""Statements for one name that a function imports when it is called: more of them are an engine's configuration."""
+MOST_LINES = 100
+"""For one name that a function imports when it is called: more of them are an engine's configuration."""
 
 
 def close(library: Library, *starts: tuple[Module, str]) -> Closure:
@@ -112,38 +112,62 @@ class _Walker:
         for name in sorted(names.dead - names.runtime):
             if name in module.imports and module.imports[name][0].target.partition(".")[0] not in KEPT_PACKAGES:
                 self._stub(module.imports[name][0].target, "named only in a branch that another platform takes")
-        for target in sorted(names.lazy):
-            if target.partition(".")[0] not in KEPT_PACKAGES and not (
-                target in names.certain and self._provide(target, module, names)
-            ):
-                self._stub(target, "lazy import, branch not available")
+        self._lazy(module, names)
         for chain in names.chains & TORCH_SHIMS.keys():
             self.closure.torch_shims[chain] = TORCH_SHIMS[chain]
             self._stub(chain, TORCH_SHIMS[chain].reason)
         self._annotations(module, names)
 
-    def _settings(self, name: str, names: Names) -> None:
+    def _settings(self, name: str, names: Names, known_as: str = "") -> None:
+        """What is read of a table of settings, by the name that the statement has for it."""
         if name in self.closure.shims and self.closure.shims[name].fields:
-            read = {chain.split(".")[1] for chain in names.chains if chain.startswith(f"{name}.")}
+            prefix = f"{known_as or name}."
+            read = {chain.split(".")[1] for chain in names.chains if chain.startswith(prefix)}
             self.closure.settings.setdefault(name, set()).update(read)
 
-    def _provide(self, target: str, user: Module, names: Names) -> bool:
-        """Take what a function imports each time it is called; False, and nothing taken, where that leads too far."""
+    def _lazy(self, module: Module, names: Names) -> None:
+        """What is imported inside functions: taken along where that is sure to run, else left out."""
+        for target, known_as in sorted(names.certain):
+            if target.partition(".")[0] not in KEPT_PACKAGES and self._provide(target, module):
+                self._settings(target.rpartition(".")[2], names, known_as)
+        for target in sorted(names.lazy):
+            owner, _, name = target.rpartition(".")
+            if target.partition(".")[0] not in KEPT_PACKAGES and name not in self.closure.provided.get(owner, ()):
+                self._stub(target, "lazy import, branch not available")
+
+    def _provide(self, target: str, user: Module) -> bool:
+        """Take what a function imports when it is called; False, and nothing taken, where that leads too far."""
         owner, _, name = target.rpartition(".")
         before = self.closure.copy(), self._owners.copy(), self._holders.copy()
+        self.closure.stubs.pop(target, None)  # where another function imports it on one arm
         try:
             found = self.resolver.absolute(target)
             if found is None or isinstance(found, ModuleReference):
                 return False
-            self._take(found, name, user)
-            if len(self.closure.pieces) - len(before[0].pieces) > MOST_PROVIDED:
-                raise StoppedError(f"{target}: needs more than {MOST_PROVIDED} statements")
+            home = found.module if isinstance(found, Piece) else user
+            self._take(found, name, home)
+            new = [piece.statement for key, piece in self.closure.pieces.items() if key not in before[0].pieces]
+            if sum(one.end_line - one.line + 1 for one in new) > MOST_LINES:
+                raise StoppedError(f"{target}: needs more than {MOST_LINES} lines")
         except StoppedError:
             self.closure, self._owners, self._holders = before
             return False
-        self._settings(name, names)
+        if not self._leads(home, user):  # else the import stands in the function to break a cycle
+            self.closure.needs.setdefault(user, []).append(home)
         self.closure.provided.setdefault(owner, set()).add(name)
         return True
+
+    def _leads(self, start: Module, goal: Module) -> bool:
+        """Whether a module uses another, at whatever remove."""
+        pending, seen = [start], set[Module]()
+        while pending:
+            module = pending.pop()
+            if module is goal:
+                return True
+            if module not in seen:
+                seen.add(module)
+                pending += self.closure.needs.get(module, [])
+        return False
 
     def _take_rebinding(self, piece: Piece) -> None:
         key = (piece.module.name, piece.statement.line)

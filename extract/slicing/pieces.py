@@ -56,7 +56,7 @@ class Closure:
     """Name that stands for a table of settings -> the settings that are read."""
     torch_shims: dict[str, Shim] = field(default_factory=dict)
     provided: dict[str, set[str]] = field(default_factory=dict)
-    """Module that functions import from each time they are called -> what they import, by the names it has here."""
+    """Module that functions import from when they are called -> what they import of it, which has those names here."""
     stubs: dict[str, Stub] = field(default_factory=dict)
     needs: dict[Module, list[Module]] = field(default_factory=dict)
     """Each module whose pieces are taken -> the modules whose pieces those use."""

@@ -46,20 +46,25 @@ def kernel_source(closure: Closure, title: str) -> str:
         blocks.append("\n".join(f'{name} = types.ModuleType("{name}")' for name in sorted(closure.namespaces)))
     if early := list(_attached(closure, {*closure.imports, *closure.shims})):
         blocks.append("\n".join(early))
+    if closure.provided:
+        blocks.append("\n".join(_provided(closure)))
     text = "\n\n".join(blocks) + "\n"
     for region, body in regions_of(closure):
         text += f"\n\n# region {region.path}:{region.line}-{region.end_line} {region.symbol}\n{body}{END}\n"
         if after := list(_attached(closure, set(region.symbol.split(",")))):
             text += "\n" + "\n".join(after) + "\n"
-    if closure.provided:
-        text += "\n" + "".join(f"{line}\n" for line in _provided(closure))
     return text
 
 
 def _provided(closure: Closure) -> Iterator[str]:
-    """What functions import when they are called, for a machine without the framework."""
+    """Which imports inside functions kernel.py answers itself."""
+    yield "provide("
+    yield "    globals(),"
+    yield "    {"
     for module, names in sorted(closure.provided.items()):
-        yield f'provide("{module}", {", ".join(f"{name}={name}" for name in sorted(names))})'
+        yield f"""        "{module}": ({" ".join(f'"{name}",' for name in sorted(names))}),"""
+    yield "    },"
+    yield ")"
 
 
 def _namespace_import(closure: Closure) -> set[str]:
@@ -110,12 +115,11 @@ def shims_source(closure: Closure, library: Library, framework: str) -> str:
         body = f"\n\n{PROVIDE}{body}"
     prelude = f"\n\n{PRELUDE}" if "_capability()" in body else ""
     wanted = {
+        "import builtins": "builtins." in body,
         "import contextlib": "contextlib." in body,
         "import dataclasses": "dataclasses." in body,
         "import logging": "logging." in body,
-        "import os": "os.path" in body,
         "import re": "re.match" in body,
-        "import sys": "sys.modules" in body,
         "import types": "types." in body,
         "import torch": "torch." in body + prelude,
         "from typing import NamedTuple": "(NamedTuple)" in body,

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 ROOTS = ("torch", "triton", "numpy", "pytest")
-FRAMEWORKS = ("sglang", "vllm")
 OWN = ("kernel", "shims", "program")
 REQUIREMENT = re.compile(r"[\w.-]+")
 
@@ -61,8 +60,8 @@ class Refusing:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     def forget_others(self) -> None:
-        """What this process has imported already is refused too, and the frameworks are known not to be had."""
-        for name in [*sys.modules, *FRAMEWORKS]:
+        """What this process has imported already is refused too."""
+        for name in list(sys.modules):
             if name.partition(".")[0] not in self._allowed:
                 sys.modules[name] = None  # type: ignore[assignment]  # how the import system marks what may not be had
 

@@ -26,7 +26,7 @@ class Meter:
 
     It is read before every turn and every question, and a question gets what is left of the minutes as its limit. The
     gate is not cut short: a run may overrun its minutes by one candidate's climb, tokens and cost by one answer. What
-    is proposed too late is not judged, unless it is the first: minutes that went to finding it are to bring a verdict.
+    is proposed too late is not judged, unless nothing was judged before: minutes spent on finding it bring a verdict.
     `exchanges` may grow as the run goes on.
     """
 

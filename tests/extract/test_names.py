@@ -27,7 +27,8 @@ def test_names_are_told_apart_by_how_they_are_needed() -> None:
     assert found.annotations == {"Annotated", "Shape", "Result"}
     assert "dead" in found.dead
     assert "table.lookup.deeper" in found.chains
-    assert found.lazy == found.certain == {"package.lazy"}
+    assert found.lazy == {"package.lazy"}
+    assert found.certain == {("package.lazy", "lazy")}
 
 
 def test_both_arms_count_where_the_test_is_not_known() -> None:
@@ -35,6 +36,8 @@ def test_both_arms_count_where_the_test_is_not_known() -> None:
 
 
 def test_an_import_on_one_arm_is_not_certain() -> None:
-    found = names("def host(x):\n    from a import b\n    if x:\n        from c import d\n    import e.f\n", flag=None)
+    found = names(
+        "def host(x):\n    from a import b as z\n    if x:\n        from c import d\n    import e.f\n", flag=None
+    )
     assert found.lazy == {"a.b", "c.d", "e.f"}
-    assert found.certain == {"a.b"}
+    assert found.certain == {("a.b", "z")}

@@ -5,16 +5,18 @@ from __future__ import annotations
 from extract.slicing.shims.shim import Shim, source
 
 PROVIDE = '''\
-def provide(module, **names):
-    """What functions import from the framework each time they are called, where that may not be had."""
-    root = module.partition(".")[0]
-    installed = any(os.path.isdir(os.path.join(place, root)) for place in sys.path)
-    if sys.modules.get(root) is None and (root in sys.modules or not installed):
-        found = sys.modules.setdefault(module, types.ModuleType(module))
-        for name, value in names.items():
-            vars(found).setdefault(name, value)  # a second kernel.py here changes nothing for the first
+def provide(namespace, modules):
+    """Functions defined from here on import these names of the framework's modules from the namespace itself."""
+
+    def find(name, globals=None, locals=None, fromlist=(), level=0):
+        ours = modules.get(name, ()) if level == 0 and fromlist else ()
+        if ours and all(one in ours and one in namespace for one in fromlist):
+            return types.SimpleNamespace(**{one: namespace[one] for one in fromlist})
+        return builtins.__import__(name, globals, locals, fromlist, level)
+
+    namespace["__builtins__"] = {**vars(builtins), "__import__": find}
 '''
-"""Looks at folders and asks no finder: to ask for the framework is what a candidate is accused of."""
+"""A function keeps the builtins that its module has when it is defined. Nothing is put where another file sees it."""
 
 PRELUDE = '''\
 def _capability() -> tuple[int, int]:

@@ -70,8 +70,8 @@ class Once:
 class Measuring:
     """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
 
-    None before its first question: until then it imports, and makes its CUDA context. While it shares, each question
-    ends one turn and begins another, between which whoever waits to have the GPU alone has it.
+    None before its first question: until then it imports, and makes its CUDA context. The question "turn" ends one
+    shared turn and begins another, between which whoever waits to have the GPU alone has it.
     """
 
     def __init__(self, turns: Turns, reply: Reply) -> None:
@@ -85,11 +85,11 @@ class Measuring:
         self._held.close()
 
     def __call__(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self._take("alone" if asked["ask"] in MEASURED else "shared")
+        self._take("alone" if asked["ask"] in MEASURED else "shared", anew=asked["ask"] == "turn")
         return self._reply(asked)
 
-    def _take(self, how: Literal["alone", "shared"]) -> None:
-        if how == "shared" or how != self._how:
+    def _take(self, how: Literal["alone", "shared"], *, anew: bool) -> None:
+        if anew or how != self._how:
             self._held.close()
             self._held.enter_context(self._turns.alone() if how == "alone" else self._turns.shared())
             self._how = how

@@ -118,7 +118,7 @@ class Session:
                 return self.outputs[name]
             case "seed":
                 return {"seed": secrets.randbits(30)}
-            case _:  # it begins, or lets others in
+            case _:  # "ready" and "turn", and whatever a candidate makes up
                 return {}
 
     def _more(self, name: str, found: dict[str, Any]) -> int:

@@ -117,7 +117,7 @@ def _question(what: str, item: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def _let_others_in(item: dict[str, Any], device: str) -> Steps:
-    """A question without an answer, at which the GPU goes to whoever waits to have it alone: nothing of ours is on it.
+    """A question whose answer says nothing: until it comes, whoever waits to have the GPU alone has it.
 
     What lies between two takes seconds of building, compiling and capturing, for which all who measure would wait.
     """

@@ -66,3 +66,13 @@ def test_what_won_comes_first() -> None:
     assert names[0] == "division-unchecked-when-rows-are-few"
     assert names[1:] == sorted(set(names) - {names[0]})
     assert all(file.with_suffix(".md").is_file() for file in HANDOFF.glob("*/*.py"))
+
+
+def test_a_file_that_says_nothing_new_costs_the_others_nothing(
+    harness: Harness, config: Config, files: list[Path]
+) -> None:
+    (again := files[0].with_name("again.py")).write_text((harness.folder / KERNEL).read_text() + "\n")
+    again.with_suffix(".md").write_text("Nothing.")
+    found = hand_in(harness, [again, *files], config.model_copy(update={"candidates": 3}))
+    assert unjudged([again, *files], found) == [again]
+    assert len(found.evaluations) == 2

@@ -38,7 +38,11 @@ def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope:
 def test_what_was_handed_in_is_told_from_what_was_read_from_a_folder(mrope: Recorded) -> None:
     """And stands beside what an earlier run said of the same winner."""
     handed = replace(mrope, run=replace(mrope.run, provider="handoff"))
-    scripted = replace(mrope, run=replace(mrope.run, provider="scripted"))
+    assert mrope.run.environment is not None
+    elsewhere = replace(mrope.run.environment, device_uuid="GPU-another")
+    scripted = replace(mrope, run=replace(mrope.run, provider="scripted", environment=elsewhere))
+    same = render([Row(entry=entry_of(mrope), runs={"handoff": handed}, first=replace(scripted, run=mrope.run))])
+    assert "had won in an earlier run" not in same, "that was on the same machine"
     again = render([Row(entry=entry_of(mrope), runs={"handoff": handed}, first=scripted)])
     assert "by candidates that were handed in 1 (geometric mean 1.14x)." in again
     assert "1 of those handed in had won in an earlier run" in again

@@ -143,12 +143,30 @@ def test_what_a_function_imports_each_time_is_taken_and_what_it_may_import_is_le
     ("source", "why"),
     [
         ("from elsewhere import value\nlimit = value\n", "from a package that a harness may not need"),
-        ("limit = " + " + ".join(f"v{n}" for n in range(30)), "more statements than a name is worth"),
+        ("limit = " + " + ".join(f"v{n}" for n in range(110)), "more lines than a name is worth"),
         ("host = 3\n\ndef limit(x):\n    return host\n", "a name that means something else here"),
     ],
 )
 def test_what_cannot_be_taken_leaves_nothing_of_itself_behind(write_tree: WriteTree, source: str, why: str) -> None:
-    many = "".join(f"v{n} = {n}\n" for n in range(30))
+    many = "".join(f"v{n} = {n}\n" for n in range(110))
     closure = closure_of(write_tree({"vllm/a.py": LAZY, "vllm/b.py": many + source, "vllm/c.py": "rarely = abs\n"}))
     assert (order(closure), closure.provided) == (["host"], {}), why
     assert closure.stubs["vllm.b.limit"].reason == "lazy import, branch not available"
+
+
+def test_a_table_of_settings_is_read_by_the_name_that_a_function_has_for_it(write_tree: WriteTree) -> None:
+    source = "def host():\n    from vllm import envs as e\n    return e.VLLM_X\n"
+    envs = "from typing import Any\nVLLM_X: bool = True\n"
+    closure = closure_of(write_tree({"vllm/a.py": source, "vllm/envs.py": envs}))
+    assert closure.provided == {"vllm": {"envs"}}
+    assert closure.settings == {"envs": {"VLLM_X"}}
+    assert closure.stubs["vllm.envs"].reason == closure.shims["envs"].reason
+
+
+def test_what_one_function_always_imports_is_not_left_out_for_another_that_may(write_tree: WriteTree) -> None:
+    source = "def other(x):\n    if x:\n        from vllm.b import limit\n        return limit\n\n" + LAZY.replace(
+        "return most", "return other(most)"
+    )
+    closure = closure_of(write_tree({"vllm/a.py": source, "vllm/b.py": "limit = 1\n", "vllm/c.py": "rarely = abs\n"}))
+    assert closure.provided == {"vllm.b": {"limit"}}
+    assert list(closure.stubs) == ["vllm.c.rarely"]

@@ -18,9 +18,17 @@ from kmaint.folder import KERNEL, SHIMS
 WriteTree = Callable[[dict[str, str]], Path]
 
 FILES = {
-    "vllm/a.py": "def host(x):\n    from vllm.config.b import limit as most\n\n    return min(x, most)\n",
+    "vllm/__init__.py": "TOP = 0\n",
+    "vllm/a.py": """CONST = 1
+
+def host(x):
+    from vllm.config.b import limit as most
+    from vllm import TOP
+
+    return min(x, most) + TOP
+""",
     "vllm/config/__init__.py": "import a_package_that_is_nowhere\n",
-    "vllm/config/b.py": "BASE = 1\nlimit = BASE + 1\n",
+    "vllm/config/b.py": "from vllm.a import CONST\nlimit = CONST + 1\n",
 }
 
 
@@ -47,29 +55,43 @@ def run(folder: Path, code: str, *paths: Path) -> str:
 
 
 @pytest.mark.parametrize("module", ["kernel", "whole"])
-def test_what_a_function_imports_is_there_without_the_framework(sliced: Path, module: str) -> None:
+def test_what_a_function_imports_is_there_whatever_the_order_in_which_the_modules_need_each_other(
+    sliced: Path, module: str
+) -> None:
     assert run(sliced, f"import {module}; print({module}.host(9))") == "2"
-    assert 'provide("vllm.config.b", limit=limit)' in (sliced / KERNEL).read_text()
+    text = (sliced / KERNEL).read_text()
+    assert '        "vllm": ("TOP",),\n        "vllm.config.b": ("limit",),\n' in text
+    assert text.index("CONST = 1") < text.index("limit = CONST")
 
 
-def test_where_the_framework_is_it_is_what_answers(sliced: Path, tmp_path: Path) -> None:
+def test_an_installed_framework_is_not_asked(sliced: Path, tmp_path: Path) -> None:
+    """What was sliced is of one release, and what is installed may be another's."""
     there = tmp_path / "site"
     for name in ("vllm/__init__.py", "vllm/config/__init__.py"):
         (there / name).parent.mkdir(parents=True, exist_ok=True)
         (there / name).write_text("")
     (there / "vllm" / "config" / "b.py").write_text("limit = 7\n")
-    assert run(sliced, "import kernel; print(kernel.host(9))", there) == "7"
+    code = "import kernel; print(kernel.host(9)); from vllm.config.b import limit; print(limit)"
+    assert run(sliced, code, there) == "2\n7"
 
 
-def test_a_second_slice_in_a_process_changes_nothing_for_the_first(sliced: Path) -> None:
+def test_each_kernel_of_a_process_has_its_own(sliced: Path) -> None:
     """A candidate is another kernel.py, and the original may be beside it."""
-    (sliced / "second.py").write_text((sliced / KERNEL).read_text().replace("BASE = 1", "BASE = 4"))
-    assert run(sliced, "import kernel, second; print(kernel.host(9), second.limit)") == "2 5"
+    (sliced / "second.py").write_text((sliced / KERNEL).read_text().replace("CONST = 1", "CONST = 4"))
+    code = "import kernel, second; print(kernel.host(9), second.host(9), [one for one in sys.modules if 'vllm' in one])"
+    assert run(sliced, code) == "2 5 []"
 
 
-def test_what_is_known_not_to_be_had_is_provided_though_a_folder_of_its_name_is_there(
-    sliced: Path, tmp_path: Path
+def test_a_function_that_is_called_while_the_module_is_made_has_what_stands_above_it(
+    write_tree: WriteTree, tmp_path: Path
 ) -> None:
-    (there := tmp_path / "site" / "vllm").mkdir(parents=True)
-    asked = "import kernel; print(kernel.host(9))"
-    assert run(sliced, f"sys.modules['vllm'] = None; {asked}", there.parent) == "2"
+    files = {
+        "vllm/a.py": "def mode():\n    from vllm.b import limit\n    return limit\n\nMODE = mode()\n\n"
+        "def host():\n    return MODE\n",
+        "vllm/b.py": "limit = 3\n",
+    }
+    library = Library(locate(write_tree(files)))
+    closure = close(library, (library.at("vllm/a.py"), "host"))
+    (tmp_path / "kernel.py").write_text(kernel_source(closure, "A slice."))
+    (tmp_path / "shims.py").write_text(shims_source(closure, library, "vllm"))
+    assert run(tmp_path, "import kernel; print(kernel.host())") == "3"
