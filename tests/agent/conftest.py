@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from kmaint.agent.chain import Session, original
 from kmaint.agent.proposal import Failure, Parent, Provider, Request
 from kmaint.agent.strategies import STRATEGIES
 from kmaint.evaluate import Bench, Screened, baseline, open_bench, warmed
-from kmaint.folder import SUITE, read_harness
 from kmaint.records.evaluation import (
     Candidate,
     Environment,
@@ -29,9 +27,9 @@ from kmaint.records.evaluation import (
 )
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval, Timing
+from tests.merged import harness_in
 
 CASES = Path(__file__).parent / "cases"
-RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +42,7 @@ def bench() -> Iterator[Bench]:
 @pytest.fixture(scope="session")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
     """merge_state of SGLang 0.5.17 in a folder of its own."""
-    folder = tmp_path_factory.mktemp("harness") / "merge_state"
-    shutil.copytree(CASES / "merge_state", folder)
-    (folder / "suite.py").rename(folder / SUITE)  # pytest would collect it under its own name
-    shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    return read_harness(folder)
+    return harness_in(tmp_path_factory.mktemp("harness") / "merge_state")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,18 @@ from benchmarks.landscape import kept, one_a_line, record
 from benchmarks.recorded import read_world
 from kmaint.agent.transforms.catalogue import TRANSFORMS
 from kmaint.evaluate import open_bench, warmed
-from kmaint.folder import SUITE, read_harness
 from kmaint.records.evaluation import NotBuilt, Passed, Wrong
-from tests.workflow.test_handing import AGENT, RUNTIME
+from tests.merged import harness_in
 
 FEW = tuple(one for one in TRANSFORMS if one.name in ("exp2_for_exp", "early_loads"))
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = Path(shutil.copytree(AGENT, tmp_path_factory.mktemp("landscape") / "harness"))
-    (folder / "suite.py").rename(folder / SUITE)
-    shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    harness = harness_in(tmp_path_factory.mktemp("landscape") / "harness")
     with warmed(open_bench(device="none")) as bench:
-        content = kept(record(read_harness(folder), bench, (1, 1, 1), FEW))
-    (file := folder.with_name("landscape.json")).write_text(one_a_line(content))
+        content = kept(record(harness, bench, (1, 1, 1), FEW))
+    (file := harness.folder.with_name("landscape.json")).write_text(one_a_line(content))
     return file
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +12,15 @@ from kmaint import wire
 from kmaint.config import load_config
 from kmaint.errors import UsageError
 from kmaint.evaluate import Bench
-from kmaint.folder import KERNEL, SUITE, read_harness
+from kmaint.folder import KERNEL
 from kmaint.learning.environment import LONGEST, KernelEnvironment
 from kmaint.records.evaluation import Candidate, Evaluation
 from kmaint.records.harness import Harness
 from kmaint.records.run import Budget
 from kmaint.workflow import open_environment
-from tests.learning.conftest import H200, PROFILE, ROOT, timed
+from tests.learning.conftest import H200, PROFILE, timed
+from tests.merged import harness_in
 
-CASE = ROOT / "tests" / "agent" / "cases" / "merge_state"
 SWAPPED = ("out = p_out * p_scale + s_out * s_scale", "out = p_out * s_scale + s_out * p_scale")
 ONE_WARP = ("        output_lse is not None,\n    )", "        output_lse is not None,\n        num_warps=1,\n    )")
 
@@ -29,10 +28,7 @@ ONE_WARP = ("        output_lse is not None,\n    )", "        output_lse is not
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Harness:
     """merge_state of SGLang 0.5.17 with a suite of two cases."""
-    folder = Path(shutil.copytree(CASE, tmp_path_factory.mktemp("harness") / "merge_state"))
-    (folder / "suite.py").rename(folder / SUITE)  # pytest would collect it under its own name
-    shutil.copytree(ROOT / "extract" / "runtime", folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    return read_harness(folder)
+    return harness_in(tmp_path_factory.mktemp("harness") / "merge_state")
 
 
 @pytest.fixture

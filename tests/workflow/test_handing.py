@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ import pytest
 from kmaint import wire
 from kmaint.config import load_config
 from kmaint.errors import UsageError
-from kmaint.folder import KERNEL, SUITE, read_harness
+from kmaint.folder import KERNEL, read_harness
 from kmaint.store import Store
 from kmaint.workflow import list_runs, optimize, submit
+from tests.merged import harness_in
 
-AGENT = Path(__file__).parents[1] / "agent" / "cases" / "merge_state"
-RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 OLD, BROKEN, NEW = "tl.exp(p_lse) / out_se", "tl.exp(p_lse) * * out_se", "tl.exp(p_lse) * (1.0 / out_se)"
 
 
@@ -53,10 +51,7 @@ def quiet(_text: str) -> None:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    harness = Path(shutil.copytree(AGENT, tmp_path / "harness"))
-    (harness / "suite.py").rename(harness / SUITE)
-    shutil.copytree(RUNTIME, harness / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    return Desk(harness, tmp_path / "state")
+    return Desk(harness_in(tmp_path / "harness").folder, tmp_path / "state")
 
 
 def edit(folder: str, old: str, new: str) -> Path:

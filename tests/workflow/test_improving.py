@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,15 @@ import pytest
 from kmaint import wire
 from kmaint.config import Config, load_config
 from kmaint.console import NO, Format
-from kmaint.folder import KERNEL, SUITE, read_harness
+from kmaint.folder import KERNEL
 from kmaint.records.evaluation import Profile
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.show import runs as show
 from kmaint.store import Store
 from kmaint.workflow import list_runs, next_request, optimize, request_of, submit, write_reports
-from tests.workflow.test_handing import AGENT, BROKEN, OLD, RUNTIME
+from tests.merged import harness_in
+from tests.workflow.test_handing import BROKEN, OLD
 
 WHY = "the original runs at 91% of the roofline, at 88% on the workload that is furthest from it"
 BASELINE = Profile(
@@ -36,10 +36,7 @@ def quiet(_text: str) -> None:
 
 @pytest.fixture
 def merge(tmp_path: Path) -> Harness:
-    folder = Path(shutil.copytree(AGENT, tmp_path / "harness"))
-    (folder / "suite.py").rename(folder / SUITE)
-    shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    return read_harness(folder)
+    return harness_in(tmp_path / "harness")
 
 
 def timed_before(harness: Harness, config: Config) -> Run:

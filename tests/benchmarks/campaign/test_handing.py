@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from benchmarks.campaign.handing import HANDOFF, files_for, hand_in, unjudged
 from kmaint.config import Config, load_config
-from kmaint.folder import KERNEL, SUITE, read_harness
+from kmaint.folder import KERNEL
 from kmaint.records.harness import Harness
-from tests.workflow.test_handing import AGENT, RUNTIME
+from tests.merged import harness_in
 
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Harness:
-    folder = Path(shutil.copytree(AGENT, tmp_path / "harness"))
-    (folder / "suite.py").rename(folder / SUITE)
-    shutil.copytree(RUNTIME, folder / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
-    return read_harness(folder)
+    return harness_in(tmp_path / "harness")
 
 
 @pytest.fixture
