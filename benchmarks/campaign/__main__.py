@@ -7,8 +7,8 @@
     python -m benchmarks.campaign check [KERNEL] [--work DIR]               recorded wins, verified from the release on
 
 `run` writes each run as it ends to OUT/HARNESS/builtin.json and handoff.json, which belong into benchmarks/campaign/;
-candidates to hand in, which a model wrote, lie in benchmarks/campaign/handoff/HARNESS/. It needs an
-interpreter with torch and triton; what else kmaint needs is taken from DIR where that interpreter lacks it.
+candidates to hand in, which a model wrote, lie in benchmarks/campaign/handoff/HARNESS/. It needs an interpreter with
+torch and triton; what else kmaint needs is taken from DIR where that interpreter lacks it.
 """
 
 from __future__ import annotations

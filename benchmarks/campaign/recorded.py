@@ -92,9 +92,10 @@ class Recorded:
             return NO_GPU
         if self.run.state == "at_roofline":
             return "at the roofline, so that nothing was tried"
+        if self.undecided:
+            return f"out of time before a verdict; {self.looked:.2f}x by a rough look"
         if not self.run.evaluations:
-            looked = f"out of time before a verdict; {self.looked:.2f}x by a rough look"
-            return looked if self.undecided else "no variant looked faster"
+            return "no variant looked faster"
         first = self.run.evaluations[0]
         return f"{first.candidate.plan.edit} was {first.verdict.kind}"
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -183,44 +183,33 @@ def test_a_beam_judges_the_best_screened_of_the_ideas_and_leaves_the_rest(harnes
     assert next(found).candidate.source == "x = 4"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Late(Scripted):
+    """Answers when a budget of 0.002 minutes is over; `asked` holds the turns on which it was asked."""
+
+    asked: list[Request] = field(default_factory=list)
+
+    def propose(self, request: Request) -> Proposal | None:
+        self.asked.append(request)
+        time.sleep(0.2)
+        return super().propose(request)
+
+
+@pytest.mark.parametrize(("before", "judges"), [((), ["x = 0"]), ((replace(judged.wrong("x = 7"), rungs=()),), [])])
 @pytest.mark.parametrize("strategy", ["greedy", "beam"])
-def test_of_what_is_proposed_when_the_minutes_are_over_only_the_first_is_judged(
-    harness: Harness, bench: Bench, strategy: str
+def test_what_is_proposed_when_the_minutes_are_over_is_judged_only_where_nothing_was(
+    harness: Harness, bench: Bench, strategy: str, before: tuple[Evaluation, ...], judges: list[str]
 ) -> None:
-    asked: list[Request] = []
-
-    class Late(Scripted):
-        def propose(self, request: Request) -> Proposal | None:
-            asked.append(request)
-            time.sleep(0.2)
-            return super().propose(request)
-
     said: Noted = []
     session = listed(session_with(harness, bench, said, budget=Budget(minutes=0.002)), strategy)
     assert isinstance(session.provider, Scripted)
-    late = replace(session, provider=Late(scripts=session.provider.scripts))
-    (only,) = improve(late, [])
-    assert (only.candidate.source, len(asked)) == ("x = 0", 1)
+    provider = Late(scripts=session.provider.scripts)
+    # Where nothing is to be judged there are no ranks either: screening would be noted.
+    late = replace(session, provider=provider, ranks=session.ranks if judges else {})
+    assert [one.candidate.source for one in improve(late, before)] == judges
+    assert len(provider.asked) == 1
     assert said[-1] == ("stopped", {"reason": "the budget of 0.002 minutes is spent", "candidates": 1})
-
-
-def test_what_comes_too_late_after_a_verdict_is_neither_screened_nor_judged(harness: Harness, bench: Bench) -> None:
-    """A session without ranks, where screening would be noted; the first verdict is from before a kill."""
-
-    class Late(Scripted):
-        def propose(self, request: Request) -> Proposal | None:
-            time.sleep(0.2)
-            return super().propose(request)
-
-    for strategy in ("greedy", "beam"):
-        said: Noted = []
-        session = listed(session_with(harness, bench, said, budget=Budget(minutes=0.002)), strategy)
-        assert isinstance(session.provider, Scripted)
-        late = replace(session, provider=Late(scripts=session.provider.scripts), ranks={})
-        before = [replace(judged.wrong("x = 7"), rungs=())]
-        assert list(improve(late, before)) == []
-        assert said[-1] == ("stopped", {"reason": "the budget of 0.002 minutes is spent", "candidates": 1})
-        assert {kind for kind, _ in said} <= {IDEAS, "stopped"}
+    assert judges or {kind for kind, _ in said} <= {IDEAS, "stopped"}
 
 
 def test_each_turn_is_told_what_earlier_runs_taught_of_such_a_case(harness: Harness, bench: Bench) -> None:

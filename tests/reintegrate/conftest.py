@@ -10,11 +10,11 @@ import pytest
 
 from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
+from tests.merged import RUNTIME
 
 CASES = Path(__file__).parent / "cases"
 CATALOGUE = Path(__file__).parents[2] / "extract" / "deriving" / "catalogue"
 ORACLES = {"merge_state": "sglang_merge_state", "merge_attn_states": "vllm_merge_attn_states"}
-RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
 
 @pytest.fixture

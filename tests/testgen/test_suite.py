@@ -16,9 +16,9 @@ from kmaint.folder import harness_digest, read_harness
 from kmaint.forking.stem import run_with_torch
 from testgen.suite import write_suite
 from testgen.tried import TRIED
+from tests.merged import RUNTIME
 
 HERE = Path(__file__).parent
-RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
 SMOKE = "test_smoke"
 EQUALS = "test_does_what_the_original_does"

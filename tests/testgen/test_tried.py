@@ -13,9 +13,9 @@ from kmaint.folder import read_harness
 from kmaint.records.harness import Harness
 from testgen.axes import PROFILES
 from testgen.tried import NOTHING, TRIED, Tried, answers_kept, read_tried, try_original
+from tests.merged import RUNTIME
 
 HERE = Path(__file__).parent
-RUNTIME = Path(__file__).parents[2] / "extract" / "runtime"
 
 
 def placed(folder: Path) -> Harness:
