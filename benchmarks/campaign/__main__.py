@@ -58,6 +58,8 @@ def main() -> int:
     checking = commands.add_parser("check")
     checking.add_argument("kernel", nargs="?", default="", help="recorded wins whose harness or kernel holds this text")
     checking.add_argument("--all", action="store_true", help="those that won nothing too: they must not win now")
+    checking.add_argument("--out", type=Path, metavar="DIR", help="write what became of each there, with raw samples")
+    checking.add_argument("--cores", type=lambda text: {int(core) for core in text.split(",")}, help="to use no others")
     checking.add_argument("--work", type=Path, default=Path("build/campaign"), help="for trees, harnesses and state")
     checking.add_argument("--sglang", type=Path, help="a tree of the release, instead of fetching one")
     checking.add_argument("--vllm", type=Path, help="likewise")

@@ -100,6 +100,25 @@ class Recorded:
         return f"{first.candidate.plan.edit} was {first.verdict.kind}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a record. `holds` is whether nothing speaks against it, not whether it was timed."""
+
+    holds: bool
+    said: str
+    evaluation: Evaluation | None = None
+    """Today's, of what the record calls its best; None where it came to none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """A record's outcome, with the harness and the provider that name the record."""
+
+    folder: str
+    provider: str
+    outcome: Outcome
+
+
 def timing_of(evaluation: Evaluation) -> Timing | None:
     return evaluation.verdict.timing if isinstance(evaluation.verdict, Passed) else None
 
@@ -124,7 +143,22 @@ def write(path: Path, recorded: Recorded) -> None:
     """Whole or not at all; without the folders of the machine it ran on, which say nothing to a reader."""
     content = wire.dump(recorded)
     content["run"]["harness"] = recorded.folder
-    text = wire.text({key: value for key, value in content.items() if value is not None}, indent=1)
+    _write(path, {key: value for key, value in content.items() if value is not None})
+
+
+def write_verified(folder: Path, verified: Verified) -> None:
+    """Likewise; one file a record, which a later one of the same record takes the place of."""
+    _write(folder / f"{verified.folder}-{verified.provider}.json", verified)
+
+
+def read_verified(folder: Path) -> Iterator[Verified]:
+    """All of the folder, by name."""
+    for path in sorted(folder.glob("*.json")):
+        yield wire.load(Verified, json.loads(path.read_text()))
+
+
+def _write(path: Path, content: object) -> None:
+    text = wire.text(content, indent=1)
     for folder in (*site.getsitepackages(), sys.prefix, ROOT):  # as the logs of failures name them, one in another
         text = text.replace(f"{folder}/", "")
     write_text(path, text + "\n")

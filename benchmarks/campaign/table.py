@@ -22,6 +22,8 @@ Leg = Literal["original", "candidate", "floor"]
 
 BEGIN, END = "<!-- campaign: written by benchmarks/campaign/table.py -->", "<!-- end of campaign -->"
 WON, WON_END = "<!-- won: written by benchmarks/campaign/table.py -->", "<!-- end of won -->"
+VERIFIED = recorded.EARLIER / "2026-12-02-h200-check"
+"""What `check --out` wrote."""
 HEAD = (
     "| kernel (release) | family | hot path | shipped us | extracted us | builtin us | handoff us | roofline us "
     "| speedup (95 %) | least | least, eager | gate |",
@@ -194,6 +196,7 @@ def summary(ran: Sequence[Row]) -> list[str]:
         f" {len(beside)}{_mean(over_extracted)}.",
         f"Called without CUDA graphs, {eager} of the wins over what serving runs lose more than 2 % on some workload.",
         *_repeated(handed),
+        *_verified(),
     ]
 
 
@@ -209,6 +212,33 @@ def _repeated(handed: Sequence[tuple[Row, Recorded]]) -> list[str]:
         f"{len(ratios)} of those handed in had won in an earlier run on another machine of the kind; the new speedup is"
         f" {min(ratios):.2f} to {max(ratios):.2f} times",
         f"that one (geometric mean {statistics.geometric_mean(ratios):.2f}).",
+    ]
+
+
+def _verified() -> list[str]:
+    """What `check` made of wins that it cut from their release anew and judged again, on a machine of the kind."""
+    wins = {
+        (one.folder, one.run.provider): figure(one)
+        for way in WAYS
+        for one in recorded.campaign(way).values()
+        if one.won
+    }
+    again = {
+        key: one.outcome for one in recorded.read_verified(VERIFIED) if (key := (one.folder, one.provider)) in wins
+    }
+    ratios = [
+        now.speedup.ratio / then.speedup.ratio
+        for key, outcome in again.items()
+        if outcome.evaluation and (now := recorded.timing_of(outcome.evaluation)) and (then := wins[key])
+    ]
+    if not ratios:
+        return []
+    held = sum(outcome.holds for outcome in again.values())
+    return [
+        f"`make campaign-check` cut {len(again)} wins anew from their releases and judged them again, on another"
+        f" machine of the kind: {held} hold;",
+        f"the new speedup is {min(ratios):.2f} to {max(ratios):.2f} times the old one (geometric mean"
+        f" {statistics.geometric_mean(ratios):.2f}).",
     ]
 
 

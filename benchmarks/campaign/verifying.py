@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import extract
 import reintegrate
 from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import Entry, read_entries
-from benchmarks.campaign.recorded import WAYS, Recorded
+from benchmarks.campaign.recorded import WAYS, Outcome, Recorded, Verified
 from benchmarks.campaign.shipping import NO_GPU, Against, against_shipped
 from benchmarks.campaign.table import figure, interval
 from kmaint import wire, workflow
@@ -31,16 +32,13 @@ CLOSE = 0.05
 """Between machines of one kind a ratio moves by a few per cent; what is farther off is said, and is no failure."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a record. `holds` is whether nothing speaks against it, not whether it was timed."""
-
-    holds: bool
-    said: str
-
-
 def verify(options: argparse.Namespace) -> int:
-    """Every recorded win that the text names, with --all every record; exit status 1 where one does not hold."""
+    """Every recorded win that the text names, with --all every record; exit status 1 where one does not hold.
+
+    With --out, each goes into a file there as it ends, its evaluation with the raw samples.
+    """
+    if options.cores:
+        os.sched_setaffinity(0, options.cores)
     known = timed() if options.all else wins()
     found = [one for one in known if options.kernel in one.folder or options.kernel in one.run.kernel]
     if not found:
@@ -54,6 +52,10 @@ def verify(options: argparse.Namespace) -> int:
         failed += not outcome.holds
         stands = "holds" if outcome.holds else "does not hold"
         print(f"{one.folder} ({one.run.provider}): {stands}: {outcome.said}", flush=True)
+        if options.out:
+            recorded.write_verified(
+                options.out, Verified(folder=one.folder, provider=one.run.provider, outcome=outcome)
+            )
     return int(failed > 0)
 
 
@@ -97,7 +99,7 @@ def outcome_of(found: Recorded, trees: Trees, config: Config, paths: Sequence[Pa
         place = config.state / "winners" / found.run.id / harness.replaced.name
         write_text(place, carried_over(found, harness.replaced.read_text()))
         (evaluation,) = workflow.check(harness, [place], config, Progress())
-        outcome = judged(found, evaluation)
+        outcome = replace(judged(found, evaluation), evaluation=evaluation)
         if outcome.holds and paths and found.shipped and found.shipped.timing:
             return over_shipped(
                 found, outcome, against_shipped(entry_of(found), harness, place.read_text(), paths, config)
@@ -117,9 +119,9 @@ def over_shipped(found: Recorded, outcome: Outcome, now: Against) -> Outcome:
     assert found.shipped is not None and found.shipped.timing is not None
     said = f"{outcome.said}; over {entry_of(found).shipped}: "
     if now.timing is None:
-        return Outcome(holds=not found.shipped.won or now.reason == NO_GPU, said=f"{said}{now.reason}")
+        return replace(outcome, holds=not found.shipped.won or now.reason == NO_GPU, said=f"{said}{now.reason}")
     said += f"{interval(now.timing.speedup)}, {compared(found.shipped.timing.speedup, now.timing.speedup)}"
-    return Outcome(holds=now.won or not found.shipped.won, said=said)
+    return replace(outcome, holds=now.won or not found.shipped.won, said=said)
 
 
 def rebuilt(found: Recorded, trees: Trees, config: Config) -> Harness:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import HOME, ROOT
-from benchmarks.campaign.recorded import Recorded
+from benchmarks.campaign.recorded import Outcome, Recorded, Verified
 from kmaint.records.evaluation import Wrong
 
 LATE = "sglang-log-softmax-kernel"
@@ -45,3 +45,14 @@ def test_a_run_out_of_time_is_told_from_one_in_which_nothing_looked_faster() -> 
     assert late and level and not late.run.evaluations and not level.run.evaluations
     assert (late.undecided, late.failure) == (True, "out of time before a verdict; 3.61x by a rough look")
     assert (level.undecided, level.failure) == (False, "no variant looked faster")
+
+
+def test_what_became_of_a_record_is_read_again_and_a_later_outcome_takes_its_place(
+    mrope: Recorded, tmp_path: Path
+) -> None:
+    for said in ("first", "second"):
+        outcome = Outcome(holds=True, said=said, evaluation=mrope.best)
+        recorded.write_verified(tmp_path, Verified(folder=mrope.folder, provider=mrope.run.provider, outcome=outcome))
+    (found,) = recorded.read_verified(tmp_path)
+    assert (found.folder, found.provider) == (mrope.folder, mrope.run.provider)
+    assert found.outcome == Outcome(holds=True, said="second", evaluation=mrope.best)

@@ -3,10 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.campaign.recorded import Recorded
+from benchmarks.campaign.recorded import Outcome, Recorded
 from benchmarks.campaign.shipping import Against
 from benchmarks.campaign.verifying import (
-    Outcome,
     carried_over,
     compared,
     differing,
