@@ -1,8 +1,8 @@
 """Record what the builtin transforms make of kernels, one upon another: as timed by a rough look, or as estimated.
 
-    python -m benchmarks.landscape OUT HARNESS... [--device cuda] [--most 8 3 1]
+    python -m benchmarks.landscape OUT HARNESS... [--device cuda] [--most 8 3 1] [--parents 2 12]
 
-OUT gets one JSON file a kernel, for benchmarks/replay.py. Without a GPU each ratio is an estimate from the compiled
+OUT gets one JSON file a kernel, for benchmarks/replay. Without a GPU each ratio is an estimate from the compiled
 kernel, which ranks variants and claims nothing of their speed. On one, variants are timed as a search times them, and
 those that it turns down, for a wrong result as a rule, are told from those that do not build. What has its file is left
 out.
@@ -35,7 +35,7 @@ from kmaint.records.harness import Harness
 MOST = (8, 3, 1)
 """Variants of one transform that are recorded on the original, on an edit of it, and on an edit of that."""
 
-SECOND_PARENTS, THIRD_PARENTS = 2, 12
+PARENTS = (2, 12)
 """What is gone on from: so many variants of each transform, then so many pairs. Drawn by chance: had the best been
 chosen, a search that always takes the best could not go wrong."""
 
@@ -111,10 +111,14 @@ class Landscape:
 
 
 def record(
-    harness: Harness, bench: Bench, most: Sequence[int] = MOST, transforms: tuple[Transform, ...] = TRANSFORMS
+    harness: Harness,
+    bench: Bench,
+    most: Sequence[int] = MOST,
+    parents: Sequence[int] = PARENTS,
+    transforms: tuple[Transform, ...] = TRANSFORMS,
 ) -> Landscape:
     """The original, every edit of it, edits of some of those, and edits of some of those again."""
-    alone, upon, third = most
+    (alone, upon, third), (of_each_most, pairs) = most, parents
     found = Landscape(harness=harness, bench=bench, transforms=transforms)
     source = (harness.folder / KERNEL).read_text()
     root = wire.digest(source)
@@ -124,9 +128,9 @@ def record(
     of_each: dict[str, list[str]] = {}
     for name in first:
         of_each.setdefault(found.nodes[name].edits[0], []).append(name)
-    chosen = [one for all_of in of_each.values() for one in chance.sample(all_of, min(SECOND_PARENTS, len(all_of)))]
+    chosen = [one for all_of in of_each.values() for one in chance.sample(all_of, min(of_each_most, len(all_of)))]
     second = found.expand(chosen, upon)
-    found.expand(chance.sample(second, min(THIRD_PARENTS, len(second))), third)
+    found.expand(chance.sample(second, min(pairs, len(second))), third)
     return found
 
 
@@ -183,6 +187,9 @@ def main() -> None:
     parser.add_argument(
         "--most", type=int, nargs=3, default=MOST, help="variants of a transform, on the original and upon edits of it"
     )
+    parser.add_argument(
+        "--parents", type=int, nargs=2, default=PARENTS, help="gone on from: variants of a transform, then pairs"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for folder in options.harnesses:
@@ -191,7 +198,7 @@ def main() -> None:
             continue
         started = time.monotonic()
         with warmed(open_bench(device=options.device)) as bench:
-            content = kept(record(read_harness(folder), bench, options.most))
+            content = kept(record(read_harness(folder), bench, options.most, options.parents))
         write_text(file, one_a_line(content))
         print(f"{folder.name}: {len(content['nodes'])} nodes in {time.monotonic() - started:.0f} s", flush=True)
 

@@ -112,10 +112,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """A record's outcome, with the harness and the provider that name the record."""
+    """A record's outcome, with the id of its run and the harness's folder name."""
 
+    run: str
     folder: str
-    provider: str
     outcome: Outcome
 
 
@@ -148,7 +148,7 @@ def write(path: Path, recorded: Recorded) -> None:
 
 def write_verified(folder: Path, verified: Verified) -> None:
     """Likewise; one file a record, which a later one of the same record takes the place of."""
-    _write(folder / f"{verified.folder}-{verified.provider}.json", verified)
+    _write(folder / f"{verified.folder}-{verified.run}.json", verified)
 
 
 def read_verified(folder: Path) -> Iterator[Verified]:

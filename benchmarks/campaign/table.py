@@ -217,19 +217,12 @@ def _repeated(handed: Sequence[tuple[Row, Recorded]]) -> list[str]:
 
 def _verified() -> list[str]:
     """What `check` made of wins that it cut from their release anew and judged again, on a machine of the kind."""
-    wins = {
-        (one.folder, one.run.provider): figure(one)
-        for way in WAYS
-        for one in recorded.campaign(way).values()
-        if one.won
-    }
-    again = {
-        key: one.outcome for one in recorded.read_verified(VERIFIED) if (key := (one.folder, one.provider)) in wins
-    }
+    wins = {one.run.id: figure(one) for way in WAYS for one in recorded.campaign(way).values() if one.won}
+    again = {one.run: one.outcome for one in recorded.read_verified(VERIFIED) if one.run in wins}
     ratios = [
         now.speedup.ratio / then.speedup.ratio
-        for key, outcome in again.items()
-        if outcome.evaluation and (now := recorded.timing_of(outcome.evaluation)) and (then := wins[key])
+        for run, outcome in again.items()
+        if outcome.evaluation and (now := recorded.timing_of(outcome.evaluation)) and (then := wins[run])
     ]
     if not ratios:
         return []

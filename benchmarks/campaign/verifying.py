@@ -53,9 +53,7 @@ def verify(options: argparse.Namespace) -> int:
         stands = "holds" if outcome.holds else "does not hold"
         print(f"{one.folder} ({one.run.provider}): {stands}: {outcome.said}", flush=True)
         if options.out:
-            recorded.write_verified(
-                options.out, Verified(folder=one.folder, provider=one.run.provider, outcome=outcome)
-            )
+            recorded.write_verified(options.out, Verified(run=one.run.id, folder=one.folder, outcome=outcome))
     return int(failed > 0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.landscape import kept, one_a_line, record
-from benchmarks.recorded import read_world
+from benchmarks.replay.worlds import read_world
 from kmaint.agent.transforms.catalogue import TRANSFORMS
 from kmaint.evaluate import open_bench, warmed
 from kmaint.records.evaluation import NotBuilt, Passed, Wrong
@@ -21,7 +21,7 @@ FEW = tuple(one for one in TRANSFORMS if one.name in ("exp2_for_exp", "early_loa
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     harness = harness_in(tmp_path_factory.mktemp("landscape") / "harness")
     with warmed(open_bench(device="none")) as bench:
-        content = kept(record(harness, bench, (1, 1, 1), FEW))
+        content = kept(record(harness, bench, (1, 1, 1), transforms=FEW))
     (file := harness.folder.with_name("landscape.json")).write_text(one_a_line(content))
     return file
 

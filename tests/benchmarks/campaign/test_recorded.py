@@ -52,7 +52,7 @@ def test_what_became_of_a_record_is_read_again_and_a_later_outcome_takes_its_pla
 ) -> None:
     for said in ("first", "second"):
         outcome = Outcome(holds=True, said=said, evaluation=mrope.best)
-        recorded.write_verified(tmp_path, Verified(folder=mrope.folder, provider=mrope.run.provider, outcome=outcome))
+        recorded.write_verified(tmp_path, Verified(run=mrope.run.id, folder=mrope.folder, outcome=outcome))
     (found,) = recorded.read_verified(tmp_path)
-    assert (found.folder, found.provider) == (mrope.folder, mrope.run.provider)
+    assert (found.run, found.folder) == (mrope.run.id, mrope.folder)
     assert found.outcome == Outcome(holds=True, said="second", evaluation=mrope.best)

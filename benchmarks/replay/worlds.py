@@ -1,4 +1,4 @@
-"""A kernel that is known only by what was recorded of it: the world that benchmarks/replay.py lets the chain search.
+"""A kernel that is known only by what was recorded of it: the world that benchmarks/replay lets the chain search.
 
 What was not recorded cannot be proposed, and a verdict is looked up. Sources are stand-ins.
 """
