@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from kmaint import wire
-from kmaint.agent.builtin import variants
-from kmaint.agent.transforms.base import Subject, Transform
+from kmaint.agent.builtin import subject_of, variants
+from kmaint.agent.proposal import Parent, Request
+from kmaint.agent.transforms.base import Transform
 from kmaint.agent.transforms.catalogue import TRANSFORMS
 from kmaint.evaluate import Bench, baseline, open_bench, screen, warmed
+from kmaint.evaluate.bench import LIMITS_S
 from kmaint.evaluate.rungs.facts import Built, compile_all, original_built
 from kmaint.evaluate.rungs.profile import estimate_total_us, profile
 from kmaint.evaluate.screen import estimate
@@ -76,13 +78,8 @@ class Landscape:
 
     def _edits(self, node: Node, most: int) -> list[tuple[str, str, str]]:
         assert node.profile is not None  # only what builds is expanded
-        subject = Subject(
-            source=node.source,
-            kernel=self.harness.kernel,
-            entry=self.harness.entry,
-            contract=self.harness.contract,
-            bytes_per_program=node.profile.bytes_per_program,
-        )
+        parent = Parent(id=None, source=node.source, profile=node.profile, ratio=1.0)
+        subject = subject_of(Request(harness=self.harness, parent=parent, history=(), screen=lambda _sources: []))
         made = variants(subject, node.profile.bottleneck, self.transforms)
         by_name = {one.name: [edited for transform, edited in made if transform is one] for one in self.transforms}
         return [(name, edited.note, edited.source) for name, all_of in by_name.items() for edited in all_of[:most]]
@@ -197,7 +194,7 @@ def main() -> None:
         if file.exists():
             continue
         started = time.monotonic()
-        with warmed(open_bench(device=options.device)) as bench:
+        with warmed(open_bench(device=options.device, limits_s={"compile": LIMITS_S["variant"]})) as bench:
             content = kept(record(read_harness(folder), bench, options.most, options.parents))
         write_text(file, one_a_line(content))
         print(f"{folder.name}: {len(content['nodes'])} nodes in {time.monotonic() - started:.0f} s", flush=True)

@@ -73,6 +73,7 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
         for file, source in zip(files, sources, strict=True):
             lay(harness, source, file)
         bench.progress(f"screening {len(files)} variants")
+        bench = replace(bench, limits_s={**bench.limits_s, "compile": bench.limits_s["variant"]})
         return (
             _on_gpu(harness, files, bench, scratch)
             if bench.device == "cuda"
@@ -82,8 +83,16 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
 
 def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
     # Compiled first, without the GPU and into the cache that the timed process reads: it then holds the device briefly.
-    facts.compile_all(harness, files, bench, scratch)
-    return timed(harness, files, bench, scratch)
+    # What does not build would be tried again there, while others wait.
+    built = facts.compile_all(harness, files, bench, scratch)
+    left = {
+        file: Screened(ratio=None, estimated=False, reason=one.reason)
+        for file, one in zip(files, built, strict=True)
+        if not isinstance(one, Built)
+    }
+    ready = [file for file in files if file not in left]
+    left.update(zip(ready, timed(harness, ready, bench, scratch), strict=True))
+    return [left[file] for file in files]
 
 
 def timed(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, rough: Rough = RANKS) -> list[Screened]:

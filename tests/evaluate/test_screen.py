@@ -25,6 +25,17 @@ def test_without_a_gpu_variants_are_ranked_by_an_estimate(harness: Harness, sour
     assert failed == Screened(ratio=None, estimated=True, reason=message)
 
 
+def test_what_takes_far_longer_to_compile_than_a_kernel_does_is_left(
+    harness: Harness, source: str, bench: Bench
+) -> None:
+    call = "    merge_state_kernel["
+    endless = source.replace(call, f"    import time\n    time.sleep(600)\n{call}")
+    hurried = replace(bench, limits_s={**bench.limits_s, "variant": 8.0})
+    slow, same = screen(harness, [endless, source], hurried)
+    assert slow == Screened(ratio=None, estimated=True, reason="while compiling: no answer within 8 s")
+    assert same.ratio == 1.0
+
+
 def test_nothing_to_screen(harness: Harness, bench: Bench) -> None:
     assert screen(harness, [], bench) == []
 

@@ -10,6 +10,8 @@ from kmaint.records.workload import Contract
 
 MOST_BYTES_PER_THREAD = 512
 """128 registers of four bytes: half of what a thread can have."""
+MOST_WANTED = 2 * 255
+"""Registers by simple proportion: some of a thread's are addresses and counters, which do not grow with its share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,20 @@ class Subject:
         if self.bytes_per_program is None:
             return True
         return 4 <= rows * self.bytes_per_program / (warps * 32) <= MOST_BYTES_PER_THREAD
+
+    def fits(self, *, rows: int, warps: int) -> bool:
+        """Whether so many of today's programs in one may do with a thread's registers, by how many one takes today.
+
+        For a kernel with a loop, of which nobody knows how much it holds at a time. What is not known is tried.
+        """
+        if self.resources is None:
+            return True
+        return self.resources.registers * self.resources.num_warps * rows <= MOST_WANTED * warps
+
+    @property
+    def warps(self) -> int:
+        """What the launch has today, as far as anybody knows."""
+        return self.resources.num_warps if self.resources else 4
 
 
 @dataclass(frozen=True, kw_only=True)

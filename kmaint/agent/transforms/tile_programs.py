@@ -46,8 +46,8 @@ def _variants(subject: Subject, source: Source, kernel: Function, axis: int) -> 
     """By diagonals of ROWS and WARPS, so that a cut of the list keeps some of each."""
     sites = launches(source, subject)
     order = [(rows, warps) for rows in ROWS for warps in WARPS]
-    if not has_loop(kernel):
-        order = [(rows, warps) for rows, warps in order if subject.suits(rows=rows, warps=warps or 4)]
+    possible = subject.fits if has_loop(kernel) else subject.suits
+    order = [(rows, warps) for rows, warps in order if possible(rows=rows, warps=warps or subject.warps)]
     if not order:
         raise NotApplicable("a row is too large for several to fit in the registers of one program")
     written = {False: _written(source, kernel, sites, axis, sets_warps=False)}

@@ -19,6 +19,7 @@ from kmaint.sandbox import NO_WALLS, Sandbox
 LIMITS_S: Mapping[str, float] = {
     "survey": 180.0,
     "compile": 120.0,
+    "variant": 30.0,
     "build": 1800.0,
     "interpreter": 600.0,
     "device": 600.0,
@@ -29,7 +30,8 @@ LIMITS_S: Mapping[str, float] = {
     "call": 60.0,
 }
 """Seconds: for the two suites and the counters the whole run, for a worker's command each of its items, and one call of
-a candidate."""
+a candidate. `variant` is for compiling one of those that are screened: what takes far longer than the original, some
+seconds, keeps more in its registers than there are."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,12 @@ def test_a_record_without_the_kernel_itself_proves_nothing(merge: Recorded) -> N
     assert differing({**merge.harness, "regions": []}, merge.harness) == "no region merge_state_kernel in the record"
 
 
+def test_a_kernel_of_cuda_is_found_by_its_name_without_the_namespace() -> None:
+    (found,) = (one for one in wins() if one.folder == "vllm-merge-attn-states-cuda")
+    assert found.harness["provenance"]["symbol"] == "vllm::merge_attn_states_kernel"
+    assert differing(found.harness, found.harness) == ""
+
+
 def test_the_winner_is_carried_over_whole(merge: Recorded, winner: Evaluation) -> None:
     assert carried_over(merge, winner.candidate.source) == winner.candidate.source
 
