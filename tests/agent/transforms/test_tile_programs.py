@@ -15,6 +15,7 @@ from kmaint.agent.transforms.base import NotApplicable, Subject
 from kmaint.agent.transforms.tile_programs import TILE_PROGRAMS
 from kmaint.child import clean_environment
 from kmaint.forking.stem import run_with_torch
+from kmaint.records.evaluation import Resources
 from kmaint.records.workload import Contract
 
 HERE = Path(__file__).parent
@@ -40,6 +41,34 @@ def apply(source: str, kernel: str, entry: str) -> list[str]:
 
 def test_first_variant_of_the_example_is_its_after() -> None:
     assert apply(TILE_PROGRAMS.before, "kernel", "launch")[0] == TILE_PROGRAMS.after
+
+
+LOOP = TILE_PROGRAMS.before.replace("    tl.store(", "    for _ in range(2):\n        pass\n    tl.store(", 1)
+
+
+def test_a_loop_s_rows_are_ruled_out_by_the_registers_that_one_takes() -> None:
+    def notes(today: Resources | None) -> list[str]:
+        subject = Subject(source=LOOP, kernel="kernel", entry="launch", contract=CONTRACT, resources=today)
+        return [variant.note for variant in TILE_PROGRAMS.apply(subject)]
+
+    takes_72 = Resources(
+        kernel="kernel",
+        arch="sm_90",
+        registers=72,
+        shared_bytes=0,
+        spill_bytes=0,
+        load_bits=128,
+        store_bits=128,
+        instructions=200,
+        num_warps=4,
+        num_stages=3,
+        workload="T64",
+    )
+    assert "8 rows of program axis 0 per program, num_warps=2" in notes(None)
+    few = notes(takes_72)
+    assert "4 rows of program axis 0 per program, num_warps=4" in few
+    assert "2 rows of program axis 0 per program, num_warps=2" in few
+    assert not any("num_warps=1" in note or note.startswith(("8 ", "16 ", "32 ")) for note in few)
 
 
 def run_variants(tmp_path: Path, harness: Path, names: tuple[str, str], cases: list[dict[str, Any]]) -> list[str]:
