@@ -36,9 +36,9 @@ LEGEND = (
     "one, from before the campaign. Candidates of `handoff`, which a model wrote, answer what `kmaint next` asked for;",
     "where a dagger stands, they were read from a folder (`scripted`), in runs from before that. What they took to",
     "write is not known. Where serving runs another operator, `speedup` is of a run of its own beside that one, and",
-    "the ratio over the extracted kernel, which the search went by, stands behind it. `no verdict`: a run's minutes",
-    "ended before one, though a variant looked faster.",
+    "the ratio over the extracted kernel, which the search went by, stands behind it.",
 )
+UNDECIDED = "`no verdict`: a run's minutes ended before one, though a variant looked faster."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,8 @@ def rows() -> list[Row]:
 def render(found: Sequence[Row]) -> str:
     """The table of what ran on a GPU, the count of wins, and by name what did not run yet."""
     ran = [row for row in found if row.best and row.best.failure != NO_GPU]
-    lines = [*HEAD, *map(_line, ran), "", *summary(ran), "", *LEGEND, ""] if ran else []
+    undecided = [UNDECIDED] if any(one.undecided for row in ran for one in row.runs.values()) else []
+    lines = [*HEAD, *map(_line, ran), "", *summary(ran), "", *LEGEND, *undecided, ""] if ran else []
     waiting = [row for row in found if row not in ran and not _obstacle(row)]
     if waiting:
         lines += [f"Not measured yet, {len(waiting)} of {len(found)}: {', '.join(row.title for row in waiting)}.", ""]
@@ -217,7 +218,8 @@ def _repeated(handed: Sequence[tuple[Row, Recorded]]) -> list[str]:
 
 def _verified() -> list[str]:
     """What `check` made of wins that it cut from their release anew and judged again, on a machine of the kind."""
-    wins = {one.run.id: figure(one) for way in WAYS for one in recorded.campaign(way).values() if one.won}
+    runs = [*(one for way in WAYS for one in recorded.campaign(way).values()), *recorded.earlier()]
+    wins = {one.run.id: figure(one) for one in runs if one.won}
     again = {one.run: one.outcome for one in recorded.read_verified(VERIFIED) if one.run in wins}
     ratios = [
         now.speedup.ratio / then.speedup.ratio

@@ -12,6 +12,7 @@ from kmaint.agent.operations import operation_of
 from kmaint.records.lesson import Lesson
 
 SEEDS = range(6)
+PROPOSALS = (8, 16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,8 @@ class Scored:
     """Best found over best there is, after each budget."""
     gains: list[list[float]]
     """The part of the gain that was found, after each budget."""
+    by_proposals: list[list[float]]
+    """The same after so many proposals, which is what a model's tokens go by."""
     verdicts: float
     """Before the strategy ended by itself, and the proposals that were asked for until then."""
     proposals: float
@@ -63,6 +66,7 @@ def scored(worlds: Sequence[World], found: Found) -> Scored:
     return Scored(
         shares=[by_kernel(lambda world, one, b=b: one.best(b) / world.best) for b in BUDGETS],  # type: ignore[misc]
         gains=[by_kernel(lambda world, one, b=b: one.gained(world, b)) for b in BUDGETS],  # type: ignore[misc]
+        by_proposals=[by_kernel(lambda world, one, b=b: one.gained(world, one.verdicts(b))) for b in PROPOSALS],  # type: ignore[misc]
         verdicts=statistics.fmean(one.ended for one in found.values()),
         proposals=statistics.fmean(one.proposals for one in found.values()),
         ended=by_kernel(lambda world, one: one.gained(world, one.ended)),

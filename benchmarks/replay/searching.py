@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.replay.worlds import ENVIRONMENT, Knowledge, Recorded, World
@@ -37,12 +38,22 @@ def _all(parents: Sequence[Parent]) -> list[Turn]:
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
-    """One run on one world: its verdicts, and how many proposals it had until it ended by itself."""
+    """One run on one world: its verdicts, and what had been proposed by then."""
 
     history: tuple[Evaluation, ...]
     ended: int
     """Verdicts after which the strategy had no turn left for the first time."""
-    proposals: int
+    asked: tuple[int, ...]
+    """By each verdict, the proposals that had been made until then, whether they came to one or not."""
+
+    @property
+    def proposals(self) -> int:
+        """Until it ended by itself."""
+        return self.asked[self.ended - 1] if self.ended else 0
+
+    def verdicts(self, proposals: int) -> int:
+        """How many verdicts so many proposals had come to."""
+        return sum(made <= proposals for made in self.asked)
 
     def best(self, budget: int) -> float:
         """The best ratio within so many verdicts; the original counts as found."""
@@ -70,15 +81,20 @@ class Replay:
         """
         provider = Recorded(world=world, knowledge=knowledge, seed=seed)
         session = self._session(world, strategy, provider, lessons)
-        history = list(improve(session, []))
-        ended, proposals = len(history), len(provider.asked)
-        while len(history) < BUDGETS[-1]:
-            further = next(improve(replace(session, strategy=ANY), history), None)
-            if further is None:
-                break
-            history.append(further)
-            history += improve(session, history)
-        return Searched(history=tuple(history), ended=ended, proposals=proposals)
+        history, asked = list[Evaluation](), list[int]()
+
+        def go_on(found: Iterable[Evaluation]) -> bool:
+            before = len(history)
+            for one in found:
+                history.append(one)
+                asked.append(len(provider.asked))
+            return len(history) > before
+
+        go_on(improve(session, []))
+        ended = len(history)
+        while len(history) < BUDGETS[-1] and go_on(islice(improve(replace(session, strategy=ANY), list(history)), 1)):
+            go_on(improve(session, list(history)))
+        return Searched(history=tuple(history), ended=ended, asked=tuple(asked))
 
     def _session(self, world: World, strategy: str, provider: Recorded, lessons: Sequence[Lesson]) -> Session:
         return Session(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from benchmarks.replay.scoring import SEEDS, Found, scored, searched, taught_by_others
+from benchmarks.replay.scoring import PROPOSALS, SEEDS, Found, scored, searched, taught_by_others
 from benchmarks.replay.searching import BUDGETS, Replay
 from benchmarks.replay.worlds import Knowledge, World, read_run, read_world, screening_errors
 from kmaint.agent.builtin import WORTH
@@ -96,18 +96,18 @@ def _recordings(recorded: Sequence[World], worlds: Sequence[World], told: Told) 
 def _strategies(title: str, worlds: Sequence[World], found: dict[str, Found]) -> list[str]:
     rows = {strategy: scored(worlds, one) for strategy, one in found.items()}
     after = " | ".join(f"after {budget}" for budget in BUDGETS)
-    more = " | ".join(f"gain after {budget}, less `{DEFAULT}`" for budget in BUDGETS)
+    budgets = [*map(str, BUDGETS), *(f"{budget} proposals" for budget in PROPOSALS)]
+    more = " | ".join(f"gain after {budget}, less `{DEFAULT}`" for budget in budgets)
     lines = [
         f"| best found over best there is, {title} | {after} | {more} | ends alone: verdicts, proposals, gain |",
-        "| --- |" + " --- |" * (2 * len(BUDGETS) + 1),
+        "| --- |" + " --- |" * (len(BUDGETS) + len(budgets) + 1),
     ]
     for strategy, row in rows.items():
         shares = [interval(values) for values in row.shares]
-        gains = [against(*pair) for pair in zip(row.gains, rows[DEFAULT].gains, strict=True)]
+        pairs = zip((*row.gains, *row.by_proposals), (*rows[DEFAULT].gains, *rows[DEFAULT].by_proposals), strict=True)
+        gains = [against(*pair) for pair in pairs] if strategy != DEFAULT else [""] * len(budgets)
         alone = f"{row.verdicts:.1f}, {row.proposals:.1f}, {interval(row.ended)}"
-        lines.append(
-            f"| `{strategy}` | {' | '.join([*shares, *(gains if strategy != DEFAULT else ['', '', '']), alone])} |"
-        )
+        lines.append(f"| `{strategy}` | {' | '.join([*shares, *gains, alone])} |")
     return lines
 
 
