@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import Place
 from kmaint import wire
 from kmaint.records.engine import LEGS, EngineBench, Leg, PointResult
 from kmaint.records.timing import Interval
@@ -24,22 +25,15 @@ RESULTS = ROOT / "benchmarks" / "results"
 ENGINES = ("vllm", "sglang")
 
 
-def marks(engine: str) -> tuple[str, str]:
-    """Between what in docs/measured.md the table of this engine stands."""
-    return f"<!-- engine {engine}: written by benchmarks/engine.py -->", f"<!-- end of engine {engine} -->"
-
-
 def main() -> int:
-    page = ROOT / "docs" / "measured.md"
-    before = after = page.read_text()
-    for engine in ENGINES:
-        begin, end = marks(engine)
-        head, rest = after.split(begin)
-        after = f"{head}{begin}\n{table(newest(engine))}\n{end}{rest.split(end)[1]}"
-    if "--check" in sys.argv:
-        return int(after != before)
-    page.write_text(after)
-    return 0
+    check = "--check" in sys.argv
+    stale = [place(engine).put(table(newest(engine)), check=check) for engine in ENGINES]
+    return int(check and any(stale))
+
+
+def place(engine: str) -> Place:
+    """Where the table of this engine stands."""
+    return Place("docs/measured.md", f"engine {engine}", "benchmarks/engine.py")
 
 
 def newest(engine: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Extract every launched Triton kernel of trees, and keep how many stand alone, what stopped the others, and the time.
 
-    python benchmarks/extract_all.py TREE... [-o FILE]
+    python -m benchmarks.extract_all TREE... [-o FILE]
 
-writes the FILE (benchmarks/results/DATE-extract.json) and the table of the README. A tree that an earlier call measured
-into the same file is replaced, others are kept. Each tree is extracted into an empty folder.
+writes the FILE (benchmarks/results/DATE-extract.json) and its table in docs/harnesses.md. A tree that an earlier call
+measured into the same file is replaced, others are kept. Each tree is extracted into an empty folder.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import Place
+
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- extract: written by benchmarks/extract_all.py -->", "<!-- end of extract -->"
+PLACE = Place("docs/harnesses.md", "extract", "benchmarks/extract_all.py")
 HEAD = (
     "| tree | kernels launched | import | ready | with the launcher | alone | seconds |",
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -46,12 +47,7 @@ def main() -> None:
         known = [one for one in known if one["tree"] != tree.name]
         known = sorted([*known, measured(tree)], key=lambda one: str(one["tree"]))
         given.output.write_text(json.dumps({"trees": known}, indent=1) + "\n")
-    write_table(known)
-
-
-def write_table(known: list[dict[str, Any]]) -> None:
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{rest.partition(END)[2]}")
+    PLACE.put(table(known))
 
 
 def measured(tree: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Score the suites of harnesses by planted defects, beside what the framework's own tests of the same op notice.
 
-    python benchmarks/mutation.py HARNESS... --tree TREE... [-o FILE] [--most N]
+    python -m benchmarks.mutation HARNESS... --tree TREE... [-o FILE] [--most N]
 
-writes the FILE (benchmarks/results/DATE-mutation.json) as it goes, and the table of the README. A harness that an
+writes the FILE (benchmarks/results/DATE-mutation.json) as it goes, and its table in docs/suites.md. A harness that an
 earlier call measured into the same file is replaced, others are kept. The framework's tests are those that the scan of
 the tree names for the kernel. They count where some of their cases pass on the shipped kernel here, without a GPU and
 without the framework (benchmarks/framework_test.py says how), and fail on a kernel that stores nothing.
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import Place
 from kmaint.folder import KERNEL, read_harness
 from kmaint.forking.warm import Beforehand, Zygote, warm_interpreter
 from kmaint.records.harness import Harness
@@ -31,8 +32,7 @@ from reintegrate.patch import patch_of, splice
 from testgen.mutation import mutants
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- mutation: written by benchmarks/mutation.py -->", "<!-- end of mutation -->"
+PLACE = Place("docs/suites.md", "mutation", "benchmarks/mutation.py")
 HEAD = (
     "| harness | mutants | change behaviour | killed by our suite | killed by the framework's own test |",
     "| --- | ---: | ---: | ---: | --- |",
@@ -56,7 +56,7 @@ def main() -> None:
         known = [other for other in known if other["harness"] != one["harness"] or other["release"] != one["release"]]
         known = sorted([*known, one], key=lambda other: (other["release"], other["harness"]))
         given.output.write_text(json.dumps({"harnesses": known}, indent=1) + "\n")
-        write_table(known)
+        PLACE.put(table(known))
 
 
 def measured(harness: Harness, trees: list[Path], most: int) -> dict[str, Any]:
@@ -186,11 +186,6 @@ def _chosen(passed: list[dict[str, Any]]) -> Iterator[str]:
 
 def _short(why: str) -> str:
     return "too slow under the interpreter" if "under the interpreter" in why or why == "no time left" else why[:160]
-
-
-def write_table(known: list[dict[str, Any]]) -> None:
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{rest.partition(END)[2]}")
 
 
 def table(known: list[dict[str, Any]]) -> str:

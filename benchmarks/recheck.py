@@ -25,6 +25,7 @@ from benchmarks.campaign.kernels import read_entries
 from benchmarks.campaign.preparing import cut_operator
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.table import rows
+from benchmarks.pages import Place
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
 from kmaint.errors import HarnessError, KmaintError
@@ -35,7 +36,7 @@ from kmaint.records.run import Run
 from kmaint.store import Store
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- recheck: written by benchmarks/recheck.py -->", "<!-- end of recheck -->"
+PLACE = Place("docs/landing.md", "recheck", "benchmarks/recheck.py")
 HEAD = (
     "| win | landed on | rechecked on | speedup then | verdict | why |",
     "| --- | --- | --- | --- | --- | --- |",
@@ -67,9 +68,7 @@ def main() -> None:
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
     table = [*HEAD, *map(row, found), *(line for said in left for line in ("", said)), "", f"`{options.out}`."]
     print("\n".join(table))
-    readme = ROOT / "README.md"
-    before, after = readme.read_text().split(BEGIN)[0], readme.read_text().split(END)[1]
-    readme.write_text("\n".join([f"{before}{BEGIN}", *table, f"{END}{after}"]))
+    PLACE.put("\n".join(table))
 
 
 def row(one: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """Time a scan of a tree against a text search for its markers, and against parsing every Python file.
 
-    python benchmarks/scan.py TREE... [--repetitions 7]
+    python -m benchmarks.scan TREE... [--repetitions 7]
 
-writes benchmarks/results/DATE-scan.json, every sample of every leg, and the table of the README. Each tree is copied
-first, since some legs change files of it. All legs run in turn, repetition by repetition, so that a busy machine slows
-all of them alike; processor seconds, of all processes of a leg, hardly depend on what else runs.
+writes benchmarks/results/DATE-scan.json, every sample of every leg, and its table in docs/harnesses.md. Each tree is
+copied first, since some legs change files of it. All legs run in turn, repetition by repetition, so that a busy machine
+slows all of them alike; processor seconds, of all processes of a leg, hardly depend on what else runs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.pages import Place
 from extract.scan.pool import crew
 
-HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- scan: written by benchmarks/scan.py -->", "<!-- end of scan -->"
+ROOT = Path(__file__).parent.parent
+PLACE = Place("docs/harnesses.md", "scan", "benchmarks/scan.py")
 MARKERS = r"@.*(jit|kernel|prim_func)\b|__global__"
 SUFFIXES = ("*.py", "*.cu", "*.cuh", "*.hip", "*.h", "*.hpp", "*.hxx", "*.cpp", "*.cc", "*.cxx", "*.inl")
 NAMES = {
@@ -64,9 +64,8 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
         "trees": [measure(tree, given.repetitions) for tree in given.trees],
     }
-    (HERE / "results" / f"{today}-scan.json").write_text(json.dumps(found, indent=1) + "\n")
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{table(found)}{END}{rest.partition(END)[2]}")
+    (ROOT / "benchmarks" / "results" / f"{today}-scan.json").write_text(json.dumps(found, indent=1) + "\n")
+    PLACE.put(table(found))
 
 
 def measure(tree: Path, repetitions: int) -> dict[str, object]:
@@ -87,7 +86,7 @@ def measure(tree: Path, repetitions: int) -> dict[str, object]:
             "ten": (scan, lambda: change(spread)),
             "version": ([*kmaint, "--version"], lambda: None),
             "grep": (["git", "-C", str(copy), "grep", "-nE", MARKERS, "--", *SUFFIXES], lambda: None),
-            "parse": ([sys.executable, __file__, "--parse", str(copy)], lambda: None),
+            "parse": ([sys.executable, "-m", "benchmarks.scan", "--parse", str(copy)], lambda: None),
         }
         samples: dict[str, list[Sample]] = {leg: [] for leg in legs}
         for _ in range(repetitions):
@@ -105,7 +104,7 @@ def change(paths: list[Path]) -> None:
 
 def seconds_of(command: list[str], environment: dict[str, str]) -> Sample:
     before, started = _processors(), time.perf_counter()
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
     return time.perf_counter() - started, _processors() - before
 
 

@@ -1,7 +1,7 @@
 """Rewrite the table of the first runs in docs/measured.md from their files under benchmarks/results.
 
-python benchmarks/table.py            writes docs/measured.md between its markers
-python benchmarks/table.py --check    exits 1 if docs/measured.md does not say what the results say
+python -m benchmarks.table            writes docs/measured.md between its markers
+python -m benchmarks.table --check    exits 1 if docs/measured.md does not say what the results say
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import statistics
 import sys
 from pathlib import Path
 
+from benchmarks.pages import Place
 from kmaint import wire
 from kmaint.records.evaluation import Evaluation, Passed
 from kmaint.records.run import Run
@@ -18,7 +19,7 @@ from kmaint.records.timing import Interval, Timing, WorkloadTiming
 
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "benchmarks" / "results" / "2026-11-21-h200"
-BEGIN, END = "<!-- results: written by benchmarks/table.py -->", "<!-- end of results -->"
+PLACE = Place("docs/measured.md", "results", "benchmarks/table.py")
 HEAD = (
     "| kernel (release) | workload | shipped us | kmaint us | speedup (95 %) | of roofline, before and after |",
     "| --- | --- | --- | --- | --- | --- |",
@@ -26,13 +27,8 @@ HEAD = (
 
 
 def main() -> None:
-    page = ROOT / "docs" / "measured.md"
-    before = page.read_text()
-    start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
-    after = f"{before[:start]}\n{table()}\n{before[end:]}"
-    if "--check" in sys.argv:
-        sys.exit(after != before)
-    page.write_text(after)
+    check = "--check" in sys.argv
+    sys.exit(PLACE.put(table(), check=check) and check)
 
 
 def table() -> str:

@@ -35,10 +35,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.pages import Place
+
 Clock = Literal["graph", "wall"]
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 KERNELS = {
     "sglang": ("fused_rmsnorm_kernel", "merge_state_kernel", "_triton_mrope_forward_fused", "reshape_and_cache_flash"),
@@ -59,7 +60,7 @@ MISSED = 0.006
 """How far from EFFECT what was planted may be by the long run, to be called by its name."""
 REPLAYS = 400
 SHORTEST_US = 10.0
-BEGIN, END = "<!-- timing: written by benchmarks/timing.py -->", "<!-- end of timing -->"
+PLACE = Place("docs/measured.md", "timing", "benchmarks/timing.py")
 PACKAGES = ("pydantic", "tomlkit")
 
 SPIN = """
@@ -272,7 +273,16 @@ def calibrated(folder: Path, entry: str, workload: str, kept_in: Path) -> dict[s
     """How many cycles make the workload 3 % slower, and what they really do; asked once for both signs."""
     kept = kept_in / f"calibrated-{folder.name}-{workload}.json"
     if not kept.is_file():
-        command = [sys.executable, __file__, "calibrate", str(folder.resolve()), entry, workload, str(kept.resolve())]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.timing",
+            "calibrate",
+            str(folder.resolve()),
+            entry,
+            workload,
+            str(kept.resolve()),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(folder.resolve())}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
         if done.returncode:
@@ -503,15 +513,8 @@ def beside(found: list[dict[str, Any]]) -> str:
 
 
 def table(options: argparse.Namespace) -> int:
-    page = ROOT / "docs" / "measured.md"
-    before = page.read_text()
-    start, end = before.index(BEGIN) + len(BEGIN), before.index(END)
     content = json.loads(options.result.read_text())
-    after = f"{before[:start]}\n" + "\n".join(rows(content)) + f"\n{before[end:]}"
-    if options.check:
-        return int(after != before)
-    page.write_text(after)
-    return 0
+    return int(PLACE.put("\n".join(rows(content)), check=options.check) and options.check)
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks.pages import Place
 from kmaint import wire
 from kmaint.agent.builtin import note_of, subject_of
 from kmaint.agent.proposal import Parent, Request
@@ -39,8 +40,7 @@ from kmaint.records.run import Run
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 CAMPAIGN = ROOT / "benchmarks" / "campaign"
-PAGE = ROOT / "docs" / "transforms.md"
-BEGIN, END = "<!-- transforms: written by benchmarks/transforms.py -->", "<!-- end of transforms -->"
+PLACE = Place("docs/transforms.md", "transforms", "benchmarks/transforms.py")
 VARIANTS = 2
 """Screened of each transform: its first choices."""
 
@@ -67,10 +67,7 @@ def main() -> None:
     for folder in given.all:
         known["trees"] = [one for one in known["trees"] if one["tree"] != folder.name] + [counted(folder)]
         given.output.write_text(json.dumps(known, indent=1) + "\n")
-    written = page(PAGE.read_text())
-    if given.check:
-        sys.exit(written != PAGE.read_text())
-    PAGE.write_text(written)
+    sys.exit(PLACE.put(body(), check=given.check) and given.check)
 
 
 def screened(folder: Path, bench: Bench) -> Iterator[dict[str, Any]]:
@@ -145,12 +142,6 @@ def measured() -> Iterator[dict[str, Any]]:
                     "speedup": wire.dump(timing.speedup) if timing else None,
                     "worst": min((w.speedup.ratio for w in timing.workloads), default=None) if timing else None,
                 }
-
-
-def page(before: str) -> str:
-    """The page with everything between its markers written anew."""
-    head, rest = before[: before.index(BEGIN)], before[before.index(END) + len(END) :]
-    return f"{head}{BEGIN}\n{body()}\n{END}{rest}"
 
 
 def body() -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmarks.campaign import recorded
-from benchmarks.campaign.kernels import ROOT, Entry, read_entries
+from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.preparing import Prepared, read_prepared
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from benchmarks.campaign.shipping import NO_GPU
+from benchmarks.pages import Place
 from kmaint import learning
 from kmaint.evaluate.timing.ratios import WORST_RATIO
 from kmaint.records.run import Run
@@ -20,8 +21,7 @@ from kmaint.records.timing import Interval, Timing, WorkloadTiming
 
 Leg = Literal["original", "candidate", "floor"]
 
-BEGIN, END = "<!-- campaign: written by benchmarks/campaign/table.py -->", "<!-- end of campaign -->"
-WON, WON_END = "<!-- won: written by benchmarks/campaign/table.py -->", "<!-- end of won -->"
+TABLE, WON = (Place("README.md", name, "benchmarks/campaign/table.py") for name in ("campaign", "won"))
 VERIFIED = recorded.EARLIER / "2026-12-02-h200-check"
 """What `check --out` wrote."""
 HEAD = (
@@ -101,18 +101,9 @@ def figure(found: Recorded) -> Timing | None:
 
 def write(*, check: bool) -> int:
     """Put the table and its headline between their markers; with `check` only say whether they stand there."""
-    readme, found = ROOT / "README.md", rows()
-    before = readme.read_text()
-    after = _between(before, (BEGIN, END), render(found))
-    after = _between(after, (WON, WON_END), headline(found))
-    if not check:
-        readme.write_text(after)
-    return int(check and after != before)
-
-
-def _between(text: str, marks: tuple[str, str], new: str) -> str:
-    start, end = text.index(marks[0]) + len(marks[0]), text.index(marks[1])
-    return f"{text[:start]}\n{new}\n{text[end:]}"
+    found = rows()
+    stale = [place.put(text, check=check) for place, text in ((TABLE, render(found)), (WON, headline(found)))]
+    return int(check and any(stale))
 
 
 def rows() -> list[Row]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -64,32 +66,65 @@ def against(values: Sequence[float], others: Sequence[float]) -> str:
     return text if low > 0 or high < 0 else f"[{text}]"
 
 
-def table(folder: Path, told: Told) -> str:
-    """All that the folder's recordings say, as Markdown."""
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """All searches of what a folder holds, by strategy: of a provider that proposes by chance, and one that screens."""
+
+    replay: Replay
+    recorded: Sequence[World]
+    worlds: Sequence[World]
+    """Those with something to gain."""
+    by_chance: dict[str, Found]
+    by_screening: dict[str, Found]
+
+
+@contextlib.contextmanager
+def compared(folder: Path) -> Iterator[Compared]:
+    """Search all that the folder holds."""
     recorded = [read_world(file) for file in sorted(folder.glob("*.json"))]
     worlds = [world for world in recorded if world.best >= WORTH]
-    runs = [file for where in RUNS for file in sorted(where.glob("*.json"))]
     with tempfile.TemporaryDirectory() as name:
-        replay = Replay(folder=Path(name), errors=list(screening_errors(runs)))
-        lines = [_recordings(recorded, worlds, told), ""]
-        by_chance = {one: searched(replay, worlds, one, "chance") for one in STRATEGIES}
-        by_screening = {one: searched(replay, worlds, one, "screening") for one in STRATEGIES}
-        lines += [
-            *_strategies("proposed by chance", worlds, by_chance),
-            "",
-            *_strategies("proposed by screening", worlds, by_screening),
-        ]
-        lines += ["", *_memory(replay, worlds, by_chance), "", _unseen(replay, worlds, by_chance[DEFAULT])]
-        lines += ["", _measured(replay, [read_run(file) for file in runs])]
+        replay = Replay(folder=Path(name), errors=list(screening_errors(runs())))
+        found: dict[Knowledge, dict[str, Found]] = {
+            knowledge: {one: searched(replay, worlds, one, knowledge) for one in STRATEGIES}
+            for knowledge in get_args(Knowledge)
+        }
+        yield Compared(
+            replay=replay,
+            recorded=recorded,
+            worlds=worlds,
+            by_chance=found["chance"],
+            by_screening=found["screening"],
+        )
+
+
+def runs() -> list[Path]:
+    """Files of what ran on a GPU."""
+    return [file for where in RUNS for file in sorted(where.glob("*.json"))]
+
+
+def strategies(found: Compared, told: Told) -> str:
+    """What is compared, and every strategy beside the default."""
+    lines = [_recordings(found, told), ""]
+    lines += [*_strategies("proposed by chance", found.worlds, found.by_chance), ""]
+    lines += _strategies("proposed by screening", found.worlds, found.by_screening)
     return "\n".join(lines)
 
 
-def _recordings(recorded: Sequence[World], worlds: Sequence[World], told: Told) -> str:
-    operations = {operation_of(world.kernel) for world in worlds}
+def memory(found: Compared) -> str:
+    """What lessons of other kernels are worth to each strategy."""
+    lines = [*_memory(found.replay, found.worlds, found.by_chance), ""]
+    lines.append(_unseen(found.replay, found.worlds, found.by_chance[DEFAULT]))
+    return "\n".join(lines)
+
+
+def _recordings(found: Compared, told: Told) -> str:
+    operations = {operation_of(world.kernel) for world in found.worlds}
     return (
-        f"{sum(len(world.verdicts) for world in recorded)} compiled sources of {len(recorded)} kernels, of which "
-        f"{len(worlds)} (in {len(operations)} operations) have an edit that gains 1 % by {told}; {len(SEEDS)} "
-        f"searches each. Means over kernels with 95 % intervals; a difference within noise stands in brackets."
+        f"{sum(len(world.verdicts) for world in found.recorded)} compiled sources of {len(found.recorded)} kernels, of "
+        f"which {len(found.worlds)} (in {len(operations)} operations) have an edit that gains 1 % by {told}; "
+        f"{len(SEEDS)} searches each. Means over kernels with 95 % intervals; a difference within noise stands in "
+        f"brackets."
     )
 
 
@@ -143,8 +178,9 @@ def _unseen(replay: Replay, worlds: Sequence[World], first: Found) -> str:
     )
 
 
-def _measured(replay: Replay, worlds: Sequence[World]) -> str:
+def measured(replay: Replay) -> str:
     """What the runs on a GPU themselves can tell strategies apart by."""
+    worlds = [read_run(file) for file in runs()]
     won = [world for world in worlds if world.best > 1.0]
     candidates = sum(len(world.verdicts) for world in worlds)
     least = min(
