@@ -27,11 +27,32 @@ print(random.random(), file=sys.stderr)
 sys.exit(3)
 """
 HANGS = """
-import subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(2); open({sys.argv[1]!r}, 'w')"])
-open(sys.argv[2], "w").close()
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+with open(sys.argv[1] + ".new", "w") as began:
+    began.write(str(child.pid))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(60)
 """
+
+
+def child_of(began: Path) -> int:
+    """The process that it started, which nobody but a killer ends within the minute."""
+    return int(began.read_text())
+
+
+def ends(pid: int) -> bool:
+    """Whether the process is gone within ten seconds; one that nobody has waited for yet is."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def alone(*argv: str | Path, cwd: Path) -> Program:
@@ -115,14 +136,12 @@ def test_a_conversation(server: ForkServer, tmp_path: Path) -> None:
 
 
 def test_what_overruns_is_killed_with_all_it_started(server: ForkServer, tmp_path: Path) -> None:
-    program, late, began = tmp_path / "hangs.py", tmp_path / "late", tmp_path / "began"
+    program, began = tmp_path / "hangs.py", tmp_path / "began"
     program.write_text(HANGS)
-    ended = server.run(alone(program, late, began, cwd=tmp_path), timeout_s=1)
+    ended = server.run(alone(program, began, cwd=tmp_path), timeout_s=1)
     assert (ended.signal, ended.timed_out) == ("SIGKILL", True)
     assert ended.seconds < 5
-    assert began.exists()
-    time.sleep(2)
-    assert not late.exists()
+    assert ends(child_of(began))
 
 
 ASKS = """
@@ -133,7 +152,7 @@ from kmaint.forking.programs import Program
 from kmaint.forking.warm import Beforehand, fork_server
 folder = Path(sys.argv[1])
 with fork_server(Path(sys.executable), Beforehand(path=folder)) as server:
-    argv = [folder / "hangs.py", folder / "late", folder / "began"]
+    argv = [folder / "hangs.py", folder / "began"]
     server.run(Program(argv=argv, env=clean_environment(), cwd=folder), timeout_s=60)
 """
 
@@ -150,8 +169,7 @@ def test_a_killed_asker_takes_its_programs_along(tmp_path: Path) -> None:
         "asker.kill()"
     )
     assert run_child([sys.executable, "-c", killer], timeout_s=120, env=env).code == 0
-    time.sleep(2.5)
-    assert not (tmp_path / "late").exists()
+    assert ends(child_of(tmp_path / "began"))
 
 
 def test_a_server_that_is_gone_is_an_error_and_no_wait(tmp_path: Path) -> None:
