@@ -62,8 +62,11 @@ class Meter:
             return f"nobody says what the answers cost, so {limit} cannot be kept; use --tokens"
         return f"the budget of ${budget.cost_usd:g} is spent" if used.cost_usd >= budget.cost_usd else ""
 
-    def exhausted(self, candidates: int) -> str:
-        """Why nothing more may be spent, in words; empty while something may."""
+    def exhausted(self, candidates: int, *, answered: bool = False) -> str:
+        """Why nothing more may be spent, in words; empty while something may.
+
+        What is `answered` takes no more than a verdict: it may be judged where nobody could be asked any more.
+        """
         if self._budget.candidates is not None and candidates >= self._budget.candidates:
             return f"the budget of {self._budget.candidates} candidates is spent"
-        return self.overspent
+        return "" if answered else self.overspent

@@ -81,7 +81,9 @@ def improve(session: Session, history: Sequence[Evaluation]) -> Iterator[Evaluat
     screen = Screening(harness=session.harness, bench=session.bench, note=session.note, table=dict(session.ranks))
     ideas = Ideas(note=session.note, table=dict(session.ideas))
     meter = session.dialogue.begin(done)
-    while not (reason := meter.exhausted(len(done))):
+    answered = bool(session.dialogue.exchanges)  # an answer may wait for its verdict since a kill
+    while not (reason := meter.exhausted(len(done), answered=answered)):
+        answered = False
         _rule(session, done)
         try:
             candidate = _next_candidate(session, done, screen, ideas)

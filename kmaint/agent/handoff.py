@@ -44,7 +44,10 @@ class Handoff:
     """Handed in, and not looked at yet: at most one."""
 
     def propose(self, request: Request) -> Proposal | None:
-        """What was handed in for this request. Awaited where nothing was: the folder then holds the request."""
+        """What was handed in for this request. Awaited where nothing was: the folder then holds the request.
+
+        None where nothing was, and the budget is spent.
+        """
         files = files_of(request)
         prompt = as_prompt(files)
         kept = self.dialogue.answered(role_of(request), OUTSIDE, prompt)
@@ -53,6 +56,8 @@ class Handoff:
             kept = self._take(request, prompt, self.submissions.pop(), kept)
         if kept is not None:
             return wire.load(Proposal, json.loads(kept))
+        if self.dialogue.overspent:
+            return None
         self._write(request, files)
         raise Awaited
 

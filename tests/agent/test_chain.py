@@ -212,6 +212,21 @@ def test_what_is_proposed_when_the_minutes_are_over_is_judged_only_where_nothing
     assert judges or {kind for kind, _ in said} <= {IDEAS, "stopped"}
 
 
+@pytest.mark.parametrize("budget", [Budget(tokens=10, minutes=None), Budget(minutes=0.002)])
+def test_an_answer_that_a_killed_run_left_unjudged_has_its_verdict(
+    harness: Harness, bench: Bench, budget: Budget
+) -> None:
+    """Nobody is asked any more, but what was answered is here."""
+    said: Noted = []
+    answer = Exchange(role="coder", model="m", prompt="p", answer="a", usage=Usage(input_tokens=20), seconds=9.0)
+    session = listed(session_with(harness, bench, said, budget=budget), "greedy")
+    session = replace(session, dialogue=replace(session.dialogue, exchanges=[answer]))
+    assert [one.candidate.source for one in improve(session, [])] == ["x = 0"]
+    assert said[-1][1]["reason"].endswith("is spent")
+    full = replace(session, dialogue=replace(session.dialogue, budget=replace(budget, candidates=1)))
+    assert list(improve(full, [judged.wrong("x = 7")])) == []
+
+
 def test_each_turn_is_told_what_earlier_runs_taught_of_such_a_case(harness: Harness, bench: Bench) -> None:
     known = Lesson(
         outcome="win",
