@@ -60,6 +60,8 @@ class Landscape:
     harness: Harness
     bench: Bench
     transforms: tuple[Transform, ...] = TRANSFORMS
+    most: Sequence[int] = MOST
+    parents: Sequence[int] = PARENTS
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str, str, str]] = field(default_factory=list)
 
@@ -116,7 +118,7 @@ def record(
 ) -> Landscape:
     """The original, every edit of it, edits of some of those, and edits of some of those again."""
     (alone, upon, third), (of_each_most, pairs) = most, parents
-    found = Landscape(harness=harness, bench=bench, transforms=transforms)
+    found = Landscape(harness=harness, bench=bench, transforms=transforms, most=most, parents=parents)
     source = (harness.folder / KERNEL).read_text()
     root = wire.digest(source)
     found.nodes[root] = Node(source=source, edits=(), ratio=1.0, reason="", profile=baseline(harness, bench))
@@ -143,6 +145,8 @@ def kept(found: Landscape) -> dict[str, Any]:
         "device": environment.device,
         "arch": environment.arch,
         "triton": environment.triton,
+        "most": list(found.most),
+        "parents": list(found.parents),
         "workloads": [workload.name for workload in found.harness.contract.timed],
         "nodes": [_facts(node) for node in found.nodes.values()],
         "edges": [[number[parent], number[child], name, note] for parent, child, name, note in found.edges],

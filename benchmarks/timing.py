@@ -284,7 +284,9 @@ def calibrated(folder: Path, entry: str, workload: str, kept_in: Path) -> dict[s
             str(kept.resolve()),
         ]
         environment = {**os.environ, "PYTHONPATH": str(folder.resolve())}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=120, check=False, cwd=ROOT
+        )
         if done.returncode:
             raise Refused(f"not calibrated: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
     found: dict[str, Any] = json.loads(kept.read_text())

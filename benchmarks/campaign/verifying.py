@@ -97,13 +97,12 @@ def outcome_of(found: Recorded, trees: Trees, config: Config, paths: Sequence[Pa
         place = config.state / "winners" / found.run.id / harness.replaced.name
         write_text(place, carried_over(found, harness.replaced.read_text()))
         (evaluation,) = workflow.check(harness, [place], config, Progress())
-        outcome = replace(judged(found, evaluation), evaluation=evaluation)
-        if outcome.holds and paths and found.shipped and found.shipped.timing:
-            return over_shipped(
-                found, outcome, against_shipped(entry_of(found), harness, place.read_text(), paths, config)
-            )
     except KmaintError as error:
         return Outcome(holds=False, said=str(error))
+    outcome = replace(judged(found, evaluation), evaluation=evaluation)
+    if outcome.holds and paths and found.shipped and found.shipped.timing:
+        now = against_shipped(entry_of(found), harness, place.read_text(), paths, config)
+        return over_shipped(found, outcome, now)
     return outcome
 
 

@@ -14,7 +14,7 @@ import sys
 from functools import partial
 
 from benchmarks.pages import Place
-from benchmarks.replay.tables import RESULTS, compared, measured, memory, strategies
+from benchmarks.replay.tables import RESULTS, compared, measured, memory, screened, unscreened
 
 place = partial(Place, script="benchmarks/replay")
 
@@ -23,12 +23,12 @@ def main() -> None:
     check = "--check" in sys.argv
     with compared(RESULTS / "2026-12-02-h200-landscapes") as timed:
         tables = {
-            place("README.md", "strategies"): strategies(timed, "a rough look"),
-            place("docs/searching.md", "lessons"): f"{memory(timed)}\n\n{measured(timed.replay)}",
+            place("README.md", "strategies"): unscreened(timed, "a rough look"),
+            place("docs/searching.md", "timed"): "\n\n".join((screened(timed), memory(timed), measured(timed.replay))),
         }
     with compared(RESULTS / "2026-11-29-replay") as estimated:
-        said = f"{strategies(estimated, 'the estimate')}\n\n{memory(estimated)}"
-        tables[place("docs/searching.md", "estimates")] = said
+        said = (unscreened(estimated, "the estimate"), screened(estimated), memory(estimated))
+        tables[place("docs/searching.md", "estimates")] = "\n\n".join(said)
     stale = [where.put(text, check=check) for where, text in tables.items()]
     sys.exit(check and any(stale))
 

@@ -43,13 +43,10 @@ class Searched:
     history: tuple[Evaluation, ...]
     ended: int
     """Verdicts after which the strategy had no turn left for the first time."""
+    proposals: int
+    """Until it ended by itself."""
     asked: tuple[int, ...]
     """By each verdict, the proposals that had been made until then, whether they came to one or not."""
-
-    @property
-    def proposals(self) -> int:
-        """Until it ended by itself."""
-        return self.asked[self.ended - 1] if self.ended else 0
 
     def verdicts(self, proposals: int) -> int:
         """How many verdicts so many proposals had come to."""
@@ -91,10 +88,10 @@ class Replay:
             return len(history) > before
 
         go_on(improve(session, []))
-        ended = len(history)
+        ended, proposals = len(history), len(provider.asked)
         while len(history) < BUDGETS[-1] and go_on(islice(improve(replace(session, strategy=ANY), list(history)), 1)):
             go_on(improve(session, list(history)))
-        return Searched(history=tuple(history), ended=ended, asked=tuple(asked))
+        return Searched(history=tuple(history), ended=ended, proposals=proposals, asked=tuple(asked))
 
     def _session(self, world: World, strategy: str, provider: Recorded, lessons: Sequence[Lesson]) -> Session:
         return Session(

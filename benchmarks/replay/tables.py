@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from benchmarks.campaign import recorded
 from benchmarks.replay.scoring import PROPOSALS, SEEDS, Found, scored, searched, taught_by_others
 from benchmarks.replay.searching import BUDGETS, Replay
-from benchmarks.replay.worlds import Knowledge, World, read_run, read_world, screening_errors
+from benchmarks.replay.worlds import Knowledge, World, of_run, read_world, screening_errors
 from kmaint.agent.builtin import WORTH
 from kmaint.agent.operations import operation_of
 from kmaint.agent.strategies import STRATEGIES
 from kmaint.config import load_config
+from kmaint.records.evaluation import Passed
+from kmaint.records.run import Run
 
 RESULTS = Path(__file__).parents[1] / "results"
-RUNS = (RESULTS / "2026-11-21-h200", *sorted((RESULTS.parent / "campaign").iterdir()))
-"""Folders of what ran on a GPU."""
 
 Told = Literal["the estimate", "a rough look"]
 """By what a recording knows its ratios."""
@@ -50,19 +51,23 @@ SEEN = frozenset(
 """Kernels on which memory was looked at before the rule by which it weighs lessons was settled."""
 
 
-def interval(values: Sequence[float], *, signed: bool = False) -> str:
-    """The mean over kernels, with its 95 % interval by resampling kernels."""
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the mean over kernels, by resampling kernels."""
     chance = random.Random(0)
     means = sorted(statistics.fmean(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
-    low, high = means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
-    sign = "+" if signed else ""
-    return f"{statistics.fmean(values):{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})"
+    return means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
+
+
+def interval(values: Sequence[float], *, places: str = ".2f") -> str:
+    low, high = bounds(values)
+    return f"{statistics.fmean(values):{places}} ({low:{places}} to {high:{places}})"
 
 
 def against(values: Sequence[float], others: Sequence[float]) -> str:
-    """The difference, kernel by kernel; one whose interval holds 0 is in brackets."""
-    text = interval([one - other for one, other in zip(values, others, strict=True)], signed=True)
-    low, high = (float(word) for word in text.partition("(")[2].rstrip(")").split(" to "))
+    """The difference, kernel by kernel; one whose interval holds 0, as it is and not as it prints, is in brackets."""
+    apart = [one - other for one, other in zip(values, others, strict=True)]
+    low, high = bounds(apart)
+    text = interval(apart, places="+.3f" if 0.0 < min(abs(low), abs(high)) < 0.005 else "+.2f")
     return text if low > 0 or high < 0 else f"[{text}]"
 
 
@@ -71,7 +76,7 @@ class Compared:
     """All searches of what a folder holds, by strategy: of a provider that proposes by chance, and one that screens."""
 
     replay: Replay
-    recorded: Sequence[World]
+    every: Sequence[World]
     worlds: Sequence[World]
     """Those with something to gain."""
     by_chance: dict[str, Found]
@@ -81,8 +86,8 @@ class Compared:
 @contextlib.contextmanager
 def compared(folder: Path) -> Iterator[Compared]:
     """Search all that the folder holds."""
-    recorded = [read_world(file) for file in sorted(folder.glob("*.json"))]
-    worlds = [world for world in recorded if world.best >= WORTH]
+    every = [read_world(file) for file in sorted(folder.glob("*.json"))]
+    worlds = [world for world in every if world.best >= WORTH]
     with tempfile.TemporaryDirectory() as name:
         replay = Replay(folder=Path(name), errors=list(screening_errors(runs())))
         found: dict[Knowledge, dict[str, Found]] = {
@@ -91,24 +96,28 @@ def compared(folder: Path) -> Iterator[Compared]:
         }
         yield Compared(
             replay=replay,
-            recorded=recorded,
+            every=every,
             worlds=worlds,
             by_chance=found["chance"],
             by_screening=found["screening"],
         )
 
 
-def runs() -> list[Path]:
-    """Files of what ran on a GPU."""
-    return [file for where in RUNS for file in sorted(where.glob("*.json"))]
+def runs() -> list[Run]:
+    """What ran on a GPU: the campaign's runs as they stand now, and those from before it."""
+    campaign = (one for way in recorded.WAYS for one in recorded.campaign(way).values())
+    found = [one.run for one in (*campaign, *recorded.earlier())]
+    return [run for run in found if run.baseline and run.environment and run.environment.device]
 
 
-def strategies(found: Compared, told: Told) -> str:
-    """What is compared, and every strategy beside the default."""
-    lines = [_recordings(found, told), ""]
-    lines += [*_strategies("proposed by chance", found.worlds, found.by_chance), ""]
-    lines += _strategies("proposed by screening", found.worlds, found.by_screening)
-    return "\n".join(lines)
+def unscreened(found: Compared, told: Told) -> str:
+    """What is compared, and every strategy beside the default where the provider knows nothing."""
+    return "\n".join([_recordings(found, told), "", *_strategies("proposed by chance", found.worlds, found.by_chance)])
+
+
+def screened(found: Compared) -> str:
+    """Every strategy beside the default where the provider screens."""
+    return "\n".join(_strategies("proposed by screening", found.worlds, found.by_screening))
 
 
 def memory(found: Compared) -> str:
@@ -120,11 +129,13 @@ def memory(found: Compared) -> str:
 
 def _recordings(found: Compared, told: Told) -> str:
     operations = {operation_of(world.kernel) for world in found.worlds}
+    (alone, upon, third), (of_each, pairs) = found.every[0].most, found.every[0].parents
     return (
-        f"{sum(len(world.verdicts) for world in found.recorded)} compiled sources of {len(found.recorded)} kernels, of "
-        f"which {len(found.worlds)} (in {len(operations)} operations) have an edit that gains 1 % by {told}; "
-        f"{len(SEEDS)} searches each. Means over kernels with 95 % intervals; a difference within noise stands in "
-        f"brackets."
+        f"{sum(len(world.verdicts) for world in found.every)} compiled sources of {len(found.every)} kernels, of "
+        f"which {len(found.worlds)} (in {len(operations)} operations) have an edit that gains 1 % by {told}: "
+        f"{alone} variants of a transform on the original, {upon} on {of_each} of each of those, {third} on {pairs} of "
+        f"the pairs. {len(SEEDS)} searches each. Means over kernels with 95 % intervals; a difference within noise "
+        f"stands in brackets."
     )
 
 
@@ -180,18 +191,21 @@ def _unseen(replay: Replay, worlds: Sequence[World], first: Found) -> str:
 
 def measured(replay: Replay) -> str:
     """What the runs on a GPU themselves can tell strategies apart by."""
-    worlds = [read_run(file) for file in runs()]
-    won = [world for world in worlds if world.best > 1.0]
-    candidates = sum(len(world.verdicts) for world in worlds)
+    found = runs()
+    worlds = [of_run(run) for run in found]
+    verdicts = [one.verdict for run in found for one in run.evaluations]
+    timed = sum(isinstance(one, Passed) and one.timing is not None for one in verdicts)
+    refused = sum(not isinstance(one, Passed) for one in verdicts)
     least = min(
         replay.search(world, strategy, knowledge, seed).best(BUDGETS[0]) / world.best
-        for world in won
+        for world in worlds
+        if world.best > 1.0
         for strategy in STRATEGIES
         for knowledge in get_args(Knowledge)
         for seed in SEEDS
     )
     return (
-        f"The {len(worlds)} runs recorded on an H200 hold {candidates} measured candidates, at most "
-        f"{max(len(world.verdicts) for world in worlds)} a kernel: after {BUDGETS[0]} verdicts every strategy has at "
-        f"least {least:.3f} of the fastest, so they tell none apart."
+        f"The {len(found)} runs recorded on an H200 hold {timed} candidates that were timed and {refused} that were "
+        f"turned down, at most {max(len(run.evaluations) for run in found)} a run: after {BUDGETS[0]} verdicts every "
+        f"strategy has at least {least:.3f} of the fastest, so they tell none apart."
     )

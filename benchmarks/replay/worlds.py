@@ -74,6 +74,9 @@ class World:
     verdicts: Mapping[str, Verdict]
     ratios: Mapping[str, float]
     edges: Mapping[str, Sequence[Edge]]
+    most: tuple[int, int, int] = (0, 0, 0)
+    parents: tuple[int, int] = (0, 0)
+    """How much was recorded, as benchmarks/landscape.py was asked for it; zeros of a run."""
 
     @property
     def best(self) -> float:
@@ -101,6 +104,8 @@ def read_world(file: Path) -> World:
         verdicts={name: _verdict(row) for name, row in rows.items()},
         ratios={name: row["ratio"] for name, row in rows.items() if row["ratio"] is not None},
         edges=edges,
+        most=tuple(content["most"]),
+        parents=tuple(content["parents"]),
     )
 
 
@@ -126,9 +131,8 @@ def _profile(row: dict[str, Any]) -> Profile:
     )
 
 
-def read_run(file: Path) -> World:
+def of_run(run: Run) -> World:
     """A kernel as a run on a GPU left it: every candidate that was judged, with its verdict as it stands."""
-    run = wire.load(Run, json.loads(file.read_text())["run"])
     root = f"{run.kernel} as shipped"
     assert run.baseline is not None  # every run keeps it
     source: dict[str | None, str] = {one.candidate.id: one.candidate.source for one in run.evaluations}
@@ -153,10 +157,10 @@ def read_run(file: Path) -> World:
     )
 
 
-def screening_errors(files: Sequence[Path]) -> Iterator[float]:
+def screening_errors(runs: Sequence[Run]) -> Iterator[float]:
     """By how much, as logarithms, the screenings of runs on a GPU were off the gate's own ratios."""
-    for file in files:
-        for one in wire.load(Run, json.loads(file.read_text())["run"]).evaluations:
+    for run in runs:
+        for one in run.evaluations:
             if isinstance(one.verdict, Passed) and one.verdict.timing and one.candidate.plan.expected:
                 yield math.log(one.candidate.plan.expected / one.verdict.timing.speedup.ratio)
 

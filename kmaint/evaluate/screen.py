@@ -32,7 +32,7 @@ class Screened:
     """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU.
 
     `least` is the ratio of that timed workload which gains least. `seconds` is its share of the turns on the GPU in
-    which it was timed, or was to be; absent of an estimate.
+    which it was timed, or was to be; absent of an estimate, and of what did not build.
     """
 
     ratio: float | None
@@ -73,7 +73,6 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
         for file, source in zip(files, sources, strict=True):
             lay(harness, source, file)
         bench.progress(f"screening {len(files)} variants")
-        bench = replace(bench, limits_s={**bench.limits_s, "compile": bench.limits_s["variant"]})
         return (
             _on_gpu(harness, files, bench, scratch)
             if bench.device == "cuda"
@@ -84,7 +83,7 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
 def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
     # Compiled first, without the GPU and into the cache that the timed process reads: it then holds the device briefly.
     # What does not build would be tried again there, while others wait.
-    built = facts.compile_all(harness, files, bench, scratch)
+    built = facts.compile_all(harness, files, _briefly(bench), scratch)
     left = {
         file: Screened(ratio=None, estimated=False, reason=one.reason)
         for file, one in zip(files, built, strict=True)
@@ -93,6 +92,12 @@ def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path
     ready = [file for file in files if file not in left]
     left.update(zip(ready, timed(harness, ready, bench, scratch), strict=True))
     return [left[file] for file in files]
+
+
+def _briefly(bench: Bench) -> Bench:
+    """With no more time to compile a file than a variant is worth."""
+    limits_s = bench.limits_s
+    return replace(bench, limits_s={**limits_s, "compile": min(limits_s["compile"], limits_s["variant"])})
 
 
 def timed(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, rough: Rough = RANKS) -> list[Screened]:
@@ -199,7 +204,7 @@ def _static(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path
     before = estimate_total_us(original.launches, harness.contract, bench.environment)
     # Compiling is all that an estimate costs: the workloads that move least and most speak for those between.
     moved = sorted(before, key=lambda name: before[name])
-    built = facts.compile_all(harness, files, bench, scratch, only=(moved[0], moved[-1]) if moved else ())
+    built = facts.compile_all(harness, files, _briefly(bench), scratch, only=(moved[0], moved[-1]) if moved else ())
     return [estimate(harness, bench, before, one) for one in built]
 
 

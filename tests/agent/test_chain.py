@@ -222,7 +222,7 @@ def test_an_answer_that_a_killed_run_left_unjudged_has_its_verdict(
     session = listed(session_with(harness, bench, said, budget=budget), "greedy")
     session = replace(session, dialogue=replace(session.dialogue, exchanges=[answer]))
     assert [one.candidate.source for one in improve(session, [])] == ["x = 0"]
-    assert said[-1][1]["reason"].endswith("is spent")
+    assert str(said[-1]).endswith("is spent', 'candidates': 1})")
     full = replace(session, dialogue=replace(session.dialogue, budget=replace(budget, candidates=1)))
     assert list(improve(full, [judged.wrong("x = 7")])) == []
 
