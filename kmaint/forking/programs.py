@@ -31,7 +31,8 @@ KILLED_S = 30.0
 class Program:
     """What to run, without the interpreter: a file or "-m" and a module, and its arguments.
 
-    `threads` are torch's; one that is `patient` leaves the processor to others that want it.
+    `threads` are torch's; one that is `patient` leaves the processor to others that want it. One that `serves` has
+    programs of its own, and ends them when it gets a SIGTERM.
     """
 
     argv: Sequence[str | Path]
@@ -39,6 +40,7 @@ class Program:
     cwd: Path
     threads: int = 1
     patient: bool = False
+    serves: bool = False
 
 
 class ForkServer:
@@ -141,6 +143,7 @@ class ForkServer:
             "cwd": str(program.cwd),
             "threads": program.threads,
             "patient": program.patient,
+            "serves": program.serves,
         }
         ours, theirs = socket.socketpair()
         with ours:

@@ -3,13 +3,14 @@
 Run by kmaint.forking.stem in the target's interpreter, and in forks of that. Its standard input is a socket. Every
 request is one message: a JSON object,
 
-    {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN}
+    {"argv": [FILE or "-m", ...], "env": {...}, "cwd": FOLDER, "threads": NUMBER, "patient": BOOLEAN, "serves": BOOLEAN}
 
 with four file descriptors: standard input, output and error of the program, and the socket on which its end is told,
 as {"status": WAIT_STATUS, "cpu_s": SECONDS}; more of them are open in the program, from number 3 on. With "walls", a
 command line of kmaint/sandbox/launcher.py, the fork shuts itself in first. A program leads a session of its own. It is
-killed with its whole group when it ends, when the other end of that socket is closed, and when this process ends. CUDA
-is never initialised here, so that every fork may.
+killed with its whole group when it ends, when the other end of that socket is closed, and when this process ends. One
+that serves has programs in sessions that nobody else knows of: it is told to end, and killed if it does not. CUDA is
+never initialised here, so that every fork may.
 
 With a path and a digest as further arguments it listens there too, for one request a connection: each must bear, as
 "proof", the text of that SHA-256, which no fork can find in what it inherits.
@@ -28,11 +29,13 @@ import os
 import random
 import resource
 import runpy
+import select
 import selectors
 import signal
 import socket
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,6 +44,8 @@ LONGEST_REQUEST = 1 << 20
 DESCRIPTORS, MOST_DESCRIPTORS = 4, 8
 PATIENT = 10
 """How much nicer than others a patient program is."""
+LEAVING_S = 3.0
+"""For one that serves to kill its programs."""
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of <linux/prctl.h>."""
 
@@ -50,11 +55,14 @@ class Server:
 
     def __init__(self, requests: socket.socket, listener: socket.socket | None = None, proof: str = "") -> None:
         self._requests, self._running = requests, dict[int, socket.socket]()
+        self._servers, self._due = set[int](), dict[int, float]()
+        self._leaving = False
         self._listener, self._proof = listener, proof
         self._ended, ended = os.pipe()
         for end in (self._ended, ended):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler of ours nothing is written to the pipe
+        signal.signal(signal.SIGTERM, self._leave)
         signal.set_wakeup_fd(ended, warn_on_full_buffer=False)
         self._events = selectors.DefaultSelector()
         self._events.register(requests, selectors.EVENT_READ)
@@ -63,13 +71,11 @@ class Server:
             self._events.register(listener, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Until the other end of the requests is closed; what still runs then is killed."""
-        while True:
-            for key, _ in self._events.select():
+        """Until the other end of the requests is closed, or it is told to leave; what still runs then is killed."""
+        while not self._leaving:
+            for key, _ in self._events.select(self._patience()):
                 if key.fd == self._requests.fileno():
-                    if not self._start_one(self._requests):
-                        self._kill(*self._running)
-                        return
+                    self._leaving = self._leaving or not self._start_one(self._requests)
                 elif self._listener is not None and key.fd == self._listener.fileno():
                     asking, _ = self._listener.accept()
                     self._events.register(asking, selectors.EVENT_READ, data=asking)
@@ -78,12 +84,29 @@ class Server:
                     with key.data:
                         self._start_one(key.data, self._proof)
                 elif key.fd == self._ended:
-                    with contextlib.suppress(BlockingIOError):
-                        os.read(self._ended, 1 << 12)
                     self._reap()
                 elif key.data in self._running:  # nothing is ever sent there: it was closed
-                    self._kill(key.data)
+                    self._end(key.data)
                     self._events.unregister(key.fileobj)
+            self._kill(*self._overdue())
+        self._end(*self._running)
+        while self._due:
+            select.select([self._ended], [], [], self._patience())
+            self._reap()
+            self._kill(*self._overdue())
+
+    def _leave(self, *_: object) -> None:
+        self._leaving = True
+
+    def _patience(self) -> float | None:
+        """Seconds until the first of those that were told to end is to be killed; None where there is none."""
+        return max(0.0, min(self._due.values()) - time.monotonic()) if self._due else None
+
+    def _overdue(self) -> list[int]:
+        late = [child for child, until in self._due.items() if until <= time.monotonic()]
+        for child in late:
+            del self._due[child]
+        return late
 
     def _start_one(self, source: socket.socket, proof: str = "") -> bool:
         said, descriptors, _, _ = socket.recv_fds(source, LONGEST_REQUEST, MOST_DESCRIPTORS)
@@ -103,12 +126,16 @@ class Server:
             _become(request, own)
         for descriptor in own:
             os.close(descriptor)
+        if request.get("serves"):
+            self._servers.add(child)
         self._running[child] = socket.socket(fileno=descriptors[3])
         self._events.register(self._running[child], selectors.EVENT_READ, data=child)
         return True
 
     def _reap(self) -> None:
         """Tell of each program that ended. Its group is killed while its number cannot have been given to another."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._ended, 1 << 12)
         while self._running:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended is None:
@@ -116,11 +143,23 @@ class Server:
             self._kill(ended.si_pid)
             _, status, usage = os.wait4(ended.si_pid, 0)
             told = self._running.pop(ended.si_pid)
+            self._servers.discard(ended.si_pid)
+            self._due.pop(ended.si_pid, None)
             with contextlib.suppress(KeyError):
                 self._events.unregister(told)
             with contextlib.suppress(OSError):
                 told.send(json.dumps({"status": status, "cpu_s": usage.ru_utime + usage.ru_stime}).encode())
             told.close()
+
+    def _end(self, *children: int) -> None:
+        """Kill them; those that serve are told to end first."""
+        for child in children:
+            if child not in self._servers:
+                self._kill(child)
+            elif child not in self._due:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
+                self._due[child] = time.monotonic() + LEAVING_S
 
     @staticmethod
     def _kill(*children: int) -> None:
@@ -138,7 +177,8 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         _take(descriptors)
         _set_up(request)
         if request.get("walls"):

@@ -63,7 +63,7 @@ def fork_server(
         place, digest = folder / "asked", hashlib.sha256(proof.encode()).hexdigest()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         until.enter_context(ours)
-        program = Program(argv=[SERVER, what, place, digest], env=clean_environment(extra), cwd=folder)
+        program = Program(argv=[SERVER, what, place, digest], env=clean_environment(extra), cwd=folder, serves=True)
         until.enter_context(warm.serving(program, theirs))
         server = ForkServer(python, ours, {"socket": str(place), "proof": proof})
         server.wait()
@@ -122,6 +122,6 @@ def warm_interpreter(python: str, beforehand: Beforehand) -> Iterator[Zygote]:
     """A warm interpreter for as long as the block lasts; it takes seconds to start, and a fork of it milliseconds."""
     environment = clean_environment({"TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""})
     what, warm = json.dumps(vars(beforehand), default=str), stem(python)
-    program = Program(argv=[PROGRAM, what], env=environment, cwd=Path.cwd())
+    program = Program(argv=[PROGRAM, what], env=environment, cwd=Path.cwd(), serves=True)
     with warm.conversing(program) as (stdin, stdout):
         yield Zygote(warm, stdin, stdout)

@@ -125,6 +125,7 @@ class Fork:
         self._answers, back = os.pipe()
         self._child = os.fork()
         if self._child == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.close(self._requests)
             os.close(self._answers)
             _serve(theirs, back)
@@ -210,22 +211,29 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page that it looks at
     gc.disable()  # and no fork lives long enough to need one
+    signal.signal(signal.SIGTERM, _leave)
     answers.write(json.dumps({"ready": True}) + "\n")
-    kept: Fork | None = None
-    for line in sys.stdin:
-        request = json.loads(line)
-        if kept is not None and not (request["keep"] and kept.folder == request["folder"]):
-            kept.end()
-            kept = None
-        fork, kept = kept or Fork(request["folder"]), None
-        answer, there = fork.ask(request)
-        if there and request["keep"]:
-            kept = fork
-        elif there:
+    fork: Fork | None = None
+    try:
+        for line in sys.stdin:
+            request = json.loads(line)
+            if fork is not None and not (request["keep"] and fork.folder == request["folder"]):
+                fork.end()
+                fork = None
+            fork = fork or Fork(request["folder"])
+            answer, there = fork.ask(request)
+            if there and not request["keep"]:
+                fork.end()
+            fork = fork if there and request["keep"] else None
+            answers.write(json.dumps(answer) + "\n")
+    finally:
+        if fork is not None:
             fork.end()
-        answers.write(json.dumps(answer) + "\n")
-    if kept is not None:
-        kept.end()
+
+
+def _leave(*_: object) -> NoReturn:
+    """On the way out, what works for us is ended."""
+    raise SystemExit
 
 
 if __name__ == "__main__":

@@ -144,6 +144,19 @@ def test_what_overruns_is_killed_with_all_it_started(server: ForkServer, tmp_pat
     assert ends(child_of(began))
 
 
+def test_a_server_that_is_told_to_end_takes_all_along_that_its_programs_started(tmp_path: Path) -> None:
+    program, began = tmp_path / "hangs.py", tmp_path / "began"
+    program.write_text(HANGS)
+    with ThreadPoolExecutor(1) as pool:
+        with fork_server(Path(sys.executable), Beforehand(path=tmp_path)) as server:
+            running = pool.submit(server.run, alone(program, began, cwd=tmp_path), timeout_s=60)
+            while not began.exists():
+                time.sleep(0.02)
+        with pytest.raises(InternalError):
+            running.result()
+    assert ends(child_of(began))
+
+
 ASKS = """
 import sys
 from pathlib import Path
