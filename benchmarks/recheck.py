@@ -24,7 +24,7 @@ import reintegrate
 from benchmarks.campaign.kernels import read_entries
 from benchmarks.campaign.preparing import cut_operator
 from benchmarks.campaign.recorded import Recorded
-from benchmarks.campaign.table import rows
+from benchmarks.campaign.rows import rows
 from benchmarks.pages import Place
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config

@@ -12,8 +12,8 @@ from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.preparing import HARNESSES, ready
 from benchmarks.campaign.recorded import Recorded
+from benchmarks.campaign.rows import interval
 from benchmarks.campaign.shipping import against_shipped, contender
-from benchmarks.campaign.table import interval
 from kmaint import wire
 from kmaint.config import load_config
 from kmaint.folder import read_harness

@@ -24,6 +24,7 @@ FAMILIES = (
 class Entry:
     """One kernel of one release, what it computes, and whether serving on NVIDIA runs it as shipped.
 
+    `only` says for which models, requests or settings it does, empty where for all.
     `shipped` is the operator that serving runs there instead, empty where it runs this kernel; `call` defines the entry
     by that operator, of the stated `package`. `launcher` chooses the entry where several launch the kernel.
     """
@@ -33,6 +34,7 @@ class Entry:
     family: str
     hot_path: bool
     why: str
+    only: str = ""
     shipped: str = ""
     package: str = ""
     call: str = ""
@@ -77,6 +79,8 @@ def _entry(data: dict[str, Any], path: Path) -> Entry:
     if entry.hot_path == bool(entry.shipped):
         said = "is on the hot path, so nothing else is shipped" if entry.hot_path else "does not say what serving runs"
         raise UsageError(f"{path}: {entry.id} {said}", "give either hot_path = true or shipped")
+    if entry.only and not entry.hot_path:
+        raise UsageError(f"{path}: {entry.id}: only says when serving runs it, and it does not", "leave it out")
     if bool(entry.package) != bool(entry.call) or (entry.call and not entry.shipped):
         raise UsageError(f"{path}: {entry.id}: call, package and shipped belong together", "give all three")
     return entry

@@ -15,8 +15,8 @@ import reintegrate
 from benchmarks.campaign import recorded
 from benchmarks.campaign.kernels import Entry, read_entries
 from benchmarks.campaign.recorded import WAYS, Outcome, Recorded, Verified
+from benchmarks.campaign.rows import figure, interval
 from benchmarks.campaign.shipping import NO_GPU, Against, against_shipped
-from benchmarks.campaign.table import figure, interval
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
 from kmaint.console import Progress

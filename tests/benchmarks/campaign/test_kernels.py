@@ -30,6 +30,10 @@ def test_the_campaign_is_as_wide_as_it_says() -> None:
         (KERNEL + HOT + 'call = "x"\n', "a/b.py::k: call, package and shipped belong together; give all three"),
         ((KERNEL + HOT) * 2, "a/b.py::k stands in it twice; leave one of them out"),
         (KERNEL, "a/b.py::k: hot_path;   Field required"),
+        (
+            KERNEL + 'hot_path = false\nwhy = "x"\nshipped = "x"\nonly = "y"\n',
+            "a/b.py::k: only says when serving runs it, and it does not; leave it out",
+        ),
     ],
 )
 def test_an_entry_that_contradicts_itself_is_refused(tmp_path: Path, text: str, said: str) -> None:
