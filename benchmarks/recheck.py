@@ -5,13 +5,14 @@
 OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win that can
 land is put into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed
 there, and so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With
---only, what OUT.json has of other kernels stays as it is.
+--only, what OUT.json has of other kernels stays as it is. What landed is kept in benchmarks/campaign/NAME/win.patch.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from typing import Any
 
 import extract
 import reintegrate
-from benchmarks.campaign.kernels import read_entries
+from benchmarks.campaign.kernels import HOME, read_entries
 from benchmarks.campaign.preparing import cut_operator
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.rows import rows
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--pair", type=Path, nargs=2, action="append", required=True, metavar=("OLD", "NEW"))
     parser.add_argument("--only", nargs="*", default=[""], metavar="TEXT", help="wins whose kernel holds one of them")
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
+    parser.add_argument("--patches", action="store_true", help="land them alone, for the patches")
     options = parser.parse_args()
     config = load_config(state=options.work.resolve() / "state", python=options.python)
     found: list[dict[str, Any]] = []
@@ -57,7 +59,11 @@ def main() -> None:
     tried: set[str] = set()
     for old, new in options.pair:
         refused += accept_all(cloned(old, options.work), config, options.only, tried)
+        if options.patches:
+            continue
         found += rechecked(cloned(new, options.work), config)
+    if options.patches:
+        return
     if options.out.exists():
         kept, anew = json.loads(options.out.read_text()), {one["kernel"] for one in found}
         refused = [*(one for one in kept["not_landed"] if one["kernel"] not in tried), *refused]
@@ -112,7 +118,8 @@ def _land(win: Recorded, tree: Path, scan: Scan, config: Config) -> None:
     anew = carried_over(win.run, win.harness, cut_anew(win.run, win.harness, tree, scan, config))
     with Store(config.state) as store:
         store.begin(anew)
-    workflow.land(anew, tree, config, print)
+    landing = workflow.land(anew, tree, config, print)
+    shutil.copyfile(landing.patch_file, HOME / win.folder / Path(landing.patch_file).name)
 
 
 def cut_anew(run: Run, harness: dict[str, Any], tree: Path, scan: Scan, config: Config) -> Harness:
