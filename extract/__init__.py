@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from extract.cuda import extract_cuda
     from extract.deriving.contract import is_catalogued
     from extract.fetch import fetch_release, newest_release
-    from extract.scan import find_kernel, scan_tree
+    from extract.scan import find_kernel, named_launcher, scan_tree
     from extract.texts import kernel_texts
     from extract.tree import FRAMEWORKS, open_tree
     from extract.trying.everything import Sources, Wanted, extract_all, extract_kernel, launched
@@ -29,6 +29,7 @@ __all__ = [
     "is_catalogued",
     "kernel_texts",
     "launched",
+    "named_launcher",
     "newest_release",
     "open_tree",
     "read_capture",
@@ -44,7 +45,7 @@ _HOMES = {
     "extract.cuda": ("extract_cuda",),
     "extract.trying.everything": ("Sources", "Wanted", "extract_all", "extract_kernel", "launched"),
     "extract.fetch": ("fetch_release", "newest_release"),
-    "extract.scan": ("find_kernel", "scan_tree"),
+    "extract.scan": ("find_kernel", "named_launcher", "scan_tree"),
     "extract.texts": ("kernel_texts",),
     "extract.tree": ("FRAMEWORKS", "open_tree"),
 }

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from extract.scan.cache import keep, recall
-from extract.scan.choice import find_kernel
+from extract.scan.choice import find_kernel, named_launcher
 from extract.scan.found import Found
 from extract.scan.walk import Listing, list_files
 from extract.tree import SourceTree, locate, open_tree
 from kmaint.records.kernel import Scan
 
-__all__ = ["find_kernel", "scan_tree"]
+__all__ = ["find_kernel", "named_launcher", "scan_tree"]
 
 
 ENVIRONMENT_FOLDERS = ("site-packages", "dist-packages")

@@ -31,6 +31,13 @@ def find_kernel(scan: Scan, text: str) -> Kernel:
     raise UsageError(f"{scan.tree}: no kernel {text!r}", f"nearest: {_nearest(scan, text)}")
 
 
+def named_launcher(kernel: Kernel, text: str) -> str | None:
+    """The operator of a CUDA kernel that the text names: each is cut out for itself, with its own include closure."""
+    if kernel.language != "cuda" or any(text in names(kernel) for names in NAMINGS[:2]):
+        return None
+    return next((host.qualname for host in kernel.launchers if text in (host.qualname, host.id)), None)
+
+
 def _nearest(scan: Scan, text: str) -> str:
     import difflib  # here only: a scan that finds what was meant needs none of it
 

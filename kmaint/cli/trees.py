@@ -191,7 +191,8 @@ def extract_command(
     config, found = load_config(python=python), extract.scan_tree(tree)
     sources = workflow.sources_of(tree, calls, tests=not every if tests is None else tests)
     if kernel is not None:
-        wanted = extract.Wanted(kernel=extract.find_kernel(found, kernel), launcher=launcher)
+        chosen = extract.find_kernel(found, kernel)
+        wanted = extract.Wanted(kernel=chosen, launcher=launcher or extract.named_launcher(chosen, kernel))
         progress = console.Progress(quiet=quiet)
         one = workflow.extract_kernel(tree, found, wanted, into, config, sources=sources, progress=progress)
         raise typer.Exit(show.extraction(one, output))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kmaint.errors import UsageError
 from kmaint.evaluate.bench import Bench, scratch_with
 from kmaint.evaluate.rungs.numerics import numerics
 from kmaint.evaluate.timing.measuring import Measured, measure
@@ -65,6 +66,11 @@ def hold(harness: Harness, bench: Bench, *, paths: Sequence[Path] = (), tree: Pa
     """
     if harness.language == "cuda":
         return _parity(harness, bench, "not_run", "CUDA C++ is no module that could be imported")
+    if tree is not None and not (tree / harness.provenance.path).is_file():
+        origin = harness.provenance
+        raise UsageError(
+            f"{tree}: no {origin.path} in it", f"give a tree of {origin.framework} {origin.version}, as it was cut from"
+        )
     bench = dataclasses.replace(bench, limits_s={**bench.limits_s, **LIMITS_S})
     failed: list[str] = []
     for shipped in ways_to(harness, paths, tree):
@@ -81,7 +87,7 @@ def ways_to(harness: Harness, paths: Sequence[Path], tree: Path | None) -> Itera
     path = harness.provenance.path
     module = module_of(path)
     yield _shipped(harness, module, folders=[str(path.resolve()) for path in paths])
-    if tree is not None and (tree / path).is_file():
+    if tree is not None:
         root = (tree / path).resolve().parents[module.count(".") + path.endswith("/__init__.py")]
         packages = module.split(".")[:-1]
         parents = {".".join(packages[: n + 1]): str(root.joinpath(*packages[: n + 1])) for n in range(len(packages))}

@@ -98,7 +98,8 @@ def verdict_fields(found: Evaluation) -> dict[str, object]:
 def verdict_line(found: Evaluation) -> str:
     verdict = found.verdict
     if not isinstance(verdict, Passed):
-        return f"{verdict.kind}: {verdict.reason}"
+        codes = f" ({', '.join(verdict.codes)})" if verdict.codes else ""
+        return f"{verdict.kind}{codes}: {verdict.reason}"
     if verdict.timing is None:
         return f"passed, {verdict.numerics.kind}; not timed: no GPU here"
     return f"passed, {verdict.numerics.kind}; {interval(verdict.timing.speedup)}{'' if verdict.win else ', not a win'}"

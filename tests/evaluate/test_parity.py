@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kmaint.errors import UsageError
 from kmaint.evaluate import Bench, hold
 from kmaint.evaluate.parity import _paced, _parity, module_of, own_entry, ways_to
 from kmaint.evaluate.timing.measuring import workload_timing
@@ -101,6 +102,11 @@ def test_an_installed_framework_comes_before_the_tree(traced: tuple[Harness, Pat
     names = [shipped.name for shipped in ways_to(harness, [], tree)]
     assert names == ["sglang.kernels.ops.attention.merge_state", "sglang/kernels/ops/attention/merge_state.py"]
     assert own_entry(harness) == ""  # the launcher is the framework's own
+
+
+def test_a_tree_without_the_file_is_no_tree_to_compare_with(harness: Harness, bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{tmp_path}: no {harness.provenance.path} in it; give a tree of "):
+        hold(harness, bench, tree=tmp_path)
 
 
 def test_of_cuda_there_is_nothing_to_import(cuda_harness: Harness, bench: Bench) -> None:

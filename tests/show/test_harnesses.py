@@ -30,4 +30,4 @@ def test_the_answer_on_many(found: list[Evaluation], every: int, best: int) -> N
 def test_the_answer_on_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert [evaluation(one, Format.TABLE) for one in (WIN, FLAT, LEFT)] == [DONE, DONE, NO]
     assert [evaluation(one, Format.TABLE, best=True) for one in (WIN, FLAT, LEFT)] == [DONE, NO, NO]
-    assert "slower: 1.00x (0.99 to 1.01) by a first look" in capsys.readouterr().out
+    assert "slower (looks_slower): 1.00x (0.99 to 1.01) by a first look" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.scan import find_kernel, scan_tree
+from extract.scan import find_kernel, named_launcher, scan_tree
 from kmaint.errors import UsageError
 from kmaint.records.kernel import Kernel
 
@@ -217,6 +217,22 @@ def test_a_kernel_is_found_by_id_name_or_launcher(sglang_tree: Path) -> None:
     wanted: Kernel = scan.kernels[0]
     for text in (wanted.id, "merge_state_kernel", "merge_state_triton"):
         assert find_kernel(scan, text) == wanted
+
+
+def test_an_operator_s_name_names_the_operator_where_several_launch_one_cuda_kernel(tmp_path: Path) -> None:
+    (package := (tree := tmp_path / "tree") / "vllm").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    launches = "".join(f"void {name}(float* x) {{ scale<<<1, 32>>>(x); }}\n" for name in ("halve", "twice"))
+    (package / "scale.cu").write_text(f"__global__ void scale(float* x) {{ x[0] *= 2; }}\n{launches}")
+    scan = scan_tree(tree)
+    kernel = find_kernel(scan, "twice")
+    assert kernel == find_kernel(scan, "scale")
+    assert (named_launcher(kernel, "twice"), named_launcher(kernel, "scale")) == ("twice", None)
+
+
+def test_a_launcher_of_triton_is_no_operator_of_its_own(sglang_tree: Path) -> None:
+    kernel = find_kernel(scan_tree(sglang_tree), "merge_state_triton")
+    assert named_launcher(kernel, "merge_state_triton") is None
 
 
 def test_an_unknown_kernel_is_answered_with_the_nearest(sglang_tree: Path) -> None:
