@@ -103,7 +103,11 @@ class Landscape:
             ranks = [estimate(self.harness, self.bench, before, found) for found in built]
         nodes = []
         for (source, edits), found, rank in zip(sources, built, ranks, strict=True):
-            facts = profile(found.launches, None, contract, environment) if isinstance(found, Built) else None
+            facts = (
+                profile(found.launches, None, contract, environment)
+                if isinstance(found, Built) and rank.built
+                else None
+            )
             ratio = rank.ratio if facts else None  # compiled twice, it may have been built but once
             nodes.append(Node(source=source, edits=edits, ratio=ratio, reason=rank.reason, profile=facts))
         return nodes

@@ -26,6 +26,7 @@ from benchmarks.campaign.kernels import HOME, read_entries
 from benchmarks.campaign.preparing import cut_operator
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.rows import rows
+from benchmarks.campaign.table import PATCH
 from benchmarks.pages import Place
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
@@ -119,7 +120,7 @@ def _land(win: Recorded, tree: Path, scan: Scan, config: Config) -> None:
     with Store(config.state) as store:
         store.begin(anew)
     landing = workflow.land(anew, tree, config, print)
-    shutil.copyfile(landing.patch_file, HOME / win.folder / Path(landing.patch_file).name)
+    shutil.copyfile(landing.patch_file, HOME / win.folder / PATCH)
 
 
 def cut_anew(run: Run, harness: dict[str, Any], tree: Path, scan: Scan, config: Config) -> Harness:

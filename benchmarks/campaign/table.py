@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.campaign.kernels import HOME, ROOT
 from benchmarks.campaign.recorded import WAYS, Recorded, Way
 from benchmarks.campaign.rows import Leg, Row, figure, interval, microseconds, rows
 from benchmarks.campaign.shipping import NO_GPU
@@ -26,6 +27,8 @@ rows whose `builtin` is an earlier one, from before the campaign. Candidates of 
 what `kmaint next` asked for; where a dagger stands, they were read from a folder (`scripted`), in runs from before
 that. What they took to write is not known. Where serving runs another operator, `speedup` is of a run of its own
 beside that one, and the ratio over the extracted kernel, which the search went by, stands behind it."""
+PATCH = "win.patch"
+"""Beside a kernel's runs, where its win landed: by benchmarks/recheck.py."""
 UNDECIDED = "`no verdict`: a run's minutes ended before one, though a variant looked faster."
 
 
@@ -102,6 +105,9 @@ def _verdict(row: Row, best: Recorded, shown: Timing | None) -> str:
     against = "" if over else " over extracted"
     said = best.failure if shown is None else f"{interval(shown.speedup)}{against}"
     beside = f"; {extracted.speedup.ratio:.2f}x over extracted" if row.entry.shipped and over and extracted else ""
+    patch = HOME / best.folder / PATCH
+    if best.won and patch.is_file():
+        said = f"[{said}]({patch.relative_to(ROOT)})"
     if row.won(best):
         return f"**{said}**{beside}"
     ratio = f"**{said}**" if best.won and against else f"no win: {said}"

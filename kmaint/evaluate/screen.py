@@ -32,7 +32,7 @@ class Screened:
     """A rough ratio, original over variant; None where it failed, with the reason. `estimated` without a GPU.
 
     `least` is the ratio of that timed workload which gains least. `seconds` is its share of the turns on the GPU in
-    which it was timed, or was to be; absent of an estimate, and of what did not build.
+    which it was timed, or was to be; absent of an estimate, and of what was not `built`.
     """
 
     ratio: float | None
@@ -40,6 +40,7 @@ class Screened:
     reason: str = ""
     least: float | None = None
     seconds: float | None = None
+    built: bool = True
 
     @property
     def standing(self) -> tuple[bool, float]:
@@ -74,23 +75,27 @@ def screen(harness: Harness, sources: Sequence[str], bench: Bench) -> list[Scree
             lay(harness, source, file)
         bench.progress(f"screening {len(files)} variants")
         return (
-            _on_gpu(harness, files, bench, scratch)
+            built_and_timed(harness, files, bench, scratch)
             if bench.device == "cuda"
             else _static(harness, files, bench, scratch)
         )
 
 
-def _on_gpu(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path) -> list[Screened]:
-    # Compiled first, without the GPU and into the cache that the timed process reads: it then holds the device briefly.
-    # What does not build would be tried again there, while others wait.
+def built_and_timed(
+    harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, rough: Rough = RANKS
+) -> list[Screened]:
+    """A result for each file. Compiled first, into the cache that the timed process reads: it then has the GPU briefly.
+
+    What does not build would be tried again there, while others wait.
+    """
     built = facts.compile_all(harness, files, _briefly(bench), scratch)
     left = {
-        file: Screened(ratio=None, estimated=False, reason=one.reason)
+        file: Screened(ratio=None, estimated=False, reason=one.reason, built=False)
         for file, one in zip(files, built, strict=True)
         if not isinstance(one, Built)
     }
     ready = [file for file in files if file not in left]
-    left.update(zip(ready, timed(harness, ready, bench, scratch), strict=True))
+    left.update(zip(ready, timed(harness, ready, bench, scratch, rough), strict=True))
     return [left[file] for file in files]
 
 
@@ -211,7 +216,7 @@ def _static(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path
 def estimate(harness: Harness, bench: Bench, before: dict[str, float], built: Built | Rejection) -> Screened:
     """The ratio by the compiler's facts; `before` is what the original takes, by workload."""
     if not isinstance(built, Built):
-        return Screened(ratio=None, estimated=True, reason=built.reason)
+        return Screened(ratio=None, estimated=True, reason=built.reason, built=False)
     after = estimate_total_us(built.launches, harness.contract, bench.environment)
     ratios = {name: before[name] / us for name, us in after.items() if name in before}
     mean = _mean(ratios, harness)

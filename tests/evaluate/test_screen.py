@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kmaint.evaluate import Bench, Screened, screen
-from kmaint.evaluate.screen import Rough, timed
+from kmaint.evaluate.screen import Rough, built_and_timed, timed
 from kmaint.folder import read_harness, write_manifest
 from kmaint.records.harness import Harness
 
@@ -22,7 +22,7 @@ def test_without_a_gpu_variants_are_ranked_by_an_estimate(harness: Harness, sour
     assert slow.ratio < 1.0
     assert slow.estimated
     message = "CompilationError: at 22:14: AttributeError(\"module 'triton.language' has no attribute 'maximun'\")"
-    assert failed == Screened(ratio=None, estimated=True, reason=message)
+    assert failed == Screened(ratio=None, estimated=True, reason=message, built=False)
 
 
 def test_what_takes_far_longer_to_compile_than_a_kernel_does_is_left(
@@ -30,9 +30,9 @@ def test_what_takes_far_longer_to_compile_than_a_kernel_does_is_left(
 ) -> None:
     call = "    merge_state_kernel["
     endless = source.replace(call, f"    import time\n    time.sleep(600)\n{call}")
-    hurried = replace(bench, limits_s={**bench.limits_s, "variant": 8.0})
+    hurried = replace(bench, limits_s={**bench.limits_s, "variant": 20.0})
     slow, same = screen(harness, [endless, source], hurried)
-    assert slow == Screened(ratio=None, estimated=True, reason="while compiling: no answer within 8 s")
+    assert slow == Screened(ratio=None, estimated=True, reason="while compiling: no answer within 20 s", built=False)
     assert same.ratio == 1.0
 
 
@@ -90,3 +90,16 @@ def test_variants_are_timed_together_and_one_that_ends_the_process_costs_the_oth
     assert replace(found["fails"], seconds=None) == Screened(ratio=None, estimated=False, reason="KeyError: 'no key'")
     assert found["ends"].reason == "its process ended with exit status 3"
     assert sum(one.seconds or 0.0 for one in found.values()) == pytest.approx(took_s, rel=0.02)
+
+
+def test_what_does_not_build_is_not_taken_to_the_clock(
+    harness: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    small = on_few_rows(harness, tmp_path / "harness")
+    broken = source.replace("tl.maximum(", "tl.maximun(")
+    files = [tmp_path / f"{n}.py" for n in range(3)]
+    for file, text in zip(files, (source, broken, source), strict=True):
+        file.write_text(text)
+    first, failed, second = built_and_timed(small, files, bench, tmp_path, Rough(rounds=3, sets=1, clock="wall"))
+    assert first.ratio and second.ratio and first.seconds and second.seconds
+    assert (failed.ratio, failed.built, failed.seconds) == (None, False, None)
