@@ -5,7 +5,7 @@ from kmaint.agent.chain import AWAITED, LEFT, Session, improve
 from kmaint.agent.handoff import Handoff, Submission, read_plan, request_folder
 from kmaint.agent.providers import model_of
 from kmaint.agent.session import check_settings, open_session
-from kmaint.agent.winner import choose_winner, lead
+from kmaint.agent.winner import choose_winner, lead, ranked
 
 __all__ = [
     "AWAITED",
@@ -20,6 +20,7 @@ __all__ = [
     "lead",
     "model_of",
     "open_session",
+    "ranked",
     "read_plan",
     "request_folder",
 ]

@@ -19,14 +19,19 @@ def lead(evaluation: Evaluation) -> float | None:
             return None
 
 
-def choose_winner(evaluations: Sequence[Evaluation]) -> Evaluation | None:
-    """The best measured win. Where nothing at all was timed: the passing candidate with the best estimate above 1.
+def ranked(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """The measured wins, the best first. Where nothing at all was timed: what passed with an estimate above 1.
 
-    The latter claims nothing: its verdict holds no timing, and only `candidate.plan.expected` says why it was chosen.
+    The latter claim nothing: their verdicts hold no timing, and only `candidate.plan.expected` says why one is chosen.
     """
     passed = [one for one in evaluations if isinstance(one.verdict, Passed)]
     timed = [one for one in passed if isinstance(one.verdict, Passed) and one.verdict.timing]
     if timed:
         passed = [one for one in timed if isinstance(one.verdict, Passed) and one.verdict.win]
     ahead = [one for one in passed if timed or (lead(one) or 0.0) > 1.0]
-    return max(ahead, key=lambda one: lead(one) or 0.0, default=None)
+    return sorted(ahead, key=lambda one: lead(one) or 0.0, reverse=True)
+
+
+def choose_winner(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """The best of them; None where there is none."""
+    return next(iter(ranked(evaluations)), None)

@@ -40,6 +40,8 @@ def reintegrate(
 ) -> None:
     """Put a run's winner on a branch: one commit, the smallest kind of patch that carries the win.
 
+    Where no kind carries it, the run's next best win is taken, and the run is for that one from then on.
+
     A table's rows, an edit in place, a guarded variant, or a backend in the registry, with a test where there is an
     oracle. Refused, with the reason, if a file moved since extraction, the worktree is dirty, or the framework's own
     linters or tests, which run in --python, take it for worse; your checkout is never touched.
@@ -50,7 +52,8 @@ def reintegrate(
 
     config = load_config(python=python, state=state)
     found = workflow.find_run(run, config)
-    show.landing(found, workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch), output)
+    landing = workflow.land(found, tree, config, console.Progress(quiet=quiet), branch=branch)
+    show.landing(workflow.find_run(found.id, config), landing, output)
 
 
 def report(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import extract
 import reintegrate
-from kmaint import folder, wire
+from kmaint import agent, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
-from kmaint.records.change import Landing
+from kmaint.records.change import Landing, Patch
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel
 from kmaint.records.run import Run
+from kmaint.store import Store
 from kmaint.workflow.keeping import accept
 from kmaint.workflow.progress import Progress
 from kmaint.workflow.runs import run_folder
@@ -22,7 +24,10 @@ LANDING = "landing.json"
 
 
 def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: str | None = None) -> Landing:
-    """The winner of a run as one commit on a branch of the tree; what an earlier call landed is read back."""
+    """The winner of a run as one commit on a branch of the tree; what an earlier call landed is read back.
+
+    Where no kind of patch carries the winner, the next best win is taken, and the run is for that one from then on.
+    """
     if run.winner is None:
         raise UsageError(
             f"run {run.id} has no winner ({run.state}), so nothing to land", f"see 'kmaint report {run.id}'"
@@ -38,7 +43,7 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     harness = folder.read_harness(Path(run.harness))
     kernel = _in_tree(harness, tree, progress)
     win = reintegrate.Win(harness=harness, evaluation=run.winner, kernel=kernel, python=config.python)
-    patch = reintegrate.choose(win, tree)
+    run, patch = _carried(run, tree, win, config, progress)
     progress(f"{patch.kind}: {patch.reason}")
     patch = reintegrate.with_companions(patch, harness, tree, benchmarks=kernel.benchmarks if kernel else ())
     landing = reintegrate.land(
@@ -54,6 +59,25 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     if accepted := accept(run, harness, patch, landing, config):
         progress(f"accepted into the ledger as {accepted.id}")
     return landing
+
+
+def _carried(run: Run, tree: Path, win: reintegrate.Win, config: Config, progress: Progress) -> tuple[Run, Patch]:
+    """The run with the best of its wins that a patch can carry, and that. UsageError, as of the winner, without one."""
+    refused: UsageError | None = None
+    others = [one for one in agent.ranked(run.evaluations) if one.candidate.id != run.best]
+    for one in (win.evaluation, *others):
+        try:
+            patch = reintegrate.choose(replace(win, evaluation=one), tree)
+        except UsageError as error:
+            progress(f"{one.candidate.id}: {error.message}")
+            refused = refused or error
+            continue
+        if one.candidate.id == run.best:
+            return run, patch
+        with Store(config.state) as store:
+            return store.finish(run.id, run.state, one.candidate.id), patch
+    assert refused is not None
+    raise refused
 
 
 def _in_tree(harness: Harness, tree: Path, progress: Progress) -> Kernel | None:

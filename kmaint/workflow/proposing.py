@@ -27,7 +27,7 @@ from kmaint.workflow.bench import ENGINE
 from kmaint.workflow.keeping import note, published
 from kmaint.workflow.landing import land
 from kmaint.workflow.progress import Progress
-from kmaint.workflow.runs import run_folder
+from kmaint.workflow.runs import find_run, run_folder
 
 FOLDER, RECORD = "pull_request", "run.json"
 PUSHING = "pushing"
@@ -61,6 +61,7 @@ def propose(run: Run, config: Config, progress: Progress, wish: Wish) -> Propose
     """Write the draft to disk and, where that is wanted and nothing is missing, bring it to the fork."""
     if wish.into is not None:
         land(run, wish.into, config, progress)
+        run = find_run(run.id, config)  # it may be for another of its wins by now
     landing, harness = standing_landing(run, config), folder.read_harness(Path(run.harness))
     bring_along(run, landing, config, wish.evidence)
     backing, attestation = backing_of(run, harness, landing, config)

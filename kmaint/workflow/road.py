@@ -18,6 +18,7 @@ from kmaint.workflow.improving import optimize
 from kmaint.workflow.landing import land
 from kmaint.workflow.progress import Progress
 from kmaint.workflow.reporting import write_reports
+from kmaint.workflow.runs import find_run
 from kmaint.workflow.testing import hold, write_tests
 
 MOST_WORTH_IT = 3
@@ -65,6 +66,7 @@ def maintain_kernel(tree: Path, scan: Scan, kernel: Kernel, config: Config, prog
         return Maintained(extraction=replace(extraction, state="imports", reason=f"parity: {parity.reason}"))
     run = optimize(harness, config, progress)
     landing = land(run, tree, config, progress) if run.winner else None
+    run = find_run(run.id, config)  # it may be for another of its wins by now
     report, pull_request = write_reports(run, config, landing)
     return Maintained(extraction=extraction, run=run, landing=landing, report=report, pull_request=pull_request)
 
