@@ -110,7 +110,7 @@ def test_in_a_pipe_each_verdict_is_a_line_as_it_comes(state: Path, writer: Write
     assert watcher.stdout is not None
     writer.go_on()
     writer.go_on()
-    assert watcher.stdout.readline() == b"a (tile_rows=4): wrong: 0.5, not 0.25\n"
+    assert watcher.stdout.readline() == b"a (tile_rows=4): wrong (mismatch): 0.5, not 0.25\n"
     for _ in range(3):
         writer.go_on()
     rest, errors = watcher.communicate(timeout=30)
