@@ -129,7 +129,8 @@ def machines(ran: Sequence[Row]) -> str:
     known = [one.run.environment for row in ran for one in row.runs.values()]
     kinds = sorted({f"{one.device}, torch {one.torch}, triton {one.triton}" for one in known if one and one.device})
     devices = {one.device_uuid for one in known if one and one.device_uuid}
-    return f"Measured on {len(devices)} machines with one {' and one '.join(kinds)}."
+    machines = "one machine" if len(devices) == 1 else f"{len(devices)} machines"
+    return f"Measured on {machines} with one {' and one '.join(kinds)}."
 
 
 def filled(*sentences: str) -> str:

@@ -105,14 +105,17 @@ def _verdict(row: Row, best: Recorded, shown: Timing | None) -> str:
     against = "" if over else " over extracted"
     said = best.failure if shown is None else f"{interval(shown.speedup)}{against}"
     beside = f"; {extracted.speedup.ratio:.2f}x over extracted" if row.entry.shipped and over and extracted else ""
-    patch = HOME / best.folder / PATCH
-    if best.won and patch.is_file():
-        said = f"[{said}]({patch.relative_to(ROOT)})"
     if row.won(best):
-        return f"**{said}**{beside}"
-    ratio = f"**{said}**" if best.won and against else f"no win: {said}"
+        return f"**{_linked(said, best)}**{beside}"
+    ratio = f"**{_linked(said, best)}**" if best.won and against else f"no win: {said}"
     standing = _of_the_roofline(best)
     return f"{ratio}{beside}{f'; extracted at {standing} of the roofline' if standing else ''}"
+
+
+def _linked(said: str, best: Recorded) -> str:
+    """With the patch that the winner lands as, where it is kept."""
+    patch = HOME / best.folder / PATCH
+    return f"[{said}]({patch.relative_to(ROOT)})" if patch.is_file() else said
 
 
 def _of_the_roofline(found: Recorded) -> str:

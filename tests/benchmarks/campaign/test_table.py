@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.campaign.kernels import Entry
+from benchmarks.campaign.kernels import ROOT, Entry
 from benchmarks.campaign.preparing import Prepared
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.rows import Row, microseconds
@@ -12,6 +12,8 @@ from benchmarks.campaign.summing import headline
 from benchmarks.campaign.table import render, write
 from kmaint.records.evaluation import Passed
 from kmaint.records.timing import Interval
+
+LANDED = "benchmarks/campaign/sglang-merge-state-kernel/win.patch"
 
 
 def entry_of(found: Recorded, shipped: str = "") -> Entry:
@@ -34,7 +36,7 @@ def test_a_win_over_an_extracted_kernel_is_not_one_over_what_serving_runs(mrope:
     assert "by `builtin` alone 1 (geometric mean 1.14x)" in text
     assert "runs instead was not timed or not beaten: 1 (geometric mean 2.03x)." in text
     assert "| another op: not timed | 16.5 | not run | 8.1 |" in text
-    assert "**2.03x (2.03 to 2.03) over extracted**" in text
+    assert f"**[2.03x (2.03 to 2.03) over extracted]({LANDED})**" in text and (ROOT / LANDED).is_file()
 
 
 def test_what_was_handed_in_is_told_from_what_was_read_from_a_folder(mrope: Recorded) -> None:
@@ -72,7 +74,7 @@ def test_a_win_over_the_op_that_serving_runs_is_told_by_that_ratio(merge: Record
     text = render([Row(entry=entry_of(merge, "another op"), runs={"handoff": found})])
     assert "Wins over the op that serving runs: 1 (geometric mean 1.50x), 0 of them on the hot path;" in text
     assert "by `builtin` alone 0, by candidates that were handed in 0." in text
-    assert "**1.50x (1.40 to 1.60)**; 2.03x over extracted |" in text
+    assert f"**[1.50x (1.40 to 1.60)]({LANDED})**; 2.03x over extracted |" in text
 
 
 def test_of_two_winners_the_one_that_was_timed_against_what_serving_runs_is_shown(merge: Recorded) -> None:
