@@ -79,8 +79,8 @@ class Landscape:
         return [name for name, node in found.items() if node.ratio is not None]
 
     def _edits(self, node: Node, most: int) -> list[tuple[str, str, str]]:
-        assert node.profile is not None  # only what builds is expanded
-        parent = Parent(id=None, source=node.source, profile=node.profile, ratio=1.0)
+        assert node.profile is not None and node.ratio is not None  # only what builds and is right is expanded
+        parent = Parent(id=None, source=node.source, profile=node.profile, ratio=node.ratio)
         subject = subject_of(Request(harness=self.harness, parent=parent, history=(), screen=lambda _sources: []))
         made = variants(subject, node.profile.bottleneck, self.transforms)
         by_name = {one.name: [edited for transform, edited in made if transform is one] for one in self.transforms}

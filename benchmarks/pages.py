@@ -15,10 +15,11 @@ class Place:
     page: str
     name: str
     script: str
+    root: Path = ROOT
 
     def put(self, table: str, *, check: bool = False) -> bool:
         """Write the table there, or with `check` leave the page as it is; whether something else stood there."""
-        file = ROOT / self.page
+        file = self.root / self.page
         before = file.read_text()
         head, begin, rest = before.partition(f"<!-- {self.name}: written by {self.script} -->")
         _, end, tail = rest.partition(f"<!-- end of {self.name} -->")

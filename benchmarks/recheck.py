@@ -60,9 +60,8 @@ def main() -> None:
     tried: set[str] = set()
     for old, new in options.pair:
         refused += accept_all(cloned(old, options.work), config, options.only, tried)
-        if options.patches:
-            continue
-        found += rechecked(cloned(new, options.work), config)
+        if not options.patches:
+            found += rechecked(cloned(new, options.work), config)
     if options.patches:
         return
     if options.out.exists():

@@ -19,8 +19,7 @@ from benchmarks.replay.tables import RESULTS, compared, measured, memory, screen
 place = partial(Place, script="benchmarks/replay")
 
 
-def main() -> None:
-    check = "--check" in sys.argv
+def main(*, check: bool) -> int:
     with compared(RESULTS / "2026-12-02-h200-landscapes") as timed:
         tables = {
             place("README.md", "strategies"): unscreened(timed, "a rough look"),
@@ -30,8 +29,8 @@ def main() -> None:
         said = (unscreened(estimated, "the estimate"), screened(estimated), memory(estimated))
         tables[place("docs/searching.md", "estimates")] = "\n\n".join(said)
     stale = [where.put(text, check=check) for where, text in tables.items()]
-    sys.exit(check and any(stale))
+    return int(check and any(stale))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(check="--check" in sys.argv))

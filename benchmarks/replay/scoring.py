@@ -63,10 +63,16 @@ def scored(worlds: Sequence[World], found: Found) -> Scored:
     def by_kernel(value: Callable[[World, Searched], float]) -> list[float]:
         return [statistics.fmean(value(world, found[world.kernel, seed]) for seed in SEEDS) for world in worlds]
 
+    def after(budgets: Sequence[int], value: Callable[[World, Searched, int], float]) -> list[list[float]]:
+        def within(budget: int) -> list[float]:
+            return by_kernel(lambda world, one: value(world, one, budget))
+
+        return [within(budget) for budget in budgets]
+
     return Scored(
-        shares=[by_kernel(lambda world, one, b=b: one.best(b) / world.best) for b in BUDGETS],  # type: ignore[misc]
-        gains=[by_kernel(lambda world, one, b=b: one.gained(world, b)) for b in BUDGETS],  # type: ignore[misc]
-        by_proposals=[by_kernel(lambda world, one, b=b: one.gained(world, one.verdicts(b))) for b in PROPOSALS],  # type: ignore[misc]
+        shares=after(BUDGETS, lambda world, one, budget: one.best(budget) / world.best),
+        gains=after(BUDGETS, lambda world, one, budget: one.gained(world, budget)),
+        by_proposals=after(PROPOSALS, lambda world, one, budget: one.gained(world, one.verdicts(budget))),
         verdicts=statistics.fmean(one.ended for one in found.values()),
         proposals=statistics.fmean(one.proposals for one in found.values()),
         ended=by_kernel(lambda world, one: one.gained(world, one.ended)),
