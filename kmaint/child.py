@@ -285,9 +285,14 @@ def connected(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> Iterator
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the child's process group and reap the child."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    signal_group(process, signal.SIGKILL)
     process.wait()
+
+
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Tell what is left of the child's process group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
 
 
 def _start(

@@ -1,9 +1,14 @@
-"""One engine of a comparison, in a process of its own for as long as the block lasts."""
+"""One engine of a comparison, in a process of its own for as long as the block lasts.
+
+It stands still while nobody asks it anything. An engine's idle loops would take the processors that another is measured
+on: a vLLM worker that is a process of its own looks for work all the time for a second after each step.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import tempfile
 import threading
 import time
@@ -13,7 +18,7 @@ from pathlib import Path
 from subprocess import Popen  # noqa: TID251 - the type only: kmaint.child starts and ends it
 from typing import IO, Any
 
-from kmaint.child import conversing, kill_group
+from kmaint.child import conversing, kill_group, signal_group
 from kmaint.errors import UsageError
 from kmaint.records.engine import Sample
 from reintegrate.engine.likeness import Said
@@ -37,7 +42,10 @@ class Setup:
 
 @dataclass(frozen=True)
 class Talk:
-    """One JSON object a line to a child, and one back within a limit; what else it says is in its log."""
+    """One JSON object a line to a child, and one back within a limit; what else it says is in its log.
+
+    The child and all of its group run while an answer is waited for, and are stopped in between.
+    """
 
     process: Popen[bytes]
     name: str
@@ -48,6 +56,7 @@ class Talk:
         assert self.process.stdin is not None and self.process.stdout is not None
         ending, started = threading.Timer(limit_s, kill_group, [self.process]), time.monotonic()
         ending.start()
+        signal_group(self.process, signal.SIGCONT)
         try:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -56,6 +65,7 @@ class Talk:
         finally:
             late = time.monotonic() - started >= limit_s  # the timer itself may not be done with it yet
             ending.cancel()
+            signal_group(self.process, signal.SIGSTOP)
         whole = line.endswith(b"\n")  # a killed child may leave half of one
         answer: dict[str, Any] = json.loads(line) if whole else {"error": self._silence(late=late, limit_s=limit_s)}
         if "error" in answer:

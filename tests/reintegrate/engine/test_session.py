@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,38 @@ from kmaint.errors import UsageError
 from reintegrate.engine.session import Talk
 
 READS = "import os, sys, time; sys.stdin.readline(); "
+
+
+def test_an_engine_and_what_it_started_stand_still_while_nobody_asks(tmp_path: Path) -> None:
+    """Each of its two processes counts as fast as it can."""
+    program = """
+import json, os, pathlib, sys, threading, time
+def counting(path):
+    with path.open("ab", buffering=0) as file:
+        while True:
+            file.write(b".")
+            time.sleep(0.001)
+folder = pathlib.Path(sys.argv[1])
+if not os.fork():
+    counting(folder / "worker")
+threading.Thread(target=counting, args=[folder / "engine"], daemon=True).start()
+for line in sys.stdin:
+    time.sleep(0.2)
+    print(json.dumps({}), flush=True)
+"""
+
+    def counted() -> list[int]:
+        return [(tmp_path / name).stat().st_size for name in ("engine", "worker")]
+
+    with tempfile.TemporaryFile() as log, conversing([sys.executable, "-c", program, tmp_path], log=log) as process:
+        talk = Talk(process, "base", log)
+        talk.ask({}, 20.0)
+        time.sleep(0.1)  # a signal may come a moment later
+        stood = counted()
+        time.sleep(0.5)
+        assert counted() == stood
+        talk.ask({}, 20.0)
+        assert all(now > then for now, then in zip(counted(), stood, strict=True))
 
 
 @pytest.mark.parametrize(
