@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import extract
 import reintegrate
-from kmaint import folder
+from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.errors import HarnessError, InternalError, MissingError, UsageError
 from kmaint.ledger import Ledger
@@ -25,7 +25,8 @@ from kmaint.workflow.progress import Progress
 from kmaint.workflow.runs import find_run
 from kmaint.workflow.testing import check, hold, write_tests
 
-CANDIDATE, CONFLICTS = "candidate", "conflicts.txt"
+CANDIDATE, CONFLICTS, VERDICT = "candidate", "conflicts.txt", "verdict.json"
+"""Of a win: its source here, what has to be merged by hand, and the gate's evaluation with the samples of each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +140,9 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
         (found,) = check(harness, [candidate], config, progress)
     except MissingError as error:  # CUDA C++ where there is no GPU
         return upstream.step("unjudged", f"{applies}, but cannot be judged here: {error.message}", *written)
+    folder.write_text(into / VERDICT, wire.text(found, indent=1))
     state, said = _judged(found, changed=rebased.changed)
-    step = upstream.step(state, f"{applies}; {said}", *written)
+    step = upstream.step(state, f"{applies}; {said}", *written, into / VERDICT)
     return replace(step, speedup=speedup(found), environment=found.environment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import extract
-from kmaint import workflow
+from kmaint import wire, workflow
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
-from kmaint.records.evaluation import Verdict, Wrong
+from kmaint.records.evaluation import Evaluation, Passed, Verdict, Wrong
 from kmaint.records.timing import Interval
 from kmaint.workflow.rechecking import _judged, standing
 from tests.landed import Landed
@@ -112,6 +113,9 @@ def test_a_win_is_carried_over_and_judged_again(
     assert (found.step.state, found.step.said[: len(said)]) == (answer, said)
     assert answer != "holds" or found.step.said.endswith("not timed: there was no GPU")
     assert all(Path(path).is_file() for path in found.step.written)
+    if answer == "holds":
+        kept = wire.load(Evaluation, json.loads(Path(found.step.written[-1]).read_text()))
+        assert isinstance(kept.verdict, Passed)
 
 
 @pytest.mark.slow
