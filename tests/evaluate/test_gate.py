@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kmaint.evaluate import Bench, baseline, check
-from kmaint.evaluate.gate import Climb, profile_rung
+from kmaint.evaluate.climbing import Climb
+from kmaint.evaluate.gate import profile_rung
 from kmaint.evaluate.rungs.counters import REFUSED
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.timing.measuring import Measured
