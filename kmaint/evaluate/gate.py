@@ -184,9 +184,9 @@ def _cannot_interpret(rejection: Rejection | None) -> bool:
 
 
 def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
-    """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once a harness."""
+    """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once for a state."""
     original = facts.as_candidate(climb.harness, climb.bench, climb.scratch)
-    mark = f"fault of {wire.digest(original.read_text())} {on_gpu}"
+    mark = f"fault of {wire.digest(original.read_text())} {on_gpu} {sorted(climb.bench.exempt(climb.harness))}"
     with climb.bench.once(mark):
         if mark not in climb.bench.known:
             rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
