@@ -1,16 +1,14 @@
-"""The gate: a candidate climbs rung by rung, and the first failure is its verdict."""
+"""The gate: the rungs that a candidate climbs, of which the first failure is its verdict."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
 from kmaint.evaluate.bench import OPEN_AIR, Bench, laid_out, side_by_side
+from kmaint.evaluate.climbing import Climb, Group, Step, climbed, one_by_one
 from kmaint.evaluate.look import LOOK, Look, Seen, look
 from kmaint.evaluate.profiling import with_counts
 from kmaint.evaluate.rungs import facts
@@ -25,59 +23,24 @@ from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.evaluate.screen import Rough
 from kmaint.evaluate.timing.confirming import confirmed
 from kmaint.evaluate.timing.measuring import Measured
-from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import (
     Candidate,
     Evaluation,
     Numerics,
     Passed,
-    Profile,
     Rejection,
-    Rung,
     RungName,
     Slower,
 )
 from kmaint.records.harness import Harness
-from kmaint.records.timing import Interval, Timing
+from kmaint.records.timing import Interval
 
 CANNOT_INTERPRET = "InterpreterError"
 """How triton names whatever goes wrong while it interprets a kernel."""
 
 
-@dataclass
-class Climb:
-    """One candidate on its way up, and what the rungs found so far."""
-
-    harness: Harness
-    candidate: Candidate
-    bench: Bench
-    scratch: Path
-    file: Path
-    rungs: list[Rung] = field(default_factory=list)
-    built: Built | None = None
-    numerics: Numerics | None = None
-    measured: Measured | None = None
-    profile: Profile | None = None
-    rough: Rough = LOOK
-    look: Look | None = None
-    seen: Seen | None = None
-    outrun: Callable[[], str] = str
-    """Asked before it is timed: why that need not be, where another has won meanwhile; empty where it does."""
-
-    @property
-    def timing(self) -> Timing | None:
-        return self.measured.timing if self.measured else None
-
-    @property
-    def win(self) -> bool:
-        return self.timing is not None and is_win(self.timing)
-
-
 MOST_NAMED = 12
 """Of what a candidate asks of others and the original does not."""
-
-Step = Callable[[Climb], tuple[Rejection | None, str]]
-"""Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
 
 
 def check(
@@ -95,7 +58,7 @@ def check(
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file, seen=seen, outrun=outrun)
-        rejection = _climbed(climb, rungs_for(harness, bench))
+        rejection = climbed(climb, rungs_for(harness, bench))
         return _evaluation(climb, rejection or _passed(climb))
 
 
@@ -107,22 +70,9 @@ def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Roug
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file, rough=rough)
-        if rejection := _climbed(climb, FIRST):
+        if rejection := climbed(climb, FIRST):
             return _evaluation(climb, rejection)
     return Seen(look=climb.look, rungs=tuple(climb.rungs))
-
-
-def _climbed(climb: Climb, rungs: Sequence[tuple[RungName, Step]]) -> Rejection | None:
-    """Why the climb ends on one of the rungs, each of which is noted; None where it does not."""
-    for name, step in rungs:
-        climb.bench.progress(name)
-        started = time.monotonic()
-        rejection, detail = step(climb)
-        seconds = time.monotonic() - started
-        climb.rungs.append(Rung(name=name, passed=rejection is None, seconds=seconds, detail=detail))
-        if rejection is not None:
-            return rejection
-    return None
 
 
 def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
@@ -135,22 +85,25 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
     return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(rungs), environment=environment)
 
 
-def rungs_for(harness: Harness, bench: Bench) -> list[tuple[RungName, Step]]:
-    """What a candidate climbs on this machine; the controls stand before the rungs whose word they test."""
+def rungs_for(harness: Harness, bench: Bench) -> list[Group]:
+    """What a candidate climbs on this machine; the controls stand before the rungs whose word they test.
+
+    Those that judge its results are one group: none needs another's word. What times it is for what was found right.
+    """
     on_gpu = bench.device == "cuda"
     interpreted = harness.language == "triton"
-    common: list[tuple[RungName, Step]] = [
-        ("lint", _lint),
-        ("compile", _compile),
-        ("integrity", _integrity if interpreted or on_gpu else _nowhere),
+    built: list[tuple[RungName, Step]] = [("lint", _lint), ("compile", _compile)]
+    if not (interpreted or on_gpu):
+        return one_by_one(*built, ("integrity", _nowhere))
+    right: list[tuple[RungName, Step]] = [
+        ("integrity", _integrity),
         ("interpreter", (lambda climb: _suite(climb, on_gpu=False)) if interpreted else _not_interpreted),
     ]
     if on_gpu:
-        common.append(("device", lambda climb: _suite(climb, on_gpu=True)))
-    common.append(("numerics", _numerics))
-    if on_gpu:
-        common += [("time", _time), ("sanitizer", _sanitizer)]
-    return [*common, ("profile", profile_rung)]
+        right.append(("device", lambda climb: _suite(climb, on_gpu=True)))
+    right.append(("numerics", _numerics))
+    fast: list[tuple[RungName, Step]] = [("time", _time), ("sanitizer", _sanitizer)] if on_gpu else []
+    return [*one_by_one(*built), tuple(right), *one_by_one(*fast, ("profile", profile_rung))]
 
 
 def _lint(climb: Climb) -> tuple[Rejection | None, str]:
@@ -188,7 +141,7 @@ def _look(climb: Climb) -> tuple[Rejection | None, str]:
     return (Slower(reason=found.hopeless) if found.hopeless else None), str(found)
 
 
-FIRST: tuple[tuple[RungName, Step], ...] = (("lint", _lint), ("compile", _compile), ("look", _look))
+FIRST = one_by_one(("lint", _lint), ("compile", _compile), ("look", _look))
 """Where nothing but wins is wanted."""
 
 
@@ -231,9 +184,9 @@ def _cannot_interpret(rejection: Rejection | None) -> bool:
 
 
 def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
-    """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once a harness."""
+    """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once for a state."""
     original = facts.as_candidate(climb.harness, climb.bench, climb.scratch)
-    mark = f"fault of {wire.digest(original.read_text())} {on_gpu}"
+    mark = f"fault of {wire.digest(original.read_text())} {on_gpu} {sorted(climb.bench.exempt(climb.harness))}"
     with climb.bench.once(mark):
         if mark not in climb.bench.known:
             rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection

@@ -135,7 +135,7 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """One rung of the gate as climbed; `seconds` is wall time."""
+    """One rung of the gate as climbed; `seconds` is wall time, and those of rungs climbed side by side overlap."""
 
     name: RungName
     passed: bool

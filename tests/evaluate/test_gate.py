@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kmaint.evaluate import Bench, baseline, check
-from kmaint.evaluate.gate import Climb, profile_rung
+from kmaint.evaluate.climbing import TO_SPARE, Climb
+from kmaint.evaluate.gate import profile_rung
 from kmaint.evaluate.rungs.counters import REFUSED
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.timing.measuring import Measured
@@ -17,6 +18,8 @@ from kmaint.records.timing import Interval, Timing, WorkloadTiming
 from tests.standing_in import ncu
 
 SUM = "out = p_out * p_scale + s_out * s_scale"
+FINITE = f"{SUM}\n    out = tl.where(out > 1e6, 1e6, out)"
+"""Wrong where a result is infinite, which the suite alone asks for."""
 
 
 def test_the_original_passes_bit_exact(
@@ -52,6 +55,30 @@ def test_the_first_failing_rung_is_the_last(
     assert isinstance(found.verdict, NotBuilt)
     assert found.verdict.reason == "does not parse: line 1: invalid syntax"
     assert [(rung.name, rung.passed) for rung in found.rungs] == [("lint", False)]
+
+
+@pytest.mark.parametrize(
+    ("instead", "kind", "last"),
+    [(SUM, "passed", "profile"), (f"{SUM} * 1.1", "wrong", "integrity"), (FINITE, "wrong", "interpreter")],
+    ids=["right", "wrong", "finite"],
+)
+def test_a_climb_with_processors_to_spare_has_the_verdict_of_one_without(
+    harness: Harness,
+    source: str,
+    bench: Bench,
+    propose: Callable[[str], Candidate],
+    instead: str,
+    kind: str,
+    last: str,
+) -> None:
+    assert SUM in source
+    candidate, told = propose(source.replace(SUM, instead)), list[str]()
+    wide = check(harness, candidate, replace(bench, threads=TO_SPARE, progress=told.append))
+    narrow = check(harness, candidate, replace(bench, threads=1))
+    assert "integrity, interpreter, numerics" in told
+    assert [(rung.name, rung.passed) for rung in wide.rungs] == [(rung.name, rung.passed) for rung in narrow.rungs]
+    assert (wide.verdict.kind, wide.rungs[-1].name) == (narrow.verdict.kind, narrow.rungs[-1].name) == (kind, last)
+    assert getattr(wide.verdict, "codes", ()) == getattr(narrow.verdict, "codes", ())
 
 
 def climbed(small: Harness, bench: Bench, scratch: Path, *, ratio: float) -> Climb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
-from kmaint.evaluate.gate import Climb, check, first_look, rungs_for
+from kmaint.evaluate.climbing import Climb
+from kmaint.evaluate.gate import check, first_look, rungs_for
 from kmaint.evaluate.look import Look, Seen, look, looked
 from kmaint.evaluate.screen import Rough, sound
 from kmaint.folder import read_harness
@@ -155,6 +157,6 @@ def test_who_writes_another_file_where_he_is_looked_at_is_judged_by_what_he_gave
 def test_who_was_outrun_meanwhile_is_not_timed(
     harness: Harness, bench: Bench, tmp_path: Path, propose: Callable[[str], Candidate]
 ) -> None:
-    on_gpu = dict(rungs_for(harness, replace(bench, device="cuda")))
+    on_gpu = dict(itertools.chain.from_iterable(rungs_for(harness, replace(bench, device="cuda"))))
     climb = Climb(harness, propose("a"), bench, tmp_path, tmp_path / "a.py", outrun=lambda: "b has won at 2.00x")
     assert on_gpu["time"](climb) == (Slower(reason="b has won at 2.00x"), "")

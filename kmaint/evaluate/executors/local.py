@@ -40,7 +40,8 @@ class Later:
 class Local:
     """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for.
 
-    Of candidates that the judge puts off, `rivals` are taken up again at a time on each.
+    Of candidates that the judge puts off, `rivals` are taken up again at a time on each. Each has `threads` of the
+    cores; by default those that are judged at once share them all, so that few candidates have many each.
     """
 
     def __init__(
@@ -53,8 +54,7 @@ class Local:
         rivals: int | None = None,
     ) -> None:
         self.jobs = jobs or max(1, min(MOST_PLACES, int(cores() * SHARE[benches[0].device]) // len(benches)))
-        threads = threads or max(1, cores() // (self.jobs * len(benches)))
-        self._benches = [dataclasses.replace(bench, threads=threads) for bench in benches]
+        self._benches, self._threads = list(benches), threads
         self._judge, self._rivals = judge, rivals
 
     def judge(self, work: Work) -> Iterator[Evaluation]:
@@ -62,9 +62,12 @@ class Local:
         # Where a measurement is timed from here, other threads' arithmetic must not hold it up for 5 ms each.
         sys.setswitchinterval(SWITCH_S)
         most = len({candidate.id for candidate in work.candidates})
-        places = Threads(work.harness, self._judge, rivals=(self._rivals or 0) * len(self._benches))
-        for n in range(min(most, self.jobs * len(self._benches))):
-            places.add(self._benches[n % len(self._benches)], alone=most == 1)
+        at_once = min(most, self.jobs * len(self._benches))
+        threads = self._threads or max(1, cores() // max(1, at_once))
+        benches = [dataclasses.replace(bench, threads=threads) for bench in self._benches]
+        places = Threads(work.harness, self._judge, rivals=(self._rivals or 0) * len(benches))
+        for n in range(at_once):
+            places.add(benches[n % len(benches)], alone=most == 1)
         if self._rivals:
             places.free = most  # whoever is put off has to be compared with all others
         try:

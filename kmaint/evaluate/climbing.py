@@ -1,0 +1,131 @@
+"""How a candidate climbs: group by group, and in a group side by side where there are processors to spare for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from kmaint.evaluate.bench import Bench, side_by_side
+from kmaint.evaluate.look import LOOK, Look, Seen
+from kmaint.evaluate.rungs.facts import Built
+from kmaint.evaluate.screen import Rough
+from kmaint.evaluate.timing.measuring import Measured
+from kmaint.evaluate.timing.ratios import is_win
+from kmaint.records.evaluation import Candidate, Numerics, Profile, Rejection, Rung, RungName
+from kmaint.records.harness import Harness
+from kmaint.records.timing import Timing
+
+TO_SPARE = 4
+"""Processors of one candidate from which on rungs are climbed side by side: one for each of the largest group. With
+fewer these would wait for one another, and other candidates for what is begun behind a rung that refuses."""
+
+
+@dataclass
+class Climb:
+    """One candidate on its way up, and what the rungs found so far."""
+
+    harness: Harness
+    candidate: Candidate
+    bench: Bench
+    scratch: Path
+    file: Path
+    rungs: list[Rung] = field(default_factory=list)
+    built: Built | None = None
+    numerics: Numerics | None = None
+    measured: Measured | None = None
+    profile: Profile | None = None
+    rough: Rough = LOOK
+    look: Look | None = None
+    seen: Seen | None = None
+    outrun: Callable[[], str] = str
+    """Asked before it is timed: why that need not be, where another has won meanwhile; empty where it does."""
+
+    @property
+    def timing(self) -> Timing | None:
+        return self.measured.timing if self.measured else None
+
+    @property
+    def win(self) -> bool:
+        return self.timing is not None and is_win(self.timing)
+
+
+Step = Callable[[Climb], tuple[Rejection | None, str]]
+"""Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
+
+Group = tuple[tuple[RungName, Step], ...]
+"""Rungs none of which needs what another of them found, in their order. The first alone may let codes pass that the
+others are to let pass as well (`Bench.exempt`)."""
+
+
+def one_by_one(*rungs: tuple[RungName, Step]) -> list[Group]:
+    """A group for each: it needs those before it, or would not be begun unless they had passed."""
+    return [(rung,) for rung in rungs]
+
+
+def climbed(climb: Climb, groups: Sequence[Group]) -> Rejection | None:
+    """Why the climb ends on one of the rungs, each of which is noted up to there; None where it does not.
+
+    However the groups are climbed, all is as if each rung had been begun when the one before it had passed: who
+    refuses first in order has the word, and what a rung raises is raised only if none before it refused.
+    """
+    for group in groups:
+        for ended in _ends(climb, group):
+            if isinstance(ended, Exception):
+                raise ended
+            climb.rungs.append(ended.rung)
+            if ended.rejection is not None:
+                return ended.rejection
+    return None
+
+
+@dataclass(frozen=True)
+class End:
+    """How one rung was left: with a verdict that ends the climb, or without."""
+
+    rung: Rung
+    rejection: Rejection | None
+
+
+def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
+    """How each rung of the group is left, in order; where nothing is spared, none is begun before it is asked for.
+
+    Where the first found more that the original does too, the others asked too much of the candidate, or of the
+    original: they are climbed again.
+    """
+    if len(group) == 1 or climb.bench.threads < TO_SPARE:
+        for rung in group:
+            yield from _at_once(climb, (rung,))
+        return
+    before = set(climb.bench.exempt(climb.harness))
+    first, *others = _at_once(climb, group)
+    yield first
+    yield from others if climb.bench.exempt(climb.harness) == before else _at_once(climb, group[1:])
+
+
+def _at_once(climb: Climb, group: Group) -> list[End | Exception]:
+    """Climb them side by side, each with its share of the processors, and wait for all.
+
+    A refusal therefore costs what the others had begun, which is why it is done only where nobody waits for that.
+    """
+    whole = climb.bench
+    whole.progress(", ".join(name for name, _ in group))
+    climb.bench = dataclasses.replace(whole, threads=max(1, whole.threads // len(group)))
+    try:
+        return side_by_side(partial(_end, climb), group)
+    finally:
+        climb.bench = whole
+
+
+def _end(climb: Climb, rung: tuple[RungName, Step]) -> End | Exception:
+    name, step = rung
+    started = time.monotonic()
+    try:
+        rejection, detail = step(climb)
+    except Exception as error:  # noqa: BLE001 - raised where those before it have passed
+        return error
+    seconds = time.monotonic() - started
+    return End(Rung(name=name, passed=rejection is None, seconds=seconds, detail=detail), rejection)

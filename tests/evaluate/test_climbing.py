@@ -1,0 +1,188 @@
+"""Played rungs, climbed one by one and side by side: what they say must be the same, whoever ends first."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmaint.errors import HarnessError, InternalError, KmaintError, MissingError
+from kmaint.evaluate import Bench
+from kmaint.evaluate.climbing import TO_SPARE, Climb, Group, Step, climbed, one_by_one
+from kmaint.records.evaluation import Candidate, Code, Plan, Rejection, RungName, Wrong
+from kmaint.records.harness import Harness
+
+NAMES: tuple[RungName, ...] = ("integrity", "interpreter", "device", "numerics", "time")
+PLAN = Plan(bottleneck="unknown", edit="by hand", why="a test")
+RAISED = {"harness": HarnessError, "internal": InternalError, "missing": MissingError}
+LEARNT: Code = "reference_read"
+
+
+def begun(
+    harness: Harness, bench: Bench, *, threads: int, progress: Callable[[str], None] = lambda _text: None
+) -> Climb:
+    """A climb of nothing, on a bench that knows of nothing yet."""
+    own = replace(bench, threads=threads, known={}, progress=progress)
+    candidate = Candidate(id="c", source="", parent=None, plan=PLAN, provider="test")
+    return Climb(harness, candidate, own, Path("none"), Path("none/candidate.py"))
+
+
+def group_of(*steps: Step) -> Group:
+    return tuple(zip(NAMES, steps, strict=False))
+
+
+def step(what: str, *, after_s: float = 0.0) -> Step:
+    """One that passes, or refuses, or raises one of our errors."""
+
+    def climb(_climb: Climb) -> tuple[Rejection | None, str]:
+        time.sleep(after_s)
+        if what in RAISED:
+            raise RAISED[what](what, "a test")
+        return (Wrong(reason="a test", codes=("mismatch",)) if what == "refuses" else None), what
+
+    return climb
+
+
+def noted(climb: Climb) -> list[tuple[str, bool, str]]:
+    return [(rung.name, rung.passed, rung.detail) for rung in climb.rungs]
+
+
+def left(climb: Climb, groups: Sequence[Group]) -> tuple[object, list[tuple[str, bool, str]]]:
+    """How a climb ends, and what is noted of it."""
+    try:
+        return climbed(climb, groups), noted(climb)
+    except KmaintError as error:
+        return (type(error), str(error)), noted(climb)
+
+
+@given(st.lists(st.sampled_from(["passes", "passes", "refuses", *RAISED]), min_size=1, max_size=5))
+def test_who_ends_first_has_no_say(harness: Harness, bench: Bench, whats: list[str]) -> None:
+    last_first = [step(what, after_s=0.002 * (len(whats) - place)) for place, what in enumerate(whats)]
+    rest = one_by_one(("profile", step("refuses")))
+    narrow = left(begun(harness, bench, threads=TO_SPARE - 1), [group_of(*last_first), *rest])
+    wide = left(begun(harness, bench, threads=TO_SPARE), [group_of(*last_first), *rest])
+    assert wide == narrow
+    assert len(narrow[1]) <= len(whats) or set(whats) == {"passes"}
+
+
+@pytest.mark.parametrize("threads", [TO_SPARE - 1, TO_SPARE])
+def test_a_group_is_begun_at_once_where_there_are_processors_for_it(
+    harness: Harness, bench: Bench, threads: int
+) -> None:
+    meeting, told = threading.Barrier(2), list[str]()
+
+    def meets(_climb: Climb) -> tuple[Rejection | None, str]:
+        try:
+            meeting.wait(timeout=0.5 if threads < TO_SPARE else 30.0)
+        except threading.BrokenBarrierError:
+            meeting.reset()
+            return None, "alone"
+        return None, "met"
+
+    climb = begun(harness, bench, threads=threads, progress=told.append)
+    assert climbed(climb, [group_of(meets, meets)]) is None
+    at_once = threads >= TO_SPARE
+    assert [rung.detail for rung in climb.rungs] == ["met" if at_once else "alone"] * 2
+    assert told == (["integrity, interpreter"] if at_once else ["integrity", "interpreter"])
+
+
+def test_groups_are_climbed_one_after_the_other(harness: Harness, bench: Bench) -> None:
+    ended = list[str]()
+
+    def notes(what: str, after_s: float) -> Step:
+        def climb(_climb: Climb) -> tuple[Rejection | None, str]:
+            time.sleep(after_s)
+            ended.append(what)
+            return None, ""
+
+        return climb
+
+    first, last = group_of(notes("a", 0.2), notes("b", 0.0)), one_by_one(("time", notes("c", 0.0)))
+    assert climbed(begun(harness, bench, threads=TO_SPARE), [first, *last]) is None
+    assert ended == ["b", "a", "c"]
+
+
+def test_each_rung_has_its_own_seconds(harness: Harness, bench: Bench) -> None:
+    climb = begun(harness, bench, threads=TO_SPARE)
+    climbed(climb, [group_of(step("passes", after_s=0.6), step("passes"), step("passes", after_s=0.3))])
+    slow, fast, middle = [rung.seconds for rung in climb.rungs]
+    assert fast < middle < slow
+    assert middle >= 0.3 and slow >= 0.6
+
+
+def test_those_of_a_group_share_the_processors(harness: Harness, bench: Bench) -> None:
+    threads = list[int]()
+
+    def counts(climb: Climb) -> tuple[Rejection | None, str]:
+        threads.append(climb.bench.threads)
+        return None, ""
+
+    climb = begun(harness, bench, threads=9)
+    climbed(climb, [*one_by_one(("lint", counts)), group_of(counts, counts), *one_by_one(("time", counts))])
+    assert threads == [9, 4, 4, 9]
+
+
+class Learning:
+    """A group whose first rung learns that the original does something as well, once the others have asked too much."""
+
+    def __init__(self, others: Step, *, refuses: bool = False) -> None:
+        self._others, self._refuses = others, refuses
+        self._asked, self.climbed = threading.Semaphore(0), list[str]()
+
+    def first(self, climb: Climb) -> tuple[Rejection | None, str]:
+        self.climbed.append("first")
+        for _ in range(2):
+            assert self._asked.acquire(timeout=30)
+        climb.bench.exempt(climb.harness).add(LEARNT)
+        return (Wrong(reason="a test", codes=("mismatch",)) if self._refuses else None), ""
+
+    def other(self, climb: Climb) -> tuple[Rejection | None, str]:
+        self.climbed.append("other")
+        try:
+            return self._others(climb)
+        finally:
+            self._asked.release()
+
+    @property
+    def group(self) -> Group:
+        return group_of(self.first, self.other, self.other)
+
+
+def strict(climb: Climb) -> tuple[Rejection | None, str]:
+    known = LEARNT in climb.bench.exempt(climb.harness)
+    return (None if known else Wrong(reason="a test", codes=(LEARNT,))), "passed"
+
+
+def faulty(climb: Climb) -> tuple[Rejection | None, str]:
+    if LEARNT not in climb.bench.exempt(climb.harness):
+        raise HarnessError("the original fails", "a test")
+    return None, "passed"
+
+
+def lax(climb: Climb) -> tuple[Rejection | None, str]:
+    return None, "passed" if LEARNT in climb.bench.exempt(climb.harness) else "not judged"
+
+
+@pytest.mark.parametrize("others", [strict, faulty, lax])
+def test_what_the_first_learns_of_the_original_holds_for_the_others(
+    harness: Harness, bench: Bench, others: Step
+) -> None:
+    learning, climb = Learning(others), begun(harness, bench, threads=TO_SPARE)
+    assert climbed(climb, [learning.group]) is None
+    assert noted(climb) == [("integrity", True, ""), ("interpreter", True, "passed"), ("device", True, "passed")]
+    assert learning.climbed.count("first") == 1
+    assert learning.climbed.count("other") == 4
+
+
+def test_nothing_is_climbed_again_behind_a_refusal(harness: Harness, bench: Bench) -> None:
+    learning, climb = Learning(strict, refuses=True), begun(harness, bench, threads=TO_SPARE)
+    rejection = climbed(climb, [learning.group])
+    assert rejection is not None and rejection.codes == ("mismatch",)
+    assert [(rung.name, rung.passed) for rung in climb.rungs] == [("integrity", False)]
+    assert learning.climbed.count("other") == 2
