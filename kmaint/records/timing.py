@@ -54,7 +54,7 @@ class WorkloadTiming:
     control_a_us: tuple[float, ...] = ()
     control_b_us: tuple[float, ...] = ()
     dropped: int = 0
-    """Blocks that were measured again because the SM clock moved."""
+    """Blocks in which the SM clock moved or the device waited for its host: measured again, as long as few were."""
     conditions: tuple[Conditions, ...] = ()
     """Before the first block and after the last."""
     original_trace: Trace | None = None

@@ -29,12 +29,15 @@ class Blocks:
         default_factory=lambda: {"original_us": [], "candidate_us": [], "control_a_us": [], "control_b_us": []}
     )
     dropped: int = 0
-    """Blocks in which the SM clock moved; each was measured again, as long as few were."""
+    """Blocks in which the SM clock moved or the device waited for its host; each was measured again, as long as few
+    were."""
 
     def warm_up(self) -> None:
         for _ in range(WARM_UP_BLOCKS):
             self.inputs.restore()
             self.clock(self.legs)
+            if self.clock.late:
+                self.clock.wait_longer()
 
     def run(self, blocks: int) -> None:
         """So many blocks of the pair and as many of the original against itself."""
@@ -54,7 +57,9 @@ class Blocks:
         self.inputs.restore()
         before = self.sensors.sm_mhz()
         left, right = mirrored(self.clock, a, b, self.draw)
-        if not steady(before, self.sensors.sm_mhz()):
+        if self.clock.late or not steady(before, self.sensors.sm_mhz()):
+            if self.clock.late:
+                self.clock.wait_longer()
             self.dropped += 1
             if droppable:
                 return False
