@@ -23,6 +23,7 @@ from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.evaluate.screen import Rough
 from kmaint.evaluate.timing.confirming import confirmed
 from kmaint.evaluate.timing.measuring import Measured
+from kmaint.evaluate.timing.ratios import shortfall
 from kmaint.records.evaluation import (
     Candidate,
     Evaluation,
@@ -211,9 +212,10 @@ def _time(climb: Climb) -> tuple[Rejection | None, str]:
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
     given_up = f"; given up early: {found.given_up}" if found.given_up else ""
-    in_the_open = f"; timed without walls: {why}" if (why := climb.bench.known.get(OPEN_AIR)) else ""
+    in_the_open = f"; timed without walls: {open_}" if (open_ := climb.bench.known.get(OPEN_AIR)) else ""
     first = f"; at first {_interval(found.first.speedup)}" if found.first else ""
-    return None, f"{_interval(speedup)}, noise floor {floor:.1%}{first}{given_up}{in_the_open}"
+    why = f"; no win: {short}" if (short := shortfall(found.timing)) and not given_up else ""
+    return None, f"{_interval(speedup)}, noise floor {floor:.1%}{first}{why}{given_up}{in_the_open}"
 
 
 def _interval(found: Interval) -> str:

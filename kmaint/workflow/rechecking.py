@@ -12,9 +12,10 @@ import reintegrate
 from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.errors import HarnessError, InternalError, MissingError, UsageError
+from kmaint.evaluate.timing.ratios import shortfall
 from kmaint.ledger import Ledger
 from kmaint.records.change import Patch
-from kmaint.records.evaluation import Evaluation, Passed, speedup
+from kmaint.records.evaluation import Dishonest, Evaluation, Passed, speedup
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel, Release, Scan
 from kmaint.records.ledger import CHECKED, State, Step, Win
@@ -218,19 +219,23 @@ def _extracted(
 
 
 def _judged(found: Evaluation, *, changed: bool) -> tuple[State, str]:
-    """What the gate's verdict makes of a win; `changed` says that upstream touched what the win changes."""
+    """What the gate's verdict makes of a win; `changed` says that upstream touched what the win changes.
+
+    Two clocks that disagree say nothing of a candidate that people have read and that won before: it is the machine.
+    """
     verdict = found.verdict
     if not isinstance(verdict, Passed):
-        return "regressed", f"{verdict.kind}: {' '.join(verdict.reason.split())}"
+        doubted = isinstance(verdict, Dishonest) and verdict.codes == ("clock_disagrees",)
+        return "unjudged" if doubted else "regressed", f"{verdict.kind}: {' '.join(verdict.reason.split())}"
     right = f"right ({verdict.numerics.kind})"
     if verdict.timing is None:
         return "holds", f"{right}; not timed: there was no GPU"
     timed = f"{right}; {_ratio(verdict.timing.speedup)} on {found.environment.device}"
     if verdict.win:
         return "holds", timed
-    return (
-        ("overtaken", f"{timed}: upstream's own is as fast") if changed else ("regressed", f"{timed}: no gain any more")
-    )
+    said = f"{timed}: {shortfall(verdict.timing)}"
+    gains = verdict.timing.speedup.low > 1.0
+    return ("overtaken", f"{said}, so upstream's own is as fast") if changed and not gains else ("regressed", said)
 
 
 def _ratio(found: Interval) -> str:
@@ -258,6 +263,8 @@ def _next_step(win: Win, step: Step) -> str:
             return f"bring the patch up to date: 'git am {step.written[0]}'"
         case "conflicts" if step.written and step.written[0].endswith(CONFLICTS):
             return f"merge {step.written[0]} by hand, or look for a win anew: '{anew}'"
+        case "unjudged" if step.written[-1].endswith(VERDICT):
+            return f"run the same where nothing else keeps the host busy; the patch to judge is {step.written[0]}"
         case "unjudged":
             return f"run the same with a GPU or the framework (--python); the patch to judge is {step.written[0]}"
         case "conflicts":

@@ -17,7 +17,7 @@ from kmaint import wire, workflow
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
-from kmaint.records.evaluation import Evaluation, Passed, Verdict, Wrong
+from kmaint.records.evaluation import Dishonest, Evaluation, Passed, Verdict, Wrong
 from kmaint.records.timing import Interval
 from kmaint.workflow.rechecking import _judged, standing
 from tests.landed import Landed
@@ -164,6 +164,10 @@ def test_a_win_follows_its_file(landed: Landed, tree: Path) -> None:
 
 FASTER = timing(((4.1, 3.1, None), (21.4, 18.9, None), (101.3, 98.6, None)), Interval(ratio=1.13, low=1.12, high=1.14))
 SAME = replace(FASTER, speedup=Interval(ratio=1.001, low=0.998, high=1.004))
+LOSING = timing(((4.1, 4.6, None), (21.4, 18.9, None), (101.3, 88.6, None)), Interval(ratio=1.1, low=1.09, high=1.11))
+DOUBTED = Dishonest(
+    reason="T64: claims 2.50x, and takes as long as 2.83x by the clock outside", codes=("clock_disagrees",)
+)
 WRONG = Wrong(reason="return[0] is 0.5,\n not 0.25", codes=("mismatch",))
 
 
@@ -175,11 +179,13 @@ WRONG = Wrong(reason="return[0] is 0.5,\n not 0.25", codes=("mismatch",))
             passed(SAME, win=False),
             True,
             "overtaken",
-            "1.001x (0.998 to 1.004) on NVIDIA H200: upstream's own is as fast",
+            "on NVIDIA H200: no gain beyond the noise floor of 1.0%, so upstream's own is as fast",
         ),
-        (passed(SAME, win=False), False, "regressed", "1.001x (0.998 to 1.004) on NVIDIA H200: no gain any more"),
+        (passed(SAME, win=False), False, "regressed", "NVIDIA H200: no gain beyond the noise floor of 1.0%"),
+        (passed(LOSING, win=False), True, "regressed", "1.100x (1.090 to 1.110) on NVIDIA H200: T64 loses: 0.89x"),
         (passed(None, win=False), True, "holds", "right (rounding-only); not timed: there was no GPU"),
         (WRONG, False, "regressed", "wrong: return[0] is 0.5, not 0.25"),
+        (DOUBTED, False, "unjudged", "dishonest: T64: claims 2.50x, and takes as long as 2.83x by the clock outside"),
     ],
 )
 def test_the_gates_verdict_decides(verdict: Verdict, changed: bool, state: str, said: str) -> None:

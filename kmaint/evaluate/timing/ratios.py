@@ -37,8 +37,18 @@ def combine(workloads: Sequence[WorkloadTiming], *, seed: int = 0) -> Timing:
 
 def is_win(timing: Timing) -> bool:
     """Whether the lower bound of the mean clears the noise floor and no workload loses more than 2 %."""
-    clears = timing.speedup.low > 1.0 + max(timing.noise_floor, SMALLEST_GAIN)
-    return clears and all(workload.speedup.ratio >= WORST_RATIO for workload in timing.workloads)
+    return not shortfall(timing)
+
+
+def shortfall(timing: Timing) -> str:
+    """Why it is no win; empty where it is one."""
+    floor = max(timing.noise_floor, SMALLEST_GAIN)
+    if timing.speedup.low <= 1.0 + floor:
+        return f"no gain beyond the noise floor of {floor:.1%}"
+    worst = min(timing.workloads, key=lambda workload: workload.speedup.ratio)
+    if worst.speedup.ratio < WORST_RATIO:
+        return f"{worst.workload} loses: {worst.speedup.ratio:.2f}x"
+    return ""
 
 
 def is_loss(timing: Timing) -> bool:

@@ -42,6 +42,7 @@ def test_a_gain_inside_the_noise_does_not_win() -> None:
     found = timing.combine([measured([10.5] * 20, [10.0] * 20, noise=0.06)])
     assert found.noise_floor == pytest.approx(0.06)
     assert not timing.is_win(found)
+    assert timing.shortfall(found) == "no gain beyond the noise floor of 6.0%"
 
 
 def test_a_quiet_machine_still_asks_for_one_percent() -> None:
@@ -53,7 +54,9 @@ def test_a_quiet_machine_still_asks_for_one_percent() -> None:
 def test_one_workload_that_loses_more_than_two_percent_undoes_a_win() -> None:
     gain = measured([20.0] * 20, [10.0] * 20, weight=0.9)
     assert timing.is_win(timing.combine([gain, measured([9.9] * 20, [10.0] * 20, weight=0.1)]))
-    assert not timing.is_win(timing.combine([gain, measured([9.7] * 20, [10.0] * 20, weight=0.1)]))
+    behind = timing.combine([gain, measured([9.7] * 20, [10.0] * 20, weight=0.1)])
+    assert not timing.is_win(behind)
+    assert timing.shortfall(behind) == "w0.1 loses: 0.97x"
 
 
 @few
