@@ -144,9 +144,8 @@ def outside_as_shipped(win: Win, found: Beside) -> Check:
         raise NeverTakenError(told["not_taken"])
     ran = told["ran"]
     if not ran:
-        return Check(
-            name=name, state="not_run", detail=f"{len(cases)} cases go where they should; none is small enough"
-        )
+        why = f"the shipped code does not run here ({told['cannot']})" if told["cannot"] else "none is small enough"
+        return Check(name=name, state="not_run", detail=f"{len(cases)} cases go where they should; {why}")
     return Check(
         name=name,
         state="passed",

@@ -106,6 +106,20 @@ def test_on_a_tree_that_went_on_a_guarded_win_is_guarded_again(
     )
 
 
+def test_where_the_shipped_code_does_not_run_nothing_is_said_of_the_code_outside_the_guard(
+    harness_of: Callable[[str], Harness], tmp_path: Path
+) -> None:
+    """As vLLM's attention under the interpreter of triton 3.6.0: its guard was called one that does not hold."""
+    change = ("    num_tokens = output.shape[0]\n", "    assert output.is_cuda\n    num_tokens = output.shape[0]\n")
+    harness = newer(harness_of("merge_state"), tmp_path, change)
+    patch = choose_again("guarded", win(harness, SMALL_ONLY, change), tmp_path)
+    assert isinstance(patch, Patch)
+    [shown] = patch.shown
+    assert shown.state == "not_run"
+    assert "cases go where they should; the shipped code does not run here ({'D': 128, " in shown.detail
+    assert shown.detail.endswith("AssertionError: )")
+
+
 def newer(harness: Harness, tree: Path, change: tuple[str, str]) -> Harness:
     """The harness as it is cut from a tree in which three lines stand above the kernel, and one is another."""
     (tree / AT).parent.mkdir(parents=True)
