@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from kmaint.records.change import Landing
 from kmaint.records.engine import EngineBench
-from kmaint.records.evaluation import Evaluation, Passed, Resources, speedup
+from kmaint.records.evaluation import Evaluation, Passed, Resources, speedup, wall_s
 from kmaint.records.harness import Harness
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
@@ -124,7 +124,7 @@ def judged(run: Run, one: Evaluation) -> Judged:
         word=evidence.verdict_word(verdict),
         reason=evidence.reason(verdict),
         ladder=figures.ladder(one.rungs),
-        seconds=f"{sum(rung.seconds for rung in one.rungs):.1f} s" if one.rungs else "",
+        seconds=f"{wall_s(one.rungs):.1f} s" if one.rungs else "",
         codes="" if isinstance(verdict, Passed) else ", ".join(verdict.codes),
         log="" if isinstance(verdict, Passed) else verdict.log,
         best=one.candidate.id == run.best,

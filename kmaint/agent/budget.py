@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from kmaint.config import Config
-from kmaint.records.evaluation import Evaluation
+from kmaint.records.evaluation import Evaluation, wall_s
 from kmaint.records.exchange import Exchange, Usage
 from kmaint.records.run import Budget
 
@@ -32,7 +32,7 @@ class Meter:
 
     def __init__(self, budget: Budget, history: Sequence[Evaluation], exchanges: Sequence[Exchange] = ()) -> None:
         self._budget, self._exchanges = budget, exchanges
-        spent_s = sum(rung.seconds for evaluation in history for rung in evaluation.rungs)
+        spent_s = sum(wall_s(evaluation.rungs) for evaluation in history)
         self._started = time.monotonic() - spent_s - sum(exchange.seconds for exchange in exchanges)
 
     @property

@@ -115,9 +115,17 @@ def _at_once(climb: Climb, group: Group) -> list[End | Exception]:
     whole.progress(", ".join(name for name, _ in group))
     climb.bench = dataclasses.replace(whole, threads=max(1, whole.threads // len(group)))
     try:
-        return side_by_side(partial(_end, climb), group)
+        ends = side_by_side(partial(_end, climb), group)
     finally:
         climb.bench = whole
+    return [ends[0], *(_beside(one) for one in ends[1:])]
+
+
+def _beside(ended: End | Exception) -> End | Exception:
+    """As what was climbed beside the one before it."""
+    if isinstance(ended, Exception):
+        return ended
+    return dataclasses.replace(ended, rung=dataclasses.replace(ended.rung, beside=True))
 
 
 def _end(climb: Climb, rung: tuple[RungName, Step]) -> End | Exception:

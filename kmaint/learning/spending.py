@@ -8,7 +8,7 @@ from datetime import datetime
 
 from kmaint import wire
 from kmaint.agent import counting, screening, session
-from kmaint.records.evaluation import Evaluation, Profile, RungName
+from kmaint.records.evaluation import Evaluation, Profile, RungName, wall_s
 from kmaint.records.exchange import EXCHANGE, Exchange, Usage
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
@@ -38,7 +38,7 @@ def spent(run: Run, events: Sequence[Event]) -> Spent:
 def _judged_s(evaluation: Evaluation) -> float:
     if evaluation.environment.device is None:
         return 0.0
-    return sum(rung.seconds for rung in evaluation.rungs if rung.name in ON_DEVICE)
+    return wall_s(rung for rung in evaluation.rungs if rung.name in ON_DEVICE)
 
 
 def _beside_s(event: Event) -> float:

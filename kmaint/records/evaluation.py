@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -135,12 +136,25 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """One rung of the gate as climbed; `seconds` is wall time, and those of rungs climbed side by side overlap."""
+    """One rung of the gate as climbed; `seconds` is wall time."""
 
     name: RungName
     passed: bool
     seconds: float
     detail: str = ""
+    beside: bool = False
+    """Climbed side by side with the one before it: their seconds overlap."""
+
+
+def wall_s(rungs: Iterable[Rung]) -> float:
+    """Seconds of wall time in all: of rungs climbed side by side those of the slowest."""
+    spent = [0.0]
+    for rung in rungs:
+        if rung.beside:
+            spent[-1] = max(spent[-1], rung.seconds)
+        else:
+            spent.append(rung.seconds)
+    return sum(spent)
 
 
 @dataclass(frozen=True, kw_only=True)

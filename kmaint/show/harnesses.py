@@ -12,7 +12,7 @@ from kmaint.console import (
     print_object,
     print_table,
 )
-from kmaint.records.evaluation import Evaluation, Passed
+from kmaint.records.evaluation import Evaluation, Passed, wall_s
 from kmaint.records.harness import Suite
 from kmaint.records.parity import Parity
 from kmaint.records.timing import Interval
@@ -64,7 +64,7 @@ def evaluations(found: Mapping[str, Evaluation], output: Format, *, best: bool =
     else:
         print_table(
             ("file", "candidate", "verdict", "s"),
-            ((name, e.candidate.id, verdict_line(e), f"{_seconds(e):.1f}") for name, e in found.items()),
+            ((name, e.candidate.id, verdict_line(e), f"{wall_s(e.rungs):.1f}") for name, e in found.items()),
         )
     passed = [e.verdict for e in found.values() if isinstance(e.verdict, Passed)]
     good = any(verdict.win for verdict in passed) if best else len(passed) == len(found)
@@ -73,10 +73,6 @@ def evaluations(found: Mapping[str, Evaluation], output: Format, *, best: bool =
 
 def _checked(found: Evaluation) -> dict[str, object]:
     return {**verdict_fields(found), "rungs": dump(found.rungs), "environment": dump(found.environment)}
-
-
-def _seconds(found: Evaluation) -> float:
-    return sum(rung.seconds for rung in found.rungs)
 
 
 def verdict_fields(found: Evaluation) -> dict[str, object]:

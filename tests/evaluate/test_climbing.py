@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kmaint.errors import HarnessError, InternalError, KmaintError, MissingError
 from kmaint.evaluate import Bench
 from kmaint.evaluate.climbing import TO_SPARE, Climb, Group, Step, climbed, one_by_one
-from kmaint.records.evaluation import Candidate, Code, Plan, Rejection, RungName, Wrong
+from kmaint.records.evaluation import Candidate, Code, Plan, Rejection, RungName, Wrong, wall_s
 from kmaint.records.harness import Harness
 
 NAMES: tuple[RungName, ...] = ("integrity", "interpreter", "device", "numerics", "time")
@@ -108,12 +108,14 @@ def test_groups_are_climbed_one_after_the_other(harness: Harness, bench: Bench) 
     assert ended == ["b", "a", "c"]
 
 
-def test_each_rung_has_its_own_seconds(harness: Harness, bench: Bench) -> None:
+def test_each_rung_has_its_own_seconds_and_those_side_by_side_count_once(harness: Harness, bench: Bench) -> None:
     climb = begun(harness, bench, threads=TO_SPARE)
-    climbed(climb, [group_of(step("passes", after_s=0.6), step("passes"), step("passes", after_s=0.3))])
-    slow, fast, middle = [rung.seconds for rung in climb.rungs]
+    abreast = group_of(step("passes", after_s=0.6), step("passes"), step("passes", after_s=0.3))
+    climbed(climb, [*one_by_one(("lint", step("passes", after_s=0.1))), abreast])
+    alone, slow, fast, middle = [rung.seconds for rung in climb.rungs]
     assert fast < middle < slow
     assert middle >= 0.3 and slow >= 0.6
+    assert wall_s(climb.rungs) == pytest.approx(alone + slow)
 
 
 def test_those_of_a_group_share_the_processors(harness: Harness, bench: Bench) -> None:
