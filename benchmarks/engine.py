@@ -2,8 +2,9 @@
 
     python -m benchmarks.engine [--check]
 
-Reads benchmarks/results/*-engine.json, of each engine the newest: `bench` is a run's engine.json or
-engine_together.json, and `about` says on what machine it was measured, and what else ran there.
+Reads benchmarks/results/*-engine.json, of each table the newest: `bench` is a run's engine.json or
+engine_together.json, `about` says on what machine it was measured, and what else ran there, and `table`, where it is
+there, whose it is beside the engine's own.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from reintegrate.engine import mean_of, result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-ENGINES = ("vllm", "sglang")
+TABLES = ("vllm", "vllm deeper", "sglang")
 
 
 def main() -> int:
     check = "--check" in sys.argv
-    stale = [place(engine).put(table(newest(engine)), check=check) for engine in ENGINES]
+    stale = [place(name).put(table(newest(name)), check=check) for name in TABLES]
     return int(check and any(stale))
 
 
-def place(engine: str) -> Place:
-    """Where the table of this engine stands."""
-    return Place("docs/measured.md", f"engine {engine}", "benchmarks/engine.py")
+def place(name: str) -> Place:
+    """Where the table of that name stands."""
+    return Place("docs/measured.md", f"engine {name}", "benchmarks/engine.py")
 
 
-def newest(engine: str) -> dict[str, Any]:
+def newest(name: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*-engine.json"))]
-    return [one for one in found if one["bench"]["engine"] == engine][-1]
+    return [one for one in found if one.get("table", one["bench"]["engine"]) == name][-1]
 
 
 def table(kept: dict[str, Any]) -> str:

@@ -40,9 +40,9 @@ class ForTheBest:
             return found
         if found.look is not None and found.look.losing:
             return _slower(candidate, bench, found, found.look.losing)
-        # What no look can be had of comes last: the gate has the words for it.
+        # What no look can be had of is mostly wrong, and the gate has the words for it: it is nobody's rival.
         rank = 1.0 / found.look.speedup.ratio if found.look else math.inf
-        return Later(rank, partial(self._climb, found))
+        return Later(rank, partial(self._climb, found), rival=found.look is not None)
 
     def _climb(self, seen: Seen, harness: Harness, candidate: Candidate, bench: Bench) -> Evaluation:
         if why := self._outrun(seen.look):

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from kmaint.evaluate.bench import Bench
 from kmaint.evaluate.executors.work import Work, hand_out
@@ -27,20 +28,26 @@ SWITCH_S = 2e-4
 """How long a thread may keep the others from running."""
 
 Judge = Callable[[Harness, Candidate, Bench], "Evaluation | Later"]
+Turn = Literal["first", "rival", "aside"]
+"""For what a candidate has a thread: to be begun; or to go on, among few, or beside all others."""
 
 
 @dataclass(frozen=True)
 class Later:
-    """No verdict yet: `judge` goes on once every candidate has been begun, those of the smallest rank first."""
+    """No verdict yet: `judge` goes on once every candidate has been begun, those of the smallest rank first.
+
+    What is no `rival` of the others goes on as soon as a place has nothing else to do.
+    """
 
     rank: float
     judge: Judge
+    rival: bool = True
 
 
 class Local:
     """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for.
 
-    Of candidates that the judge puts off, `rivals` are taken up again at a time on each. Each has `threads` of the
+    Of those that the judge puts off as rivals, `rivals` are taken up again at a time on each. Each has `threads` of the
     cores; by default those that are judged at once share them all, so that few candidates have many each.
     """
 
@@ -89,7 +96,7 @@ class Waiting:
     number: int
     candidate: Candidate = dataclasses.field(compare=False)
     judge: Judge = dataclasses.field(compare=False)
-    later: bool = dataclasses.field(compare=False, default=False)
+    turn: Turn = dataclasses.field(compare=False, default="first")
 
 
 class Threads:
@@ -102,9 +109,8 @@ class Threads:
         self._harness, self._judge, self._rivals = harness, judge, rivals
         self._done: queue.SimpleQueue[Evaluation | BaseException] = queue.SimpleQueue()
         self._changed, self._numbers = threading.Condition(), itertools.count()
-        self._first: list[Waiting] = []
-        self._put_off: list[Waiting] = []
-        self._busy = {False: 0, True: 0}
+        self._waiting: dict[Turn, list[Waiting]] = {turn: [] for turn in get_args(Turn)}
+        self._busy: dict[Turn, int] = dict.fromkeys(get_args(Turn), 0)
         self._all_given = self._closed = False
         self.free = 0
 
@@ -115,7 +121,7 @@ class Threads:
 
     def start(self, candidate: Candidate) -> None:
         self.free -= 1
-        self._give(self._first, Waiting(0.0, next(self._numbers), candidate, self._judge))
+        self._give(Waiting(0.0, next(self._numbers), candidate, self._judge))
 
     def finished(self, within_s: float | None) -> Evaluation | None:
         with self._changed:  # nobody asks before all that could be started are
@@ -136,40 +142,44 @@ class Threads:
             self._closed = True
             self._changed.notify_all()
 
-    def _give(self, heap: list[Waiting], one: Waiting) -> None:
+    def _give(self, one: Waiting) -> None:
         with self._changed:
-            heapq.heappush(heap, one)
+            heapq.heappush(self._waiting[one.turn], one)
             self._changed.notify_all()
 
     def _taken(self) -> Waiting | None:
         """The next to judge, once there is one; None after the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._first or self._may_go_on())
-            if self._closed:
+            self._changed.wait_for(lambda: self._closed or self._next_turn())
+            turn = self._next_turn()
+            if self._closed or turn is None:
                 return None
-            one = heapq.heappop(self._first or self._put_off)
-            self._busy[one.later] += 1
-            return one
+            self._busy[turn] += 1
+            return heapq.heappop(self._waiting[turn])
 
-    def _may_go_on(self) -> bool:
-        begun = self._all_given and not self._busy[False]
-        return begun and bool(self._put_off) and self._busy[True] < self._rivals
+    def _next_turn(self) -> Turn | None:
+        if self._waiting["first"]:
+            return "first"
+        begun = self._all_given and not self._busy["first"]
+        if begun and self._waiting["rival"] and self._busy["rival"] < self._rivals:
+            return "rival"
+        return "aside" if self._waiting["aside"] else None
 
     def _left(self, one: Waiting) -> None:
         with self._changed:
-            self._busy[one.later] -= 1
+            self._busy[one.turn] -= 1
             self._changed.notify_all()
 
     def _work(self, bench: Bench, alone: bool) -> None:
         while (one := self._taken()) is not None:
             told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, one.candidate))
-            if one.later:  # few are left, and share what all others had
+            if one.turn == "rival":  # few are left, and share what all others had
                 told = dataclasses.replace(told, threads=max(told.threads, cores() // self._rivals))
             try:
                 found = one.judge(self._harness, one.candidate, told)
                 if isinstance(found, Later):
-                    number = next(self._numbers)
-                    self._give(self._put_off, Waiting(found.rank, number, one.candidate, found.judge, later=True))
+                    turn: Turn = "rival" if found.rival else "aside"
+                    self._give(Waiting(found.rank, next(self._numbers), one.candidate, found.judge, turn))
                 else:
                     self._done.put(found)
             except BaseException as error:  # noqa: BLE001 - raised again where the evaluations are taken

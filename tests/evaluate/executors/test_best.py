@@ -138,6 +138,15 @@ def test_what_gives_no_look_climbs_last(judged: Callable[..., tuple[Played, dict
     assert found["silent"].verdict.kind == "passed"
 
 
+def test_what_gives_no_look_waits_for_no_rival(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
+    """There are places for all: it climbs beside the two that are the most at a time, and before the third."""
+    played, found = judged(["silent", *"abcde"], "abcde")
+    assert played.most == RIVALS + 1
+    climbs = [event for event in played.events if event.startswith("climb")]
+    assert climbs.index("climb silent") <= RIVALS
+    assert found["silent"].verdict.kind == "passed"
+
+
 @pytest.mark.parametrize("benches", [1, 2])
 def test_few_climb_at_a_time(judged: Callable[..., tuple[Played, dict[str, Evaluation]]], benches: int) -> None:
     played, found = judged(list("abcde"), "abcde", benches=benches)
