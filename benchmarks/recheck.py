@@ -1,11 +1,14 @@
 """Take the campaign's measured wins to newer releases, as `kmaint recheck` does, and keep what came of each.
 
-    python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--only TEXT] [--python PYTHON]
+    python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--only TEXT] [--keep FOLDER]
+    python -m benchmarks.recheck OUT.json [--check]                   rewrites the table alone
 
 OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win that can
 land is put into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed
 there, and so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With
 --only, what OUT.json has of other kernels stays as it is. What landed is kept in benchmarks/campaign/NAME/win.patch.
+With --keep, on a GPU, what is said of each win lies in FOLDER with the gate's evaluation and its samples. The table has
+of a win what the newest benchmarks/results/*-recheck/ says of it where that timed it, by today's rule.
 """
 
 from __future__ import annotations
@@ -27,17 +30,19 @@ from benchmarks.campaign.preparing import cut_operator
 from benchmarks.campaign.recorded import Recorded
 from benchmarks.campaign.rows import rows
 from benchmarks.campaign.table import PATCH
-from benchmarks.pages import Place
+from benchmarks.pages import ROOT, Place
 from kmaint import wire, workflow
 from kmaint.config import Config, load_config
 from kmaint.errors import HarnessError, KmaintError
-from kmaint.folder import KERNEL, read_harness, split_regions
+from kmaint.folder import KERNEL, read_harness, split_regions, write_text
+from kmaint.records.evaluation import Evaluation
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Scan
 from kmaint.records.run import Run
 from kmaint.store import Store
+from kmaint.workflow.rechecking import VERDICT, meaning_of
 
-ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
 PLACE = Place("docs/landing.md", "recheck", "benchmarks/recheck.py")
 HEAD = (
     "| win | landed on | rechecked on | speedup then | verdict | why |",
@@ -45,15 +50,24 @@ HEAD = (
 )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--pair", type=Path, nargs=2, action="append", required=True, metavar=("OLD", "NEW"))
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--pair", type=Path, nargs=2, action="append", default=[], metavar=("OLD", "NEW"))
     parser.add_argument("--only", nargs="*", default=[""], metavar="TEXT", help="wins whose kernel holds one of them")
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     parser.add_argument("--patches", action="store_true", help="land them alone, for the patches")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with the evaluation of each win that is judged")
+    parser.add_argument("--check", action="store_true", help="say by the exit status whether the table is up to date")
     options = parser.parse_args()
+    if options.pair:
+        again(options)
+    return int(PLACE.put(table(options.out), check=options.check) and options.check)
+
+
+def again(options: argparse.Namespace) -> None:
+    """Land what is not landed yet, recheck all, and write OUT.json anew."""
     config = load_config(state=options.work.resolve() / "state", python=options.python)
     found: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
@@ -61,7 +75,7 @@ def main() -> None:
     for old, new in options.pair:
         refused += accept_all(cloned(old, options.work), config, options.only, tried)
         if not options.patches:
-            found += rechecked(cloned(new, options.work), config)
+            found += rechecked(cloned(new, options.work), config, options.keep)
     if options.patches:
         return
     if options.out.exists():
@@ -71,10 +85,26 @@ def main() -> None:
             found = [*(one for one in kept["wins"] if one["kernel"] not in anew), *found]
     content = {"schema": "kmaint.recheck/1", "wins": found, "not_landed": refused}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def table(out: Path) -> str:
+    """A row for each win of the file: as it was timed, where it was, and by what the other machine said elsewhere."""
+    kept, timed = json.loads(out.read_text()), {one["win"]: one for one in timed_wins()}
+    refused = kept["not_landed"]
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
-    table = [*HEAD, *map(row, found), *(line for said in left for line in ("", said)), "", f"`{options.out}`."]
-    print("\n".join(table))
-    PLACE.put("\n".join(table))
+    rows = [row(timed.get(one["win"], one)) for one in kept["wins"]]
+    return "\n".join([*HEAD, *rows, *(line for said in left for line in ("", said)), "", f"`{out.resolve().relative_to(ROOT)}`."])
+
+
+def timed_wins() -> Iterator[dict[str, Any]]:
+    """What the newest folder of rechecks on a GPU has of each win that was timed, as today's rule has it."""
+    for path in sorted(max(RESULTS.glob("*-recheck"), default=RESULTS / "none").glob("*.json")):
+        kept = json.loads(path.read_text())
+        evaluation = wire.load(Evaluation, kept["evaluation"]) if kept["evaluation"] else None
+        if evaluation is not None:
+            applies = kept["win"]["reason"].partition("; right (")[0].partition("; dishonest: ")[0]
+            state, said = meaning_of(evaluation, changed="upstream's own changes" in applies)
+            yield {**kept["win"], "verdict": state, "reason": f"{applies}; {said}"}
 
 
 def row(one: dict[str, Any]) -> str:
@@ -164,22 +194,24 @@ def carried_over(run: Run, recorded: dict[str, Any], harness: Harness) -> Run:
     return replace(run, harness=str(harness.folder), evaluations=evaluations, best=candidate.id)
 
 
-def rechecked(tree: Path, config: Config) -> list[dict[str, Any]]:
+def rechecked(tree: Path, config: Config, keep: Path | None) -> list[dict[str, Any]]:
     """What the command says of each win, without the paths of this machine."""
     words = ["recheck", str(tree), "--state", str(config.state), "--python", str(config.python), "--format", "json"]
     said = subprocess.run([sys.executable, "-m", "kmaint", *words], stdout=subprocess.PIPE, text=True, check=False)
-    wins: list[dict[str, Any]] = json.loads(said.stdout)["wins"]
-    prefix = f"{config.state}/"
-    return [
-        {
-            **one,
-            "reason": one["reason"].replace(prefix, ""),
-            "next": one["next"].replace(prefix, ""),
-            "written": [path.replace(prefix, "") for path in one["written"]],
-        }
-        for one in wins
-    ]
+    prefix, wins = f"{config.state}/", json.loads(said.stdout)["wins"]
+    found: list[dict[str, Any]] = json.loads(json.dumps(wins).replace(prefix, ""))
+    if keep is not None:
+        for one in found:
+            _keep(one, config, keep)
+    return found
+
+
+def _keep(one: dict[str, Any], config: Config, folder: Path) -> None:
+    verdicts = [config.state / path for path in one["written"] if path.endswith(VERDICT)]
+    evaluation = json.loads(verdicts[0].read_text()) if verdicts else None
+    content = {"schema": "kmaint.recheck/1", "win": one, "evaluation": evaluation}
+    write_text(folder / f"{one['win']}.json", json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -142,7 +142,7 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     except MissingError as error:  # CUDA C++ where there is no GPU
         return upstream.step("unjudged", f"{applies}, but cannot be judged here: {error.message}", *written)
     folder.write_text(into / VERDICT, wire.text(found, indent=1))
-    state, said = _judged(found, changed=rebased.changed)
+    state, said = meaning_of(found, changed=rebased.changed)
     step = upstream.step(state, f"{applies}; {said}", *written, into / VERDICT)
     return replace(step, speedup=speedup(found), environment=found.environment)
 
@@ -218,7 +218,7 @@ def _extracted(
     return harness, f"parity: {parity.reason}" if parity.refuses else ""
 
 
-def _judged(found: Evaluation, *, changed: bool) -> tuple[State, str]:
+def meaning_of(found: Evaluation, *, changed: bool) -> tuple[State, str]:
     """What the gate's verdict makes of a win; `changed` says that upstream touched what the win changes.
 
     Two clocks that disagree say nothing of a candidate that people have read and that won before: it is the machine.

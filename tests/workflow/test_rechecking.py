@@ -19,7 +19,7 @@ from kmaint.errors import UsageError
 from kmaint.folder import sha256
 from kmaint.records.evaluation import Dishonest, Evaluation, Passed, Verdict, Wrong
 from kmaint.records.timing import Interval
-from kmaint.workflow.rechecking import _judged, standing
+from kmaint.workflow.rechecking import meaning_of, standing
 from tests.landed import Landed
 from tests.reports.conftest import H200, KEPT, judged, passed, rungs, timing
 
@@ -189,6 +189,6 @@ WRONG = Wrong(reason="return[0] is 0.5,\n not 0.25", codes=("mismatch",))
     ],
 )
 def test_the_gates_verdict_decides(verdict: Verdict, changed: bool, state: str, said: str) -> None:
-    found = _judged(judged(KEPT, verdict, rungs("profile"), H200), changed=changed)
+    found = meaning_of(judged(KEPT, verdict, rungs("profile"), H200), changed=changed)
     assert found[0] == state
     assert found[1].endswith(said)
