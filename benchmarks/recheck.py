@@ -93,7 +93,9 @@ def table(out: Path) -> str:
     refused = kept["not_landed"]
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
     rows = [row(timed.get(one["win"], one)) for one in kept["wins"]]
-    return "\n".join([*HEAD, *rows, *(line for said in left for line in ("", said)), "", f"`{out.resolve().relative_to(ROOT)}`."])
+    return "\n".join(
+        [*HEAD, *rows, *(line for said in left for line in ("", said)), "", f"`{out.resolve().relative_to(ROOT)}`."]
+    )
 
 
 def timed_wins() -> Iterator[dict[str, Any]]:

@@ -1,0 +1,63 @@
+"""How far apart the blocks lie in which the campaign's runs timed a kernel against itself, by how long a call takes.
+
+    python -m benchmarks.aa_blocks [--check]
+
+Every workload that was measured for the gate has as many such blocks as it has of the pair, in one session: what they
+lie apart is the clock's own. Writes its table into docs/measured.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benchmarks.campaign.kernels import HOME
+from benchmarks.pages import Place
+
+PLACE = Place("docs/measured.md", "blocks", "benchmarks/aa_blocks.py")
+EDGES_US = (3.0, 6.0, 12.0, 30.0, math.inf)
+FAR = 0.05
+"""Of a block: that its two halves are farther apart than the gains that most edits bring."""
+HEAD = (
+    "| a call takes | workloads | A/A blocks | beyond 5 % | A/A interval beyond 3 % |",
+    "| --- | --- | --- | --- | --- |",
+)
+
+Timed = dict[str, Any]
+"""A workload's record."""
+
+
+def main() -> int:
+    check = "--check" in sys.argv
+    return int(PLACE.put(table(list(recorded())), check=check) and check)
+
+
+def recorded() -> Iterator[Timed]:
+    """Each workload that a run of the campaign measured for the gate."""
+    for path in sorted(HOME.glob("*/*.json")):
+        for evaluation in json.loads(path.read_text())["run"]["evaluations"]:
+            timing = evaluation["verdict"].get("timing")
+            yield from (one for one in (timing or {}).get("workloads", ()) if one["control_a_us"])
+
+
+def table(found: Sequence[Timed]) -> str:
+    rows, below = list(HEAD), 0.0
+    for edge in EDGES_US:
+        some = [one for one in found if below <= statistics.median(one["original_us"]) < edge]
+        blocks = [a / b for one in some for a, b in zip(one["control_a_us"], one["control_b_us"], strict=True)]
+        far = sum(abs(ratio - 1.0) > FAR for ratio in blocks) / max(1, len(blocks))
+        wide = sum(max(one["noise"]["high"] - 1.0, 1.0 - one["noise"]["low"]) > 0.03 for one in some) / max(
+            1, len(some)
+        )
+        size = f"{below:g} to {edge:g} us" if math.isfinite(edge) else f"{below:g} us and more"
+        rows.append(f"| {size} | {len(some)} | {len(blocks):,} | {far:.1%} | {wide:.0%} |")
+        below = edge
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
