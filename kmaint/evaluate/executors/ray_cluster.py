@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from kmaint import errors, wire
 from kmaint.errors import InternalError, KmaintError, MissingError
 from kmaint.evaluate.bench import Bench, open_bench
 from kmaint.evaluate.bench.warm import warmed
+from kmaint.evaluate.executors.local import cores
 from kmaint.evaluate.executors.work import Work, hand_out
 from kmaint.evaluate.gate import check
 from kmaint.folder import read_harness, sha256
@@ -42,11 +44,14 @@ ATTEMPTS = 2
 
 
 class Judge:
-    """What runs in a process of the cluster: judges candidates of harnesses that are sent along."""
+    """What runs in a process of the cluster: judges candidates of harnesses that are sent along.
 
-    def __init__(self, python: str, device: Device) -> None:
+    `at_once` of them share its node's cores, those of the node's other processes among them.
+    """
+
+    def __init__(self, python: str, device: Device, at_once: int) -> None:
         self._open = contextlib.ExitStack()
-        cold = open_bench(Path(python), device=device)
+        cold = replace(open_bench(Path(python), device=device), threads=max(1, cores() // at_once))
         self._bench: Bench = self._open.enter_context(warmed(cold))
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="kmaint-ray-")))
         self._lock = threading.Lock()
@@ -120,6 +125,8 @@ class RayCluster:
         self._options = {"num_gpus": 1} if on_gpu else {"num_cpus": 1, "scheduling_strategy": "SPREAD"}
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         self._count, self._jobs, self._progress = gpus if on_gpu else len(nodes), jobs, progress
+        most = max((int(node["Resources"].get("GPU", 0)) for node in nodes), default=1) if on_gpu else 1
+        self._at_once = jobs * max(1, most)
         if not self._count:
             raise MissingError("the Ray cluster has no node with a CPU to spare", "add one with 'ray start'")
         self.started = Counter[str]()
@@ -137,7 +144,7 @@ class RayCluster:
         import ray
 
         options = {**self._options, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": self._jobs + 1}
-        return ray.remote(Judge).options(**options).remote(self._python, self._device)
+        return ray.remote(Judge).options(**options).remote(self._python, self._device, self._at_once)
 
     def wait_for(self, actor: Any) -> int:
         """The id of its process. MissingError where it does not come, with what was asked for."""
