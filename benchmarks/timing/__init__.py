@@ -1,0 +1,1 @@
+"""How often the gate's clock is wrong, by comparisons whose answer is known."""
