@@ -12,8 +12,13 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
+import subprocess  # noqa: TID251 - standalone: kmaint.child is not there
 import sys
 from typing import Any
+
+HEADERS = ("cuda_runtime.h", "cublas_v2.h", "cusparse.h", "cusolverDn.h")
+"""Of CUDA, which torch's own headers include: a harness whose operator takes torch's tensors is built with them."""
+ASKING_S = 20.0
 
 
 def main() -> None:
@@ -24,6 +29,7 @@ def main() -> None:
         "gpus": [],
         "cupti": "",
         "nvcc": "",
+        "no_headers": [],
         "fault": "",
     }
     if "torch" in found["packages"]:
@@ -48,7 +54,7 @@ def _of_torch(finder: str) -> dict[str, Any]:
     return {
         "gpus": [{"name": one.name, "arch": f"sm_{one.major}{one.minor}"} for one in devices],
         "cupti": _cupti() if devices else "",
-        "nvcc": _nvcc(finder),
+        **_nvcc(finder),
     }
 
 
@@ -68,15 +74,30 @@ def _cupti() -> str:
     return "" if seen else "the profiler starts, and sees no kernel"
 
 
-def _nvcc(finder: str) -> str:
+def _nvcc(finder: str) -> dict[str, Any]:
+    """Where it is, and which headers it does not find; neither where there is none."""
     spec = importlib.util.spec_from_file_location("nvcc", finder)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # its dataclasses look for it there
     spec.loader.exec_module(module)
-    with contextlib.suppress(module.BuildError):
-        return str(module.find_nvcc())
-    return ""
+    try:
+        nvcc = str(module.find_nvcc())
+    except module.BuildError:
+        return {}
+    folders = [word for one in module.package_folders() for word in ("-I", str(one / "include"))]
+    return {"nvcc": nvcc, "no_headers": _not_found([nvcc, *folders])}
+
+
+def _not_found(compiler: list[str]) -> list[str]:
+    """By its own preprocessor; none where that says nothing."""
+    source = "".join(f"#if !__has_include(<{one}>)\nmissing {one}\n#endif\n" for one in HEADERS)
+    words = [*compiler, "-E", "-x", "cu", "-"]
+    try:
+        done = subprocess.run(words, input=source, capture_output=True, text=True, timeout=ASKING_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [line.split()[1] for line in done.stdout.splitlines() if line.startswith("missing ")]
 
 
 if __name__ == "__main__":

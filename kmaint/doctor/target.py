@@ -37,6 +37,7 @@ FRAMEWORKS: Mapping[str, str] = {"sglang": "0.5.17", "vllm": "0.26"}
 USED_FOR_FRAMEWORK = "parity with the op as it is installed, and engine benchmarks"
 USED_FOR_GPU = "times: without one a run ends as estimated, and claims no speedup"
 PARAMETERS = Path("/proc/driver/nvidia/params")
+USED_FOR_NVCC = "harnesses of CUDA sources"
 NOWHERE = "not on PATH, nor where CUDA is installed"
 
 
@@ -59,6 +60,8 @@ class Answer:
     cupti: str = ""
     """Why CUPTI gives no records; empty where it does."""
     nvcc: str = ""
+    no_headers: tuple[str, ...] = ()
+    """Of CUDA's, which torch's own headers include, those that nvcc does not find."""
     fault: str = ""
     trouble: str = ""
 
@@ -152,14 +155,18 @@ def of_device(answer: Answer) -> Iterator[Finding]:
         get="install the CUDA toolkit, or name it by CUDA_HOME",
     )
     yield _ncu()
-    nvcc = answer.nvcc or shutil.which("nvcc")
-    yield Finding(
-        name="nvcc",
-        standing="ok" if nvcc else "missing",
-        found=answer.nvcc or "neither on PATH, nor by CUDA_HOME, nor beside torch",
-        used_for="harnesses of CUDA sources",
-        get="install the CUDA toolkit and set CUDA_HOME",
-    )
+    yield _nvcc(answer)
+
+
+def _nvcc(answer: Answer) -> Finding:
+    if not (nvcc := answer.nvcc or shutil.which("nvcc")):
+        found, get = "neither on PATH, nor by CUDA_HOME, nor beside torch", "install the CUDA toolkit and set CUDA_HOME"
+        return Finding(name="nvcc", standing="missing", found=found, used_for=USED_FOR_NVCC, get=get)
+    if not answer.no_headers:
+        return Finding(name="nvcc", standing="ok", found=nvcc, used_for=USED_FOR_NVCC)
+    found = f"{nvcc}, which finds no {', '.join(answer.no_headers)}: what takes torch's tensors cannot be built"
+    get = "install all of the CUDA toolkit, or nvidia-cublas, nvidia-cusparse and nvidia-cusolver beside torch"
+    return Finding(name="nvcc", standing="limited", found=found, used_for=USED_FOR_NVCC, get=get)
 
 
 def _cupti(answer: Answer) -> Finding:

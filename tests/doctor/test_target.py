@@ -69,6 +69,23 @@ def test_a_gpu_with_and_without_records() -> None:
     assert (found["GPU"].standing, "CUPTI" in found) == ("missing", False)
 
 
+def test_an_nvcc_without_the_headers_that_torch_includes_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A toolkit of which the compiler alone is installed, asked through the interpreter, as a build asks it."""
+    nvcc = tmp_path / "bin" / "nvcc"
+    nvcc.parent.mkdir()
+    nvcc.write_text("#!/bin/sh\ngrep -A1 cublas | grep missing\n")
+    nvcc.chmod(0o755)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    found = {one.name: one for one in of_device(ask(Path(sys.executable)))}["nvcc"]
+    assert (found.standing, found.found.partition(":")[0]) == ("limited", f"{nvcc}, which finds no cublas_v2.h")
+    assert "nvidia-cublas" in found.get
+    nvcc.write_text("#!/bin/sh\n")
+    found = {one.name: one for one in of_device(ask(Path(sys.executable)))}["nvcc"]
+    assert (found.standing, found.found, found.get) == ("ok", str(nvcc), "")
+
+
 def test_ncu_is_looked_for_as_the_gate_looks_and_a_refusal_has_its_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
