@@ -56,7 +56,7 @@ class Talk:
         assert self.process.stdin is not None and self.process.stdout is not None
         ending, started = threading.Timer(limit_s, kill_group, [self.process]), time.monotonic()
         ending.start()
-        signal_group(self.process, signal.SIGCONT)
+        self._tell(signal.SIGCONT)
         try:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -65,7 +65,7 @@ class Talk:
         finally:
             late = time.monotonic() - started >= limit_s  # the timer itself may not be done with it yet
             ending.cancel()
-            signal_group(self.process, signal.SIGSTOP)
+            self._tell(signal.SIGSTOP)
         whole = line.endswith(b"\n")  # a killed child may leave half of one
         answer: dict[str, Any] = json.loads(line) if whole else {"error": self._silence(late=late, limit_s=limit_s)}
         if "error" in answer:
@@ -73,6 +73,10 @@ class Talk:
                 f"the {self.name} engine: {answer['error']}", answer.get("log", "").strip() or self._last_words()
             )
         return answer
+
+    def _tell(self, number: signal.Signals) -> None:
+        if self.process.poll() is None:  # else its group's number may be another's by now
+            signal_group(self.process, number)
 
     def _silence(self, *, late: bool, limit_s: float) -> str:
         return f"no answer within {limit_s:g} s" if late else "its process ended without an answer"
