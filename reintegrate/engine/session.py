@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ from kmaint.records.engine import Sample
 from reintegrate.engine.likeness import Said
 
 PROGRAM = Path(__file__).parent / "workers" / "serve.py"
+GUARDIAN = PROGRAM.with_name("guardian.py")
 START_S = 1800.0
 """For an engine to load a model, compile it and capture its graphs."""
 ASK_S = 600.0
@@ -137,9 +139,20 @@ def open_session(
 
     `begun` is told of its process at once: who kills that need not wait for it to be ready.
     """
-    with tempfile.TemporaryFile() as log, conversing([python, PROGRAM], env=environment, log=log) as process:
+    with (
+        tempfile.TemporaryFile() as log,
+        conversing([python, PROGRAM], env=environment, log=log) as process,
+        ended_with_us(process),
+    ):
         begun(process)
         talk = Talk(process, name, log)
         told = {"engine": setup.engine, "model": setup.model, "arguments": dict(setup.arguments)}
         ready = talk.ask({**told, "logprobs": setup.logprobs}, limit_s=START_S)
         yield Session(talk, ready["version"], ready["device"], Path(ready["folder"]))
+
+
+@contextlib.contextmanager
+def ended_with_us(process: Popen[bytes]) -> Iterator[None]:
+    """However we end: a stopped child does not see its input close, and its guardian is in a group of its own."""
+    with conversing([sys.executable, GUARDIAN, str(process.pid)]):
+        yield

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,48 @@ for line in sys.stdin:
         assert counted() == stood
         talk.ask({}, 20.0)
         assert all(now > then for now, then in zip(counted(), stood, strict=True))
+
+
+STARTS = """
+import sys, tempfile, time
+from kmaint.child import conversing
+from reintegrate.engine.session import Talk, ended_with_us
+program = "import sys; [print('{}', flush=True) for line in sys.stdin]"
+with (
+    tempfile.TemporaryFile() as log,
+    conversing([sys.executable, "-c", program], log=log) as process,
+    ended_with_us(process),
+):
+    Talk(process, "base", log).ask({}, 20.0)
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_engine_ends_with_whoever_started_it(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTS], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        engine = int(starter.stdout.readline())
+        stopped = within(20.0, lambda: state(engine) == "T")
+        starter.send_signal(number)
+    assert stopped
+    assert within(20.0, lambda: state(engine) in ("", "Z"))
+
+
+def state(process: int) -> str:
+    """As /proc has it; empty of one that is no more."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
+    except OSError:
+        return ""
+
+
+def within(limit_s: float, holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + limit_s
+    while not (found := holds()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return found
 
 
 @pytest.mark.parametrize(
