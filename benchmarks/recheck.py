@@ -99,8 +99,8 @@ def table(out: Path) -> str:
 
 
 def timed_wins() -> Iterator[dict[str, Any]]:
-    """What the newest folder of rechecks on a GPU has of each win that was timed, as today's rule has it."""
-    for path in sorted(max(RESULTS.glob("*-recheck"), default=RESULTS / "none").glob("*.json")):
+    """What was said of each win that was timed on a GPU, as today's rule has it; what is newer comes later."""
+    for path in sorted(RESULTS.glob("*-recheck/*.json")):
         kept = json.loads(path.read_text())
         evaluation = wire.load(Evaluation, kept["evaluation"]) if kept["evaluation"] else None
         if evaluation is not None:

@@ -38,7 +38,7 @@ def spent(run: Run, events: Sequence[Event]) -> Spent:
 def _judged_s(evaluation: Evaluation) -> float:
     if evaluation.environment.device is None:
         return 0.0
-    return wall_s(rung for rung in evaluation.rungs if rung.name in ON_DEVICE)
+    return wall_s(evaluation.rungs, ON_DEVICE)
 
 
 def _beside_s(event: Event) -> float:

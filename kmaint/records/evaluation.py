@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -146,14 +146,15 @@ class Rung:
     """Climbed side by side with the one before it: their seconds overlap."""
 
 
-def wall_s(rungs: Iterable[Rung]) -> float:
-    """Seconds of wall time in all: of rungs climbed side by side those of the slowest."""
+def wall_s(rungs: Iterable[Rung], only: Collection[RungName] = get_args(RungName)) -> float:
+    """Seconds of wall time in all, of some rungs or of `only` these: side by side those of the slowest count."""
     spent = [0.0]
     for rung in rungs:
+        seconds = rung.seconds if rung.name in only else 0.0
         if rung.beside:
-            spent[-1] = max(spent[-1], rung.seconds)
+            spent[-1] = max(spent[-1], seconds)
         else:
-            spent.append(rung.seconds)
+            spent.append(seconds)
     return sum(spent)
 
 

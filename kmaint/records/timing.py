@@ -55,6 +55,8 @@ class WorkloadTiming:
     control_b_us: tuple[float, ...] = ()
     dropped: int = 0
     """Blocks in which the SM clock moved or the device waited for its host: measured again, as long as few were."""
+    late: int = 0
+    """Blocks among the samples in which the device waited for its host: of these the times are the host's."""
     conditions: tuple[Conditions, ...] = ()
     """Before the first block and after the last."""
     original_trace: Trace | None = None

@@ -12,7 +12,7 @@ import reintegrate
 from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.errors import HarnessError, InternalError, MissingError, UsageError
-from kmaint.evaluate.timing.ratios import shortfall
+from kmaint.evaluate.timing.ratios import is_unclear, shortfall
 from kmaint.ledger import Ledger
 from kmaint.records.change import Patch
 from kmaint.records.evaluation import Dishonest, Evaluation, Passed, speedup
@@ -222,6 +222,7 @@ def meaning_of(found: Evaluation, *, changed: bool) -> tuple[State, str]:
     """What the gate's verdict makes of a win; `changed` says that upstream touched what the win changes.
 
     Two clocks that disagree say nothing of a candidate that people have read and that won before: it is the machine.
+    Nor does a clock that is too unsure to tell.
     """
     verdict = found.verdict
     if not isinstance(verdict, Passed):
@@ -234,6 +235,8 @@ def meaning_of(found: Evaluation, *, changed: bool) -> tuple[State, str]:
     if verdict.win:
         return "holds", timed
     said = f"{timed}: {shortfall(verdict.timing)}"
+    if is_unclear(verdict.timing):
+        return "unjudged", f"{said}, by a clock too unsure to tell"
     gains = verdict.timing.speedup.low > 1.0
     return ("overtaken", f"{said}, so upstream's own is as fast") if changed and not gains else ("regressed", said)
 

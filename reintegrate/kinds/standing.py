@@ -150,7 +150,8 @@ def outside_as_shipped(win: Win, found: Beside) -> Check:
         name=name,
         state="passed",
         detail=f"{len(cases)} cases go where they should; {ran} of them outside the guard ran under the interpreter, "
-        "bit-identical to the shipped code",
+        "bit-identical to the shipped code"
+        + (f"; others did not run, as the shipped code did not ({told['cannot']})" if told["cannot"] else ""),
     )
 
 

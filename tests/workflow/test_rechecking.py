@@ -165,6 +165,7 @@ def test_a_win_follows_its_file(landed: Landed, tree: Path) -> None:
 FASTER = timing(((4.1, 3.1, None), (21.4, 18.9, None), (101.3, 98.6, None)), Interval(ratio=1.13, low=1.12, high=1.14))
 SAME = replace(FASTER, speedup=Interval(ratio=1.001, low=0.998, high=1.004))
 LOSING = timing(((4.1, 4.6, None), (21.4, 18.9, None), (101.3, 88.6, None)), Interval(ratio=1.1, low=1.09, high=1.11))
+UNSURE = replace(SAME, speedup=Interval(ratio=1.1, low=0.95, high=1.25), noise_floor=0.08)
 DOUBTED = Dishonest(
     reason="T64: claims 2.50x, and takes as long as 2.83x by the clock outside", codes=("clock_disagrees",)
 )
@@ -184,6 +185,12 @@ WRONG = Wrong(reason="return[0] is 0.5,\n not 0.25", codes=("mismatch",))
         (passed(SAME, win=False), False, "regressed", "NVIDIA H200: no gain beyond the noise floor of 1.0%"),
         (passed(LOSING, win=False), True, "regressed", "1.100x (1.090 to 1.110) on NVIDIA H200: T64 loses: 0.89x"),
         (passed(None, win=False), True, "holds", "right (rounding-only); not timed: there was no GPU"),
+        (
+            passed(UNSURE, win=False),
+            True,
+            "unjudged",
+            "on NVIDIA H200: no gain beyond the noise floor of 8.0%, by a clock too unsure to tell",
+        ),
         (WRONG, False, "regressed", "wrong: return[0] is 0.5, not 0.25"),
         (DOUBTED, False, "unjudged", "dishonest: T64: claims 2.50x, and takes as long as 2.83x by the clock outside"),
     ],

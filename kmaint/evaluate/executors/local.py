@@ -112,12 +112,13 @@ class Threads:
         self._waiting: dict[Turn, list[Waiting]] = {turn: [] for turn in get_args(Turn)}
         self._busy: dict[Turn, int] = dict.fromkeys(get_args(Turn), 0)
         self._all_given = self._closed = False
-        self.free = 0
+        self._places = self.free = 0
 
     def add(self, bench: Bench, *, alone: bool) -> None:
         """One more place; `alone` where no other candidate's progress is told beside."""
-        threading.Thread(target=self._work, args=(bench, alone), daemon=True).start()
+        self._places += 1
         self.free += 1
+        threading.Thread(target=self._work, args=(bench, alone), daemon=True).start()
 
     def start(self, candidate: Candidate) -> None:
         self.free -= 1
@@ -163,7 +164,12 @@ class Threads:
         begun = self._all_given and not self._busy["first"]
         if begun and self._waiting["rival"] and self._busy["rival"] < self._rivals:
             return "rival"
-        return "aside" if self._waiting["aside"] else None
+        # As many places as there may be rivals are left for those that may become some.
+        return "aside" if self._waiting["aside"] and self._busy["aside"] < self._most_aside else None
+
+    @property
+    def _most_aside(self) -> int:
+        return max(1, self._places - self._rivals)
 
     def _left(self, one: Waiting) -> None:
         with self._changed:
@@ -174,7 +180,8 @@ class Threads:
         while (one := self._taken()) is not None:
             told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, one.candidate))
             if one.turn == "rival":  # few are left, and share what all others had
-                told = dataclasses.replace(told, threads=max(told.threads, cores() // self._rivals))
+                left = (cores() - self._busy["aside"]) // self._rivals
+                told = dataclasses.replace(told, threads=max(told.threads, left))
             try:
                 found = one.judge(self._harness, one.candidate, told)
                 if isinstance(found, Later):

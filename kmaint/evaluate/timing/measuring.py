@@ -277,6 +277,7 @@ def workload_timing(
         control_a_us=tuple(value["control_a_us"]),
         control_b_us=tuple(value["control_b_us"]),
         dropped=value.get("dropped", 0),
+        late=value.get("late", 0),
         conditions=tuple(wire.load(Conditions, found) for found in value.get("conditions", ())),
         wall_ratio=value.get("wall_ratio"),
         compared=value.get("compared"),

@@ -36,19 +36,31 @@ def combine(workloads: Sequence[WorkloadTiming], *, seed: int = 0) -> Timing:
 
 
 def is_win(timing: Timing) -> bool:
-    """Whether the lower bound of the mean clears the noise floor and no workload loses more than 2 %."""
+    """Whether the mean's lower bound clears the noise floor, no workload loses more than 2 %, and the host kept up."""
     return not shortfall(timing)
 
 
 def shortfall(timing: Timing) -> str:
     """Why it is no win; empty where it is one."""
     floor = max(timing.noise_floor, SMALLEST_GAIN)
+    if late := [workload for workload in timing.workloads if workload.late]:
+        return f"the device waited for its host in {late[0].late} blocks of {late[0].workload}"
     if timing.speedup.low <= 1.0 + floor:
         return f"no gain beyond the noise floor of {floor:.1%}"
-    worst = min(timing.workloads, key=lambda workload: workload.speedup.ratio)
-    if worst.speedup.ratio < WORST_RATIO:
-        return f"{worst.workload} loses: {worst.speedup.ratio:.2f}x"
-    return ""
+    losing = [workload for workload in timing.workloads if workload.speedup.ratio < WORST_RATIO]
+    if not losing:
+        return ""
+    worst = min(losing, key=lambda workload: workload.speedup.ratio)
+    return f"{worst.workload} loses: {worst.speedup.ratio:.2f}x"
+
+
+def is_unclear(timing: Timing) -> bool:
+    """Whether it may be a win all the same: what keeps it from one lies within what its clock is unsure of."""
+    losing = [workload for workload in timing.workloads if workload.speedup.ratio < WORST_RATIO]
+    if is_win(timing) or is_loss(timing) or any(workload.speedup.high < WORST_RATIO for workload in losing):
+        return False
+    hidden = timing.speedup.high > 1.0 + SMALLEST_GAIN and timing.noise_floor > SMALLEST_GAIN
+    return bool(losing) or hidden or any(workload.late for workload in timing.workloads)
 
 
 def is_loss(timing: Timing) -> bool:

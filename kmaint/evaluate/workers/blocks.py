@@ -31,6 +31,8 @@ class Blocks:
     dropped: int = 0
     """Blocks in which the SM clock moved or the device waited for its host; each was measured again, as long as few
     were."""
+    late: int = 0
+    """Of those that are in what was found all the same: how many the device waited in."""
 
     def warm_up(self) -> None:
         for _ in range(WARM_UP_BLOCKS):
@@ -57,12 +59,14 @@ class Blocks:
         self.inputs.restore()
         before = self.sensors.sm_mhz()
         left, right = mirrored(self.clock, a, b, self.draw)
-        if self.clock.late or not steady(before, self.sensors.sm_mhz()):
-            if self.clock.late:
+        late = self.clock.late
+        if late or not steady(before, self.sensors.sm_mhz()):
+            if late:
                 self.clock.wait_longer()
             self.dropped += 1
             if droppable:
                 return False
+            self.late += late
         names = ("original_us", "candidate_us") if paired else ("control_a_us", "control_b_us")
         self.found[names[0]].append(left)
         self.found[names[1]].append(right)

@@ -108,7 +108,13 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
     yield from _outputs([legs[1], legs[3]], inputs, item)
     yield from _let_others_in(item, device)
     eager = eager_blocks(pair, inputs, device, draw)
-    kept = {"dropped": blocks.dropped, "conditions": [before, after], "note": note, "calls": legs[0].calls}
+    kept = {
+        "dropped": blocks.dropped,
+        "late": blocks.late,
+        "conditions": [before, after],
+        "note": note,
+        "calls": legs[0].calls,
+    }
     return {**blocks.found, **traces, **eager, **kept}
 
 

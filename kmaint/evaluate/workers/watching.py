@@ -1,6 +1,7 @@
 """Whether what times and checks a candidate is still what it was before the candidate was imported.
 
-Every function and class of the modules that timing goes through is kept by identity, functions with their code too. It
+Every function and class of the modules that timing goes through is kept by identity, functions with their code too, and
+the plain values of our own modules and classes. It
 explains a lie rather than makes one impossible: the parent's own clock and the judging process do not rest on it.
 """
 
@@ -25,6 +26,9 @@ MODULES = (
 TENSOR = ("clone", "contiguous", "copy_", "cpu", "data_ptr", "fill_", "numel", "reshape", "view", "zero_")
 OWN = ("workers", "runtime")
 """The worker's modules and the harness's runtime, with all that is in them."""
+
+PLAIN = (bool, int, float, str)
+"""Of a setting: another one is another object, but for a small number that is put back."""
 
 Kept = dict[str, tuple[Any, ...]]
 missing = object()
@@ -52,6 +56,8 @@ def picture(only: Kept | None = None) -> Iterator[tuple[str, tuple[Any, ...]]]:
         for attribute, value in list(vars(sys.modules[name]).items()):
             if only is None or f"{name}.{attribute}" in only:
                 yield from _shown(f"{name}.{attribute}", value, of=name)
+                if isinstance(value, PLAIN) and name.partition(".")[0] in OWN:
+                    yield f"{name}.{attribute}", (value,)
     for attribute in TENSOR:
         yield f"torch.Tensor.{attribute}", (getattr(torch.Tensor, attribute),)
 
@@ -65,6 +71,8 @@ def _shown(name: str, value: Any, *, of: str) -> Iterator[tuple[str, tuple[Any, 
             # A method that shadows an inherited one would be new, so the names themselves are kept.
             yield f"{name} itself", tuple(sorted(key for key in vars(value) if not key.startswith("__")))
             for attribute, member in list(vars(value).items()):
+                if isinstance(member, PLAIN) and of.partition(".")[0] in OWN and not attribute.startswith("__"):
+                    yield f"{name}.{attribute}", (member,)
                 if callable(member) or isinstance(member, (staticmethod, classmethod, property)):
                     function = member if isinstance(member, FunctionType) else None
                     yield f"{name}.{attribute}", (member, *(_parts(function) if function else ()))

@@ -59,6 +59,24 @@ def test_one_workload_that_loses_more_than_two_percent_undoes_a_win() -> None:
     assert timing.shortfall(behind) == "w0.1 loses: 0.97x"
 
 
+def test_what_the_device_waited_for_its_host_in_wins_nothing() -> None:
+    gain = replace(measured([12.0] * 20, [10.0] * 20), late=3)
+    found = timing.combine([gain])
+    assert not timing.is_win(found)
+    assert timing.shortfall(found) == "the device waited for its host in 3 blocks of w1.0"
+    assert timing.is_unclear(found)
+
+
+def test_what_lies_within_the_clocks_own_noise_is_unclear() -> None:
+    gain = measured([12.0] * 20, [10.0] * 20)
+    wide = replace(measured([9.5] * 20, [10.0] * 20), speedup=Interval(ratio=0.95, low=0.93, high=1.49))
+    assert timing.is_unclear(timing.combine([gain, wide]))
+    assert timing.is_unclear(timing.combine([measured([10.5] * 20, [10.0] * 20, noise=0.06)]))
+    sure = measured([9.5] * 20, [10.0] * 20, weight=0.1)
+    for clear in ([gain], [gain, sure], [measured([10.0] * 20, [10.0] * 20)], [measured([9.0] * 20, [10.0] * 20)]):
+        assert not timing.is_unclear(timing.combine(clear))
+
+
 @few
 @given(st.floats(0.5, 2.0), st.floats(0.0, 0.1))
 def test_a_win_turned_over_is_a_loss(ratio: float, noise: float) -> None:
