@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+from hypothesis.errors import FlakyFailure
+
 
 def main(folder: Path) -> None:
     """Print the verdicts as one JSON object."""
@@ -27,6 +29,8 @@ def main(folder: Path) -> None:
                 verdicts[name] = ""
             except AssertionError as error:
                 verdicts[name] = str(error).splitlines()[0]
+            except FlakyFailure as failures:  # one that gives other bits each time may not fail twice
+                verdicts[name] = str(failures.exceptions[0]).splitlines()[0]
     json.dump(verdicts, sys.stdout)
 
 
