@@ -22,6 +22,8 @@ PLACE = Place("docs/measured.md", "blocks", "benchmarks/aa_blocks.py")
 EDGES_US = (3.0, 6.0, 12.0, 30.0, math.inf)
 FAR = 0.05
 """Of a block: that its two halves are farther apart than the gains that most edits bring."""
+WIDE = 0.03
+"""Of a workload's A/A interval: that it reaches so far from 1."""
 HEAD = (
     "| a call takes | workloads | A/A blocks | beyond 5 % | A/A interval beyond 3 % |",
     "| --- | --- | --- | --- | --- |",
@@ -49,12 +51,11 @@ def table(found: Sequence[Timed]) -> str:
     for edge in EDGES_US:
         some = [one for one in found if below <= statistics.median(one["original_us"]) < edge]
         blocks = [a / b for one in some for a, b in zip(one["control_a_us"], one["control_b_us"], strict=True)]
-        far = sum(abs(ratio - 1.0) > FAR for ratio in blocks) / max(1, len(blocks))
-        wide = sum(max(one["noise"]["high"] - 1.0, 1.0 - one["noise"]["low"]) > 0.03 for one in some) / max(
-            1, len(some)
-        )
+        far = [ratio for ratio in blocks if abs(ratio - 1.0) > FAR]
+        wide = [one for one in some if max(one["noise"]["high"] - 1.0, 1.0 - one["noise"]["low"]) > WIDE]
+        shares = f"{len(far) / max(1, len(blocks)):.1%} | {len(wide) / max(1, len(some)):.0%}"
         size = f"{below:g} to {edge:g} us" if math.isfinite(edge) else f"{below:g} us and more"
-        rows.append(f"| {size} | {len(some)} | {len(blocks):,} | {far:.1%} | {wide:.0%} |")
+        rows.append(f"| {size} | {len(some)} | {len(blocks):,} | {shares} |")
         below = edge
     return "\n".join(rows)
 

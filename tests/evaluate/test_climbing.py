@@ -116,6 +116,8 @@ def test_each_rung_has_its_own_seconds_and_those_side_by_side_count_once(harness
     assert fast < middle < slow
     assert middle >= 0.3 and slow >= 0.6
     assert wall_s(climb.rungs) == pytest.approx(alone + slow)
+    assert wall_s(climb.rungs, ("lint", "device")) == pytest.approx(alone + middle)
+    assert wall_s(climb.rungs, NAMES[2:3]) == pytest.approx(middle)
 
 
 def test_those_of_a_group_share_the_processors(harness: Harness, bench: Bench) -> None:

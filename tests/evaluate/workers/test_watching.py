@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -50,3 +52,16 @@ def test_other_code_in_the_same_function_is_named() -> None:
     finally:
         function.__code__ = code
     assert watch.changed() == ""
+
+
+@pytest.mark.parametrize("named", ["workers.played.MOST", "workers.played.Clock.late"])
+def test_another_setting_of_the_worker_is_named(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of how long the device is kept busy, or of whether a leg can be late."""
+    played = ModuleType("workers.played")
+    exec("MOST = 32\n\nclass Clock:\n    late = False\n", vars(played))
+    monkeypatch.setitem(sys.modules, "workers.played", played)
+    watch = Watch()
+    assert watch.changed() == ""
+    owner, _, attribute = named.removeprefix("workers.played.").rpartition(".")
+    monkeypatch.setattr(vars(played)[owner] if owner else played, attribute, True)
+    assert watch.changed() == named

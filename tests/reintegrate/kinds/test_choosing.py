@@ -111,8 +111,8 @@ def test_where_the_shipped_code_does_not_run_nothing_is_said_of_the_code_outside
 ) -> None:
     """As vLLM's attention under the interpreter of triton 3.6.0: its guard was called one that does not hold."""
     change = ("    num_tokens = output.shape[0]\n", "    assert output.is_cuda\n    num_tokens = output.shape[0]\n")
-    harness = newer(harness_of("merge_state"), tmp_path, change)
-    patch = choose_again("guarded", win(harness, SMALL_ONLY, change), tmp_path)
+    again = win(newer(harness_of("merge_state"), tmp_path, change), SMALL_ONLY, change)
+    patch = choose_again("guarded", again, tmp_path)
     assert isinstance(patch, Patch)
     [shown] = patch.shown
     assert shown.state == "not_run"
