@@ -61,6 +61,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with the evaluation of each win that is judged")
     parser.add_argument("--check", action="store_true", help="say by the exit status whether the table is up to date")
     options = parser.parse_args()
+    if options.pair and options.work is None:
+        parser.error("--pair needs --work DIR, where the clones and the ledger are")
     if options.pair:
         again(options)
     return int(PLACE.put(table(options.out), check=options.check) and options.check)
