@@ -3,6 +3,7 @@
     python -m benchmarks.campaign prepare DIR --sglang TREE --vllm TREE     cuts the harnesses, packs what they need
     python -m benchmarks.campaign run DIR OUT [--only TEXT]                 on a GPU: every harness, resumable
     python -m benchmarks.campaign against DIR RUNS OUT --shipped DIR...     on a GPU: recorded runs and what is served
+    python -m benchmarks.campaign retime DIR RUNS OUT                       on a GPU: recorded bests, timed once more
     python -m benchmarks.campaign table [--check]                           the README's table, from what was recorded
     python -m benchmarks.campaign check [KERNEL] [--work DIR]               recorded wins, verified from the release on
 
@@ -53,6 +54,15 @@ def main() -> int:
     shipping.add_argument("--only", default="", help="harnesses whose names hold this text")
     shipping.add_argument("--shipped", type=Path, nargs="+", required=True, help="folders to import operators from")
     shipping.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
+    retiming = commands.add_parser("retime")
+    retiming.add_argument("folder", type=Path)
+    retiming.add_argument("runs", type=Path, help="recorded ones, such as benchmarks/campaign")
+    retiming.add_argument("out", type=Path)
+    retiming.add_argument("--only", default="", help="harnesses whose names hold this text")
+    retiming.add_argument("--below-us", type=float, default=float("inf"), help="with a workload of shorter calls")
+    retiming.add_argument("--minutes", type=float, default=60.0, help="after which none is begun")
+    retiming.add_argument("--parallel", type=int, default=1, help="at a time; they take turns on the GPU")
+    retiming.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     printing = commands.add_parser("table")
     printing.add_argument("--check", action="store_true", help="exit status 1 if README.md says something else")
     checking = commands.add_parser("check")
@@ -68,7 +78,7 @@ def main() -> int:
     )
     checking.add_argument("--device", choices=("auto", "cuda", "none"), default="auto")
     options = parser.parse_args()
-    if options.command in ("run", "against") and importlib.util.find_spec("pydantic_settings") is None:
+    if options.command in ("run", "against", "retime") and importlib.util.find_spec("pydantic_settings") is None:
         start_again(options.folder)
     from kmaint.errors import KmaintError
 
@@ -103,6 +113,10 @@ def _command(options: argparse.Namespace) -> int:
         from benchmarks.campaign.against import against
 
         return against(options)
+    if options.command == "retime":
+        from benchmarks.campaign.retiming import retime
+
+        return retime(options)
     if options.command == "table":
         from benchmarks.campaign.table import write
 

@@ -15,8 +15,9 @@ from benchmarks.campaign.shipping import NO_GPU, Against
 from kmaint import wire
 from kmaint.agent.builtin import WORTH
 from kmaint.evaluate import Screened
+from kmaint.evaluate.timing import ratios
 from kmaint.folder import write_text
-from kmaint.records.evaluation import Evaluation, Passed
+from kmaint.records.evaluation import Environment, Evaluation, Passed
 from kmaint.records.run import Run
 from kmaint.records.spent import Spent
 from kmaint.records.timing import Timing
@@ -29,12 +30,23 @@ EARLIER = ROOT / "benchmarks" / "results"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retimed:
+    """What a later clock says of a run's best, the second word where the first was a win; or why it says nothing."""
+
+    timing: Timing | None = None
+    first: Timing | None = None
+    environment: Environment | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recorded:
     """A run with its harness as it was then, what it used up, and its winner through the whole gate once more.
 
     `again` is that second passage: other processes, other seeds. It is None where nothing won, and in a run from before
     the campaign, as `spent` is; the gate's own confirmation stands in the run in any case. `shipped` is there where
-    serving runs another operator: the winner, or else the extracted kernel, against that.
+    serving runs another operator: the winner, or else the extracted kernel, against that. `retimed` is there where the
+    clock has been mended since.
     """
 
     harness: dict[str, Any]
@@ -42,6 +54,7 @@ class Recorded:
     spent: Spent | None = None
     again: Evaluation | None = None
     shipped: Against | None = None
+    retimed: Retimed | None = None
     screened: Mapping[str, Screened] = field(default_factory=dict)
     """The rough look at many variants by which those that the gate saw were chosen, by candidate id."""
 
@@ -69,9 +82,11 @@ class Recorded:
 
     @property
     def won(self) -> bool:
-        """Whether the gate called it a win each time it was asked."""
+        """Whether it was a win each time it was asked for."""
         winner = self.run.winner
-        return winner is not None and is_win(winner) and (self.again is None or is_win(self.again))
+        if winner is None or not is_win(winner) or not (self.again is None or is_win(self.again)):
+            return False
+        return self.retimed is None or self.retimed.timing is None or ratios.is_win(self.retimed.timing)
 
     @property
     def looked(self) -> float:
@@ -132,7 +147,8 @@ def read(path: Path) -> Recorded | None:
     content = json.loads(path.read_text()) if path.is_file() else None
     if not isinstance(content, dict) or not {"harness", "run"} <= set(content):
         return None
-    kinds = {"spent": Spent, "again": Evaluation, "shipped": Against, "screened": dict[str, Screened]}
+    kinds = {"spent": Spent, "again": Evaluation, "shipped": Against, "retimed": Retimed}
+    kinds["screened"] = dict[str, Screened]
     more: dict[str, Any] = {
         name: wire.load(kind, content[name]) for name, kind in kinds.items() if content.get(name) is not None
     }

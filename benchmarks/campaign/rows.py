@@ -69,7 +69,9 @@ class Row:
 
 
 def figure(found: Recorded) -> Timing | None:
-    """What is reported of a run: the second passage of its winner where there was one, since the first chose it."""
+    """What is reported of a run: what the clock said last of its winner, since what chose it is partly luck."""
+    if found.retimed and found.retimed.timing:
+        return found.retimed.timing
     again = recorded.timing_of(found.again) if found.again else None
     return again or found.timing
 

@@ -149,6 +149,7 @@ def comparison(found: Any) -> dict[str, Any]:
         "launches": [None if trace is None else trace.launches for trace in traces],
         "conditions": [list(vars(one).values()) for one in found.conditions],
         "dropped": found.dropped,
+        "late": found.late,
         "compared": found.compared,
         **{name: [round(us, 4) for us in getattr(found, name)] for name in samples},
     }

@@ -67,8 +67,11 @@ def poke(view: torch.Tensor, at: int, special: str) -> None:
     """Put a special value in place of one element, counted from the first and round again; none into whole numbers."""
     view = once(view)
     if view.is_floating_point() and view.numel():
-        where = torch.unravel_index(torch.tensor(at % view.numel()), view.shape)
-        view[tuple(int(one) for one in where)] = special_value(special, view.dtype)
+        left, where = at % view.numel(), list[int]()
+        for size in reversed(view.shape):  # not torch.unravel_index: its first call imports sympy, for seconds
+            left, one = divmod(left, size)
+            where.append(one)
+        view[tuple(reversed(where))] = special_value(special, view.dtype)
 
 
 def special_value(special: str, dtype: torch.dtype) -> float:

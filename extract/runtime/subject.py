@@ -31,7 +31,7 @@ from .outcomes import Outcome
 from .performing import perform
 from .sequences import Step, perform_steps
 from .starting import Start, start_process
-from .view import forbidden_modules, lay_view
+from .view import forbidden_modules, lay_modules, lay_view
 
 __all__ = ["CALL_LIMIT_S", "START_LIMIT_S", "Local", "Remote", "Subject", "SubjectLost", "load", "remote"]
 
@@ -94,6 +94,7 @@ class Remote:
         # The framework's own op, held against its harness, may read and import what it likes.
         trusted = bool(os.environ.get("KMAINT_TRUSTED"))
         place = candidate if trusted else lay_view(folder, candidate, view)
+        lay_modules(room)
         view = folder if trusted else view
         self._log = (scratch / "subject.log").open("w+b")
         self._kept = tempfile.TemporaryFile(dir=scratch, buffering=0)  # noqa: SIM115 - closed with the process

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -20,6 +21,9 @@ SECRET = ("kernel.py", "reference.py", "test_kernel.py", "harness.toml", "parity
 SOURCES = (".cu", ".cuh")
 JUDGING = ("judge.py", "suite.py", "subject.py", "view.py")
 """Files of the runtime that only the judging side needs."""
+
+DRIVER = "cuda_utils"
+"""How triton calls the module through which it loads kernels."""
 
 ANSWERS = ("kernel", "reference", "test_kernel")
 OURS = ("kmaint", "extract", "testgen")
@@ -53,6 +57,17 @@ def lay_view(folder: Path, candidate: Path, into: Path) -> Path:
     if built.is_dir():
         shutil.copytree(built, place.with_suffix(BUILT))
     return place
+
+
+def lay_modules(room: Path) -> None:
+    """Copies of the modules in C that triton compiled for itself where this process keeps its kernels, to be found in
+    a candidate's own cache: each takes a compiler most of a second, and none has anything of a kernel in it."""
+    triton = sys.modules.get("triton")
+    kept = getattr(getattr(triton, "knobs", None), "cache", None)
+    for module in Path(kept.dir).glob(f"*/{DRIVER}*.so") if kept else ():
+        into = room / module.parent.name
+        into.mkdir(exist_ok=True)
+        shutil.copy(module, into)
 
 
 def forbidden_modules(folder: Path) -> dict[str, str]:

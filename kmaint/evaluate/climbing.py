@@ -22,6 +22,8 @@ from kmaint.records.timing import Timing
 TO_SPARE = 4
 """Processors of one candidate from which on rungs are climbed side by side: one for each of the largest group. With
 fewer these would wait for one another, and other candidates for what is begun behind a rung that refuses."""
+MOSTLY = 2
+"""Of rungs that are climbed side by side, so many are mostly at work: others have ended, or wait for a compiler."""
 
 
 @dataclass
@@ -107,13 +109,13 @@ def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
 
 
 def _at_once(climb: Climb, group: Group) -> list[End | Exception]:
-    """Climb them side by side, each with its share of the processors, and wait for all.
+    """Climb them side by side, and wait for all.
 
     A refusal therefore costs what the others had begun, which is why it is done only where nobody waits for that.
     """
     whole = climb.bench
     whole.progress(", ".join(name for name, _ in group))
-    climb.bench = dataclasses.replace(whole, threads=max(1, whole.threads // len(group)))
+    climb.bench = dataclasses.replace(whole, threads=max(1, whole.threads // min(len(group), MOSTLY)))
     try:
         ends = side_by_side(partial(_end, climb), group)
     finally:

@@ -37,7 +37,7 @@ COMMANDS = {
 }
 TURNS = ("survey", "numerics", "probe", "time", "verify", "screen")
 """Commands that take their turns on the GPU themselves; of the others each item shares it."""
-APART = ("numerics", "verify")
+APART = ("numerics", "probe", "verify")
 """Commands that run the original in their own process, and a candidate never."""
 STUCK = 70
 """Exit status of a process whose CUDA context a candidate broke: every later call in it would fail."""

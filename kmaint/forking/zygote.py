@@ -43,7 +43,10 @@ BEFOREHAND = (
 )
 """What every fork may need."""
 
-BARE = tuple(name for name in BEFOREHAND if name.partition(".")[0] not in ("hypothesis", "pytest"))
+BARE = (
+    *(name for name in BEFOREHAND if name.partition(".")[0] not in ("hypothesis", "pytest")),
+    *("triton.testing", "torch.utils.benchmark"),  # of which it keeps a picture before it imports the candidate
+)
 """What a candidate's process may need: that somebody tests it is no business of its."""
 
 PROGRAMS: dict[str, ModuleType] = {}
@@ -69,8 +72,12 @@ def warm(path: str, modules: list[str], programs: list[str], calls: list[str], *
     for call in calls:
         module, _, function = call.partition(":")
         with contextlib.suppress(ModuleNotFoundError):
-            getattr(importlib.import_module(module), function)()
+            getattr(importlib.import_module(module), function, _nothing)()  # another release may not have it
     sys.path.remove(path)
+
+
+def _nothing() -> None:
+    """In place of what is not there."""
 
 
 def warm_torch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -14,10 +15,11 @@ from typing import Literal
 
 from kmaint import wire
 from kmaint.child import run_child
-from kmaint.errors import MissingError
+from kmaint.errors import KmaintError, MissingError
 from kmaint.evaluate.bench.asking import Done, Request, ask_alone, last_line
 from kmaint.evaluate.bench.bench import LIMITS_S, Bench
 from kmaint.evaluate.bench.surroundings import environment_of
+from kmaint.forking.stem import stem
 from kmaint.records.evaluation import Environment
 from kmaint.sandbox import sandbox
 
@@ -86,9 +88,12 @@ def survey(python: Path, *, device: Literal["auto", "cuda", "none"] = "auto", gp
 
 @functools.cache
 def _surveyed(python: Path, device: str, gpu: str | None, _visible: str | None) -> Environment:
+    with contextlib.suppress(KmaintError):
+        stem(python)  # is asked for next, and can import torch meanwhile
     with tempfile.TemporaryDirectory(prefix="kmaint-survey-") as scratch:
         request = Request(command="survey", shared={}, items=({},), limit_s=LIMITS_S["survey"], gpu=device != "none")
         environment = environment_of(None, Path(scratch), gpu=device != "none", only=gpu)
+        environment["PYTHONDONTWRITEBYTECODE"] = ""  # as the stem's: there is no candidate in it
         answers, finished = ask_alone(python, request, environment, Path(scratch))
     answer = answers[0] if answers else None
     if not isinstance(answer, Done):

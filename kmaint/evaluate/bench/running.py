@@ -70,7 +70,7 @@ class Once:
 class Measuring:
     """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
 
-    None before its first question: until then it imports, and makes its CUDA context. The question "turn" ends one
+    None before its first question: until then it does nothing on the GPU. The question "turn" ends one
     shared turn and begins another, between which whoever waits to have the GPU alone has it.
     """
 

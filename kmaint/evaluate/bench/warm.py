@@ -22,9 +22,18 @@ from kmaint.evaluate.bench.surroundings import environment_of
 from kmaint.forking.programs import ForkServer, Program
 from kmaint.forking.warm import Beforehand, fork_server
 
-SEES_GPU = "import torch\ntorch.zeros(1, device='cuda').sum().item()\n"
-"""What a fork must be able to do on a machine with a GPU: something that was imported may have touched it before."""
+SEES_GPU = """\
+import torch, triton
+torch.zeros(1, device="cuda").sum().item()
+triton.runtime.driver.active.get_current_target()
+"""
+"""What a fork must be able to do on a machine with a GPU: something that was imported may have touched it before. With
+triton's driver goes a module in C, which is compiled here once for all that are to come."""
 SEES_LIMIT_S = 120.0
+
+COMPILES = ("triton.runtime.cache:triton_key", "triton.runtime.build:platform_key")
+"""What triton finds out in each process before it first compiles, and keeps: it reads all of its own files, which
+takes longer than most kernels do."""
 
 
 @contextlib.contextmanager
@@ -93,6 +102,7 @@ class Pool:
         program = self._scratch / "sees_gpu.py"
         program.write_text(SEES_GPU)
         environment = environment_of(None, self._scratch, gpu=True, only=self._bench.gpu)
+        environment["TRITON_CACHE_DIR"] = str(self._scratch)
         asked = Program(argv=[program], env=environment, cwd=self._scratch)
         ended = server.run(asked, timeout_s=SEES_LIMIT_S)
         if ended.code != 0:
@@ -123,9 +133,10 @@ class Slot:
 def _start(python: Path, harness: Path | None, *, interpreted: bool) -> contextlib.AbstractContextManager[ForkServer]:
     # triton reads this when it is imported, so that there are two kinds; no kind sees a GPU before it is forked.
     extra = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "", **({"TRITON_INTERPRET": "1"} if interpreted else {})}
-    calls = ("runtime.interpreter:mend",) if interpreted else ()
+    calls = ("runtime.interpreter:mend",) if interpreted else COMPILES
     if harness is None:
-        return fork_server(python, Beforehand(path=Path(os.devnull), bare=True), extra=extra)
+        own = () if interpreted else COMPILES
+        return fork_server(python, Beforehand(path=Path(os.devnull), bare=True, calls=own), extra=extra)
     return fork_server(
         python, Beforehand(path=harness, modules=("runtime.suite", "runtime.properties"), calls=calls), extra=extra
     )

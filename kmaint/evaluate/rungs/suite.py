@@ -30,8 +30,7 @@ REASON_LENGTH = 300
 NO_TESTS = 5
 """Pytest's exit status where nothing was left to run."""
 MOST_SHARES = 4
-"""Of a suite's tests under the interpreter: each share pays for a process of the suite and one of the candidate. On a
-GPU both would make a context there besides, so that a suite is one process."""
+"""Of a suite's tests: each share pays for a process of the suite and one of the candidate, on a GPU with a context."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def run_suite(harness: Harness, candidate: Path, bench: Bench, *, on_gpu: bool, 
         )
     # The seed is drawn after the candidate is written: it cannot know the cases.
     seed = secrets.randbits(31)
-    of = 1 if on_gpu else max(1, min(most, bench.threads // 2))
+    of = max(1, min(most, bench.threads // 2))
     shares = [Share(part, of, seed) for part in range(of)]
     run = partial(_run_share, harness, candidate, bench, on_gpu=on_gpu)
     return said_something(_first(side_by_side(run, shares)), suite)

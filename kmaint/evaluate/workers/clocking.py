@@ -48,8 +48,6 @@ def prepare(shared: dict[str, Any]) -> dict[str, Any]:
     process shuts itself in before it imports the candidate, or None."""
     folder = Path(shared["folder"])
     shut_in_to_time(shared["walls"], folder, Path(shared["scratch"]))
-    if shared["clock"] == "graph":
-        tracing.warm_up()
     return {
         **shared,
         "contract": cases.Contract.read(folder),
@@ -67,6 +65,8 @@ def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
     """
     if "pair" not in state:  # not in prepare: a candidate may end the process on import
         yield _question("ready", item)
+        if state["device"] == "cuda":
+            tracing.warm_up()  # with the context, in a turn like all that is done on the GPU
         yield from _load_original(state, item)
         state["pair"] = (state["original"], entry_of(state["candidate"], "candidate", state["entry"]))
     if name := state["watch"].changed():

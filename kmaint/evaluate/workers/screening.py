@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .blocks import mirrored
-from .calls import cases, entry_of
+from .calls import cases, entry_of, synchronize
 from .outputs import Left, disagreement, left_behind
 from .replay import (
     Clock,
@@ -68,14 +68,19 @@ def prepare(shared: dict[str, Any]) -> State:
     contract = cases.Contract.read(folder)
     original = entry_of(str(folder / "kernel.py"), "original", shared["entry"])
     draw = random.Random(shared["seed"])  # noqa: S311 - an order of blocks, not a secret
-    timed = [(w, case) for w, case in contract.cases() if w["weight"]]
-    with shared["turns"].shared():
+    turns = shared["turns"]
+    with (
+        turns.shared()
+    ):  # a turn for the context and for each workload: whoever wants to be alone waits for one of them
         clock: Clock = DeviceClock() if device == "cuda" else WallClock(device)
-        stages = [
-            Stage(w["name"], *_stage(original, Inputs.rotating(contract, case, device, most=shared["sets"]), clock))
-            for w, case in timed
-        ]
-    return State(stages, clock, shared["entry"], draw, shared["turns"], shared["rounds"])
+    stages = []
+    for workload, case in contract.cases():
+        if workload["weight"]:
+            with turns.shared():
+                inputs = Inputs.rotating(contract, case, device, most=shared["sets"])
+                stages.append(Stage(workload["name"], *_stage(original, inputs, clock)))
+                synchronize(device)
+    return State(stages, clock, shared["entry"], draw, turns, shared["rounds"])
 
 
 def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, int, Leg, Left]:

@@ -1,4 +1,8 @@
-"""What the device itself says that it ran: CUPTI's kernel records of one replay, through torch's profiler."""
+"""What the device itself says that it ran: CUPTI's kernel records of one replay, through torch's profiler.
+
+Through the profiler of torch.autograd, that is: torch.profiler asks torch's compiler how it is set, whose import takes
+seconds in each process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.autograd import DeviceType
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 if TYPE_CHECKING:
     from .replay import Inputs, Leg
@@ -26,10 +30,10 @@ def warm_up() -> bool:
     Whether it recorded anything.
     """
     with contextlib.suppress(RuntimeError):
-        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        with _profiled() as profiler:
             torch.zeros(1, device="cuda")
             torch.cuda.synchronize()
-        return any(event.device_type == DeviceType.CUDA for event in profiler.events())
+        return any(event.device_type == DeviceType.CUDA for event in profiler.function_events)
     return False
 
 
@@ -41,12 +45,16 @@ def trace(leg: Leg, inputs: Inputs) -> dict[str, Any] | None:
     torch.cuda.synchronize()
     events = []
     with contextlib.suppress(RuntimeError):  # where the profiler does not start; a broken device says so again later
-        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        with _profiled() as profiler:
             leg.run()
             torch.cuda.synchronize()
-        events = [event for event in profiler.events() if event.device_type == DeviceType.CUDA]
+        events = [event for event in profiler.function_events if event.device_type == DeviceType.CUDA]
     records = [(e.time_range.start, e.time_range.end, e.device_resource_id, e.name) for e in events]
     return summary(records, leg.calls) if records else None
+
+
+def _profiled() -> Any:
+    return profile(use_cpu=False, use_device="cuda", use_kineto=True)
 
 
 def summary(records: Sequence[Record], calls: int) -> dict[str, Any]:
