@@ -19,6 +19,7 @@ from benchmarks.campaign import recorded
 from benchmarks.campaign.preparing import HARNESSES
 from benchmarks.campaign.recorded import WAYS, Recorded, Retimed
 from benchmarks.campaign.rows import interval
+from benchmarks.campaign.shipping import NO_GPU
 from benchmarks.campaign.verifying import carried_over, differing
 from kmaint import evaluate, wire
 from kmaint.console import Progress
@@ -87,6 +88,8 @@ def shortest_us(found: Recorded) -> float:
 
 def measured(one: Left, bench: Bench) -> Retimed:
     """On the workloads of the record, confirmed as in the gate; a harness that is another today is a reason."""
+    if bench.device == "none":
+        return Retimed(reason=NO_GPU)
     if moved := differing(one.found.harness, wire.dump(one.harness)):
         return Retimed(reason=f"the release is not what the record says: {moved}")
     with tempfile.TemporaryDirectory(prefix="kmaint-retimed-") as scratch:

@@ -8,8 +8,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from kmaint.evaluate import Bench, warmed
 from kmaint.evaluate.bench import environment_of
+from kmaint.evaluate.bench.warm import _start
 from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Candidate
@@ -81,3 +84,30 @@ def test_a_suite_says_the_same_warm_and_cold(
     found = [run_suite(harness, file, one, on_gpu=False) for one in (bench, dataclasses.replace(bench, warm=None))]
     assert [one.rejection and one.rejection.codes for one in found] == [("mismatch",), ("mismatch",)]
     assert found[0].ran == found[1].ran
+
+
+FOUND_OUT = """
+import importlib, sys
+before = set(sys.modules)
+import triton
+from runtime import snapshot
+for name in snapshot.MODULES:
+    if name not in before:
+        importlib.import_module(name)
+print(sorted(name for name in set(sys.modules) - before if name.partition(".")[0] in ("torch", "triton")))
+print(triton.runtime.cache.triton_key.cache_info().currsize, triton.runtime.build.platform_key.cache_info().currsize)
+"""
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+def test_a_candidates_process_has_all_that_takes_long_of_the_one_it_is_forked_of(
+    bench: Bench, harness: Harness, tmp_path: Path, *, interpreted: bool
+) -> None:
+    program = tmp_path / "found_out.py"
+    program.write_text(FOUND_OUT)
+    environment = environment_of(harness.folder, tmp_path, gpu=False, interpret=interpreted)
+    with _start(bench.python, None, interpreted=interpreted) as bare:
+        ended = bare.run(Program(argv=[program], env=environment, cwd=tmp_path), timeout_s=60)
+    assert ended.code == 0, ended.stderr
+    # What is interpreted is never compiled.
+    assert ended.stdout.splitlines() == ["[]", "0 0" if interpreted else "1 1"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -82,6 +84,16 @@ def test_a_poke_puts_one_special_value_there(special: str, dtype: torch.dtype) -
     assert int((x != 0.5).sum()) == 1
     there, wanted = float(x[1, 1]), special_value(special, dtype)
     assert math.isnan(there) if math.isnan(wanted) else there == float(torch.tensor(wanted, dtype=dtype))
+
+
+def test_a_poke_imports_nothing_that_takes_seconds() -> None:
+    """Torch's own way to an index imports sympy at its first call, in each process of a suite and of a candidate."""
+    program = (
+        "import sys, torch\nfrom extract.runtime.contents import poke\n"
+        "poke(torch.ones(3, 4), 5, 'nan')\nprint('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_whole_numbers_and_nothing_are_not_poked() -> None:

@@ -4,7 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
-from extract.runtime.view import forbidden_modules, lay_view
+import pytest
+import triton
+
+from extract.runtime.view import forbidden_modules, lay_modules, lay_view
 
 ROOT = Path(__file__).parents[3]
 HARNESS = ROOT / "tests" / "evaluate" / "cases" / "merge_state"
@@ -46,3 +49,18 @@ def test_what_the_original_imports_is_its_own(tmp_path: Path) -> None:
     kernel.write_text(kernel.read_text() + "\n\ndef other():\n    from sglang.ops import thing\n    return thing\n")
     assert "sglang" not in forbidden_modules(folder)
     assert forbidden_modules(folder)["reference"] == "reference_read"
+
+
+def test_of_what_triton_keeps_here_a_candidate_has_the_drivers_module_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, room = tmp_path / "kept", tmp_path / "room"
+    for name in ("DRIVER/cuda_utils.cpython-312.so", "KERNEL/merge.cubin", "KERNEL/__grp__merge.json"):
+        (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        (kept / name).write_text(name)
+    room.mkdir()
+    monkeypatch.setitem(vars(triton.knobs.cache), "dir", str(kept))
+    lay_modules(room)
+    assert [str(path.relative_to(room)) for path in room.rglob("*.*")] == ["DRIVER/cuda_utils.cpython-312.so"]
+    monkeypatch.setitem(vars(triton.knobs.cache), "dir", str(tmp_path / "nothing"))
+    lay_modules(room)
