@@ -238,7 +238,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kmaint-throughput-", ignore_cleanup_errors=True) as name:
         options.work, folder = Path(name) / "candidates", Path(name) / "harnesses"
-        shutil.copytree(options.harnesses, folder, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+        left_out = shutil.ignore_patterns("__pycache__", ".hypothesis")
+        shutil.copytree(options.harnesses, folder, symlinks=True, ignore=left_out)
         harnesses = [h for h in making.usable(folder) if not options.only or h.folder.name in options.only]
         rows = making.write(harnesses, options.work, options.count)
         random.Random(SEED).shuffle(rows)

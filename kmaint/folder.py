@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tempfile
 import tomllib
@@ -31,6 +32,8 @@ MANIFEST, KERNEL, SHIMS, WORKLOADS, REFERENCE, SUITE, PARITY = (
     "test_kernel.py",
     "parity.json",
 )
+INCLUDE = "include"
+"""Folder of a harness in CUDA C++ with what its kernel's file includes of the tree, each at its path there."""
 MARKER = re.compile(r"^# region (?P<path>\S+):(?P<line>\d+)-(?P<end>\d+) (?P<symbol>\S+)$")
 END = "# endregion"
 
@@ -47,6 +50,18 @@ def write_text(path: Path, content: str) -> None:
         file.write(content)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
+
+
+def forward(folder: Path, path: str, file: str) -> None:
+    """Where the kernel's file of CUDA C++ was in the tree, below include/, a link to `file` at the folder's top.
+
+    The compiler looks for "x.h" beside the path that it was given, so the file finds what stood beside it. A copy that
+    followed links has a second text there instead, which a candidate would be built of.
+    """
+    place = folder / INCLUDE / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(os.path.relpath(folder / file, place.parent))
 
 
 def read_harness(folder: Path) -> Harness:

@@ -93,7 +93,7 @@ def measured(one: Left, bench: Bench) -> Retimed:
     if moved := differing(one.found.harness, wire.dump(one.harness)):
         return Retimed(reason=f"the release is not what the record says: {moved}")
     with tempfile.TemporaryDirectory(prefix="kmaint-retimed-") as scratch:
-        folder = Path(shutil.copytree(one.harness.folder, Path(scratch) / one.harness.folder.name))
+        folder = Path(shutil.copytree(one.harness.folder, Path(scratch) / one.harness.folder.name, symlinks=True))
         harness = dataclasses.replace(
             one.harness, folder=folder, contract=wire.load(Contract, one.found.harness["contract"])
         )

@@ -78,7 +78,7 @@ def _compared(entry: Entry, harness: Harness, source: str, paths: Sequence[Path]
     if bench.device == "none":
         return Against(reason=NO_GPU)
     with tempfile.TemporaryDirectory(prefix="kmaint-shipped-") as scratch:
-        folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name))
+        folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name, symlinks=True))
         (folder / KERNEL).write_text(source_of(entry, paths))
         shipped = dataclasses.replace(harness, folder=folder)
         with scratch_with(source) as (place, file):

@@ -106,7 +106,7 @@ def planted(at: tuple[Any, str], sign: str, bench: Any, options: argparse.Namesp
     if sign == "slower":
         return {"kind": sign, "known": known, **comparisons(harness, slow, bench, rounds, options.clock)}
     with tempfile.TemporaryDirectory(prefix="kmaint-planted-") as scratch:
-        folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name))
+        folder = Path(shutil.copytree(harness.folder, Path(scratch) / harness.folder.name, symlinks=True))
         (folder / "kernel.py").write_text(slow)
         slow_harness = dataclasses.replace(harness, folder=folder)
         found = comparisons(slow_harness, source, bench, rounds, options.clock)

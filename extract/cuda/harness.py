@@ -23,14 +23,13 @@ from extract.tree import SourceTree, locate
 from extract.trying.everything import Wanted, WriteSuite
 from kmaint.child import clean_environment, run_child
 from kmaint.errors import UsageError
-from kmaint.folder import KERNEL, REFERENCE, SHIMS, read_harness, sha256, write_manifest
+from kmaint.folder import INCLUDE, KERNEL, REFERENCE, SHIMS, forward, read_harness, sha256, write_manifest
 from kmaint.formatting import format_python
 from kmaint.records.harness import Extraction, Harness, Provenance, Region, Stub
 from kmaint.records.kernel import Kernel, Release, Scan
 from kmaint.records.workload import Contract
 
 BUILD_LIMIT_S = 1800.0
-INCLUDE = "include"
 CACHE_SETTING = ("KMAINT_CUDA_CACHE", "CUDA_PATH")
 
 BUILD_PROGRAM = """\
@@ -162,7 +161,7 @@ def _write(folder: Path, tree: SourceTree, release: Release, cut: _Cut) -> str:
         target = folder / INCLUDE / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((tree.root / path).read_bytes())
-    _forward(folder, cut)
+    forward(folder, cut.op.path, cut.file)
     copy_runtime(folder / "runtime", "extract.runtime", "extract.cuda.runtime")
     version = release.version or release.commit or ""
     title = f"`{cut.op.name}` of {release.framework} {version}".rstrip() + ", standing alone."
@@ -194,16 +193,6 @@ def _other_files(tree: SourceTree, op: JitOp, includes: Includes) -> list[str]:
     for path in op.files[1:]:
         found |= dict.fromkeys((path, *include_closure(tree.root, path, op.folders).files))
     return [path for path in found if path not in includes.files and path != op.path]
-
-
-def _forward(folder: Path, cut: _Cut) -> None:
-    """Where the kernel's file was, a link leads to where it is: a candidate replaces one file, at the top.
-
-    The compiler looks for "x.h" beside the path that it was given, so the file finds what stood beside it in the tree.
-    """
-    place = folder / INCLUDE / cut.op.path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(os.path.relpath(folder / cut.file, place.parent))
 
 
 def _write_torch(folder: Path, tree: SourceTree, cut: _Cut, title: str) -> None:

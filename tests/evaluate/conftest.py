@@ -11,7 +11,7 @@ import pytest
 
 from kmaint import wire
 from kmaint.evaluate import Bench, open_bench, warmed
-from kmaint.folder import read_harness, write_manifest
+from kmaint.folder import forward, read_harness, write_manifest
 from kmaint.records.evaluation import Candidate, Plan
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Argument, Axis, Contract, Workload
@@ -68,10 +68,9 @@ def twice(x):
 def cuda_harness(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Harness:
     """A kernel of four lines laid out as the operators of vLLM are, without torch's headers: it builds in seconds."""
     folder = tmp_path_factory.mktemp("harness") / "twice"
-    (folder / "include").mkdir(parents=True)
-    (folder / "include/twice.cu").symlink_to("../kernel.cu")
+    forward(folder, "csrc/twice.cu", "kernel.cu")
     (folder / "kernel.cu").write_text(CUDA_KERNEL)
-    (folder / "binding.cu").write_text('#include "include/twice.cu"\n')
+    (folder / "binding.cu").write_text('#include "include/csrc/twice.cu"\n')
     (folder / "kernel.py").write_text(CUDA_ENTRY)
     (folder / "test_kernel.py").write_text("")
     for name in ("extract/runtime", "extract/cuda/runtime"):

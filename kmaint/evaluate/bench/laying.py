@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kmaint import wire
 from kmaint.evaluate.bench.surroundings import scratch_with
-from kmaint.folder import KERNEL, sha256, write_text
+from kmaint.folder import INCLUDE, KERNEL, forward, sha256, write_text
 from kmaint.records.harness import Harness
 
 SOURCES, BUILT = ".source", ".built"
@@ -50,6 +50,7 @@ def lay(harness: Harness, source: str, file: Path) -> None:
     sources = file.with_suffix(SOURCES)
     shutil.copytree(harness.folder, sources, symlinks=True, ignore=_all_but_sources, dirs_exist_ok=True)
     (sources / harness.replaced.name).write_text(source)
+    forward(sources, harness.regions[0].path, harness.replaced.name)
     name = "load_jit" if (harness.folder / LOADER).is_file() else "operators"
     # Another key than the original's, which has that of its content: both are loaded into the process that times them.
     key = wire.digest(f"candidate\0{source}", length=16)
@@ -72,7 +73,7 @@ def _is_compiled(path: Path, folder: Path) -> bool:
     top = path.relative_to(folder).parts[0]
     if path.suffix == ".pyc":
         return False
-    return top in ("include", "runtime", KERNEL, "shims.py", LOADER) or path.suffix in (".cu", ".cuh")
+    return top in (INCLUDE, "runtime", KERNEL, "shims.py", LOADER) or path.suffix in (".cu", ".cuh")
 
 
 def with_more(file: Path, text: str, into: Path) -> None:
@@ -86,4 +87,4 @@ def _all_but_sources(folder: str, names: list[str]) -> set[str]:
     """Of the harness's folder only what the compiler reads; all of what lies deeper."""
     if not (Path(folder) / KERNEL).is_file():
         return set()
-    return {name for name in names if name != "include" and not name.endswith((".cu", ".cuh"))}
+    return {name for name in names if name != INCLUDE and not name.endswith((".cu", ".cuh"))}

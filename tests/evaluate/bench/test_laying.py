@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from kmaint.evaluate.bench import laid_out, lay, with_more
@@ -17,16 +19,26 @@ def test_a_candidate_in_cuda_is_the_harness_s_entry_over_a_copy_of_its_sources(c
     with laid_out(cuda_harness, "// another\n") as (scratch, file):
         names = {str(path.relative_to(scratch)) for path in scratch.rglob("*") if path.is_file()}
         assert names == {"candidate.py"} | {
-            f"candidate.source/{name}" for name in ("binding.cu", "kernel.cu", "include/twice.cu")
+            f"candidate.source/{name}" for name in ("binding.cu", "kernel.cu", "include/csrc/twice.cu")
         }
         # What includes it by its place in the tree finds the candidate's text, not the original's.
-        assert (scratch / "candidate.source/include/twice.cu").read_text() == "// another\n"
+        assert (scratch / "candidate.source/include/csrc/twice.cu").read_text() == "// another\n"
         text = file.read_text()
         assert text.startswith((cuda_harness.folder / "kernel.py").read_text())
         assert text.rstrip().endswith("operators = _functools.partial(operators, place=PLACE)")
     with laid_out(cuda_harness, "// a third\n") as (_, file):
         assert file.read_text() != text  # its library has a name of its own
     assert "another" not in cuda_harness.replaced.read_text()
+
+
+def test_of_a_harness_that_was_copied_without_its_links_the_candidate_is_built_all_the_same(
+    cuda_harness: Harness, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(cuda_harness.folder, tmp_path / "copy"))
+    assert not (folder / "include/csrc/twice.cu").is_symlink()
+    lay(replace(cuda_harness, folder=folder), "// another\n", tmp_path / "candidate.py")
+    assert (tmp_path / "candidate.source/include/csrc/twice.cu").read_text() == "// another\n"
+    assert (folder / "include/csrc/twice.cu").read_text() == cuda_harness.replaced.read_text()
 
 
 def test_a_candidate_with_more_below_it_keeps_what_was_built(cuda_harness: Harness, tmp_path: Path) -> None:

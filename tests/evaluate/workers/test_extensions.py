@@ -60,7 +60,7 @@ def test_what_the_compiler_refuses_is_a_verdict_in_its_words(
 ) -> None:
     verdict = check(cuda_harness, propose("__global__ void twice(float* x) { *x = missing; }\n"), bench).verdict
     assert isinstance(verdict, NotBuilt)
-    assert verdict.reason == 'nvcc: include/twice.cu(1): error: identifier "missing" is undefined'
+    assert verdict.reason == 'nvcc: include/csrc/twice.cu(1): error: identifier "missing" is undefined'
     empty = check(cuda_harness, propose("float twice(float x) { return 2 * x; }\n"), bench).verdict
     assert isinstance(empty, Dishonest)
     assert empty.codes == ("no_kernel_launched",)
