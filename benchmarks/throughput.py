@@ -119,9 +119,15 @@ def _on_cores(count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _benches(options: argparse.Namespace) -> Iterator[list[evaluate.Bench]]:
-    cold = evaluate.open_benches(device=options.device)
+    cold = evaluate.open_benches(device=options.device, progress=_trouble)
     with evaluate.warmed(cold[0]) as first:
         yield [first, *(dataclasses.replace(one, warm=first.warm, originals=first.originals) for one in cold[1:])]
+
+
+def _trouble(text: str) -> None:
+    """Of all that is told only what speaks against the figures: interpreters that are started anew each time."""
+    if "no warm interpreter" in text:
+        _say(text)
 
 
 def _candidate(file: Path) -> Candidate:

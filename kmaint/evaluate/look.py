@@ -31,17 +31,21 @@ class Look:
 
     @property
     def hopeless(self) -> str:
-        """Why no win can come of it; empty where one may."""
-        if self.speedup.high >= 1.0 + SMALLEST_GAIN or self.most >= WORTH_A_BRANCH:
-            return ""
-        return f"{self} by a first look, and a win is more than {1.0 + SMALLEST_GAIN}x"
+        """Why no win can come of it, whatever a dispatch table would make of it; empty where one may."""
+        return self._gainless if self.most < WORTH_A_BRANCH else ""
 
     @property
-    def losing(self) -> str:
-        """Why it is no win as it stands, whatever a dispatch table would make of it; empty where it may be one."""
-        if self.least >= LOSING:
+    def no_win(self) -> str:
+        """Why it is no win as it stands; empty where it may be one."""
+        if self.least < LOSING:
+            return f"{self} by a first look, and {self.least:.2f}x on the workload that gains least"
+        return self._gainless
+
+    @property
+    def _gainless(self) -> str:
+        if self.speedup.high >= 1.0 + SMALLEST_GAIN:
             return ""
-        return f"{self} by a first look, and {self.least:.2f}x on the workload that gains least"
+        return f"{self} by a first look, and a win is more than {1.0 + SMALLEST_GAIN}x"
 
     def __str__(self) -> str:
         return f"{self.speedup.ratio:.2f}x ({self.speedup.low:.2f} to {self.speedup.high:.2f})"

@@ -39,9 +39,14 @@ def test_no_win_can_come_of_what_neither_gains_over_all_nor_much_anywhere() -> N
 
 
 def test_what_loses_somewhere_is_no_win_as_it_stands() -> None:
-    assert not shown(1.5, 1.4, 1.6, 2.0, least=0.97).losing  # a look is off by as much
+    assert not shown(1.5, 1.4, 1.6, 2.0, least=0.97).no_win  # a look is off by as much
     text = "1.50x (1.40 to 1.60) by a first look, and 0.90x on the workload that gains least"
-    assert shown(1.5, 1.4, 1.6, 2.0, least=0.9).losing == text
+    assert shown(1.5, 1.4, 1.6, 2.0, least=0.9).no_win == text
+
+
+def test_what_gains_only_with_a_dispatch_table_is_no_win_as_it_stands() -> None:
+    assert shown(0.99, 0.98, 1.0, 1.3).no_win == "0.99x (0.98 to 1.00) by a first look, and a win is more than 1.01x"
+    assert not shown(1.0, 0.98, 1.02, 1.3).no_win  # nobody can tell
 
 
 HARNESS = read_harness(Path(__file__).parent / "cases" / "merge_state")

@@ -31,6 +31,10 @@ triton.runtime.driver.active.get_current_target()
 triton's driver goes a module in C, which is compiled here once for all that are to come."""
 SEES_LIMIT_S = 120.0
 
+UNSEEING = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""No server sees a GPU, nor asks CUDA for one: some modules ask torch whether there is any when they are imported, and
+where it did not ask NVML instead, no fork could use one."""
+
 COMPILES = ("triton.runtime.cache:triton_key", "triton.runtime.build:platform_key")
 """What triton finds out in each process before it first compiles, and keeps: it reads all of its own files, which
 takes longer than most kernels do."""
@@ -131,8 +135,8 @@ class Slot:
 
 
 def _start(python: Path, harness: Path | None, *, interpreted: bool) -> contextlib.AbstractContextManager[ForkServer]:
-    # triton reads this when it is imported, so that there are two kinds; no kind sees a GPU before it is forked.
-    extra = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "", **({"TRITON_INTERPRET": "1"} if interpreted else {})}
+    # triton reads this when it is imported, so that there are two kinds.
+    extra = {**UNSEEING, **({"TRITON_INTERPRET": "1"} if interpreted else {})}
     calls = ("runtime.interpreter:mend",) if interpreted else COMPILES
     if harness is None:
         own = () if interpreted else COMPILES

@@ -24,6 +24,9 @@ MOST_PLACES = 16
 
 SHARE = {"cuda": 0.75, "none": 1.0}
 """Of the cores, for candidates: on a GPU's host the rest is for what launches and watches its measurements."""
+BEGUN = 2
+"""Where some are put off, as many as this are begun on each place: a first look waits for more than half of its time,
+for a context or to have the GPU alone."""
 SWITCH_S = 2e-4
 """How long a thread may keep the others from running."""
 
@@ -45,7 +48,8 @@ class Later:
 
 
 class Local:
-    """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for.
+    """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for. Of those
+    that may be put off BEGUN times as many are begun.
 
     Of those that the judge puts off as rivals, `rivals` are taken up again at a time on each. Each has `threads` of the
     cores; by default those that are judged at once share them all, so that few candidates have many each.
@@ -72,8 +76,8 @@ class Local:
         at_once = min(most, self.jobs * len(self._benches))
         threads = self._threads or max(1, cores() // max(1, at_once))
         benches = [dataclasses.replace(bench, threads=threads) for bench in self._benches]
-        places = Threads(work.harness, self._judge, rivals=(self._rivals or 0) * len(benches))
-        for n in range(at_once):
+        places = Threads(work.harness, self._judge, places=at_once, rivals=(self._rivals or 0) * len(benches))
+        for n in range(min(most, at_once * BEGUN) if self._rivals else at_once):
             places.add(benches[n % len(benches)], alone=most == 1)
         if self._rivals:
             places.free = most  # whoever is put off has to be compared with all others
@@ -105,18 +109,18 @@ class Threads:
     They are daemons: a command that is interrupted ends at once, and the programs that they wait for end with it.
     """
 
-    def __init__(self, harness: Harness, judge: Judge, *, rivals: int = 0) -> None:
+    def __init__(self, harness: Harness, judge: Judge, *, places: int, rivals: int = 0) -> None:
         self._harness, self._judge, self._rivals = harness, judge, rivals
+        self._places = places
         self._done: queue.SimpleQueue[Evaluation | BaseException] = queue.SimpleQueue()
         self._changed, self._numbers = threading.Condition(), itertools.count()
         self._waiting: dict[Turn, list[Waiting]] = {turn: [] for turn in get_args(Turn)}
         self._busy: dict[Turn, int] = dict.fromkeys(get_args(Turn), 0)
         self._all_given = self._closed = False
-        self._places = self.free = 0
+        self.free = 0
 
     def add(self, bench: Bench, *, alone: bool) -> None:
         """One more place; `alone` where no other candidate's progress is told beside."""
-        self._places += 1
         self.free += 1
         threading.Thread(target=self._work, args=(bench, alone), daemon=True).start()
 
@@ -161,15 +165,14 @@ class Threads:
     def _next_turn(self) -> Turn | None:
         if self._waiting["first"]:
             return "first"
+        if self._busy["rival"] + self._busy["aside"] >= self._places:
+            return None
         begun = self._all_given and not self._busy["first"]
         if begun and self._waiting["rival"] and self._busy["rival"] < self._rivals:
             return "rival"
         # As many places as there may be rivals are left for those that may become some.
-        return "aside" if self._waiting["aside"] and self._busy["aside"] < self._most_aside else None
-
-    @property
-    def _most_aside(self) -> int:
-        return max(1, self._places - self._rivals)
+        most = max(1, self._places - self._rivals)
+        return "aside" if self._waiting["aside"] and self._busy["aside"] < most else None
 
     def _left(self, one: Waiting) -> None:
         with self._changed:

@@ -92,7 +92,7 @@ def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
     draw = random.Random(seed["seed"])  # noqa: S311 - an order of blocks, not a secret
     inputs = Inputs.rotating(contract, cases.Case(seed=draw.randrange(1 << 30), **case.axes), device)
     yield from _let_others_in(item, device)
-    inputs.remember(mutated_by(state["original"], inputs.calls, device))
+    inputs.remember(mutated_by(state["original"], inputs.calls))
     legs, clock, note = yield from build_legs(pair, inputs, state["clock"], draw, item)
     if isinstance(note, Failed):
         return {"failed": note.code, "text": note.text}

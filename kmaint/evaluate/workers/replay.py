@@ -90,21 +90,20 @@ def _rotated_bytes(device: str) -> int:
     return int(min(max(3 * l2, ROTATED_BYTES), free // 8))  # inputs, two legs' outputs, and room
 
 
-def mutated_by(entry: Entry, calls: Sequence[Any], device: str) -> set[str]:
+def mutated_by(entry: Entry, calls: Sequence[Any]) -> set[str]:
     """Names of the arguments whose bytes any of the calls changes: one on padding alone may leave all as it is.
 
     What was changed is put back.
     """
-    changed: set[str] = set()
+    told: dict[str, list[torch.Tensor]] = {}
     for call in calls:
         before = {name: buffer.raw.clone() for name, buffer in call.buffers.items()}
         entry(**call.arguments)
-        synchronize(device)
         for name, raw in before.items():
-            if not torch.equal(raw, call.buffers[name].raw):
-                changed.add(name)
-                call.buffers[name].raw.copy_(raw)
-    return changed
+            told.setdefault(name, []).append((raw != call.buffers[name].raw).any())
+            call.buffers[name].raw.copy_(raw)
+    # Asked once for all: beside others every answer of a device has to wait for their turns on it.
+    return {name for name, changed in told.items() if bool(torch.stack(changed).any())}
 
 
 class Leg(Protocol):

@@ -69,9 +69,8 @@ def prepare(shared: dict[str, Any]) -> State:
     original = entry_of(str(folder / "kernel.py"), "original", shared["entry"])
     draw = random.Random(shared["seed"])  # noqa: S311 - an order of blocks, not a secret
     turns = shared["turns"]
-    with (
-        turns.shared()
-    ):  # a turn for the context and for each workload: whoever wants to be alone waits for one of them
+    # A turn for the context and for each workload: whoever wants to be alone waits for one of them.
+    with turns.shared():
         clock: Clock = DeviceClock() if device == "cuda" else WallClock(device)
     stages = []
     for workload, case in contract.cases():
@@ -84,7 +83,7 @@ def prepare(shared: dict[str, Any]) -> State:
 
 
 def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, int, Leg, Left]:
-    inputs.remember(mutated_by(original, inputs.calls, inputs.device))
+    inputs.remember(mutated_by(original, inputs.calls))
     leg = _leg(original, inputs, 1)
     per_call_us = min(clock([leg, leg]))
     inputs.keep(sets_for(per_call_us, len(inputs.calls)))

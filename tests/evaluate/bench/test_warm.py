@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from kmaint.child import clean_environment, run_child
 from kmaint.evaluate import Bench, warmed
 from kmaint.evaluate.bench import environment_of
-from kmaint.evaluate.bench.warm import _start
+from kmaint.evaluate.bench.warm import UNSEEING, _start
 from kmaint.evaluate.rungs.suite import run_suite
+from kmaint.forking import warm as fork_warm
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Candidate
 from kmaint.records.harness import Harness
@@ -111,3 +113,24 @@ def test_a_candidates_process_has_all_that_takes_long_of_the_one_it_is_forked_of
     assert ended.code == 0, ended.stderr
     # What is interpreted is never compiled.
     assert ended.stdout.splitlines() == ["[]", "0 0" if interpreted else "1 1"]
+
+
+ASKS = """
+import runpy, sys, torch
+torch.cuda._is_compiled = torch.backends.cuda.is_built = lambda: True
+torch._C._cuda_getDeviceCount = lambda: print("asked") or 0
+warm = runpy.run_path(sys.argv[1])
+warm["warm"]("", [], [], [], bare=True)
+torch.cuda.is_available()
+print("benchmark" in dir(torch.utils))
+"""
+"""As in a torch that was built for CUDA, where that question keeps every fork from using a GPU."""
+
+
+@pytest.mark.parametrize(("extra", "said"), [(UNSEEING, "True"), ({}, "asked True")])
+def test_nothing_that_is_imported_beforehand_asks_cuda_for_a_device(
+    bench: Bench, extra: dict[str, str], said: str
+) -> None:
+    zygote = Path(fork_warm.__file__).with_name("zygote.py")
+    ended = run_child([bench.python, "-c", ASKS, zygote], timeout_s=60, env=clean_environment(extra))
+    assert ended.stdout.split() == said.split(), ended.stderr

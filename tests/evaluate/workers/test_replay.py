@@ -23,7 +23,7 @@ def overwrite(x, slot):
         x.add_(1.0)
 
 calls = [call(0), call(2)]
-print(sorted(mutated_by(overwrite, calls, "cpu")), sorted(mutated_by(overwrite, calls[:1], "cpu")))
+print(sorted(mutated_by(overwrite, calls)), sorted(mutated_by(overwrite, calls[:1])))
 print([one.arguments["x"].tolist() for one in calls])
 """
 
