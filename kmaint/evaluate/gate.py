@@ -59,7 +59,11 @@ def check(
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file, seen=seen, outrun=outrun)
-        rejection = climbed(climb, rungs_for(harness, bench))
+        groups = rungs_for(harness, bench)
+        if seen is not None and seen.built is not None:  # it climbs on from where it was looked at
+            climb.built, climb.rungs = seen.built, list(seen.rungs[:-1])
+            groups = groups[len(climb.rungs) :]
+        rejection = climbed(climb, groups)
         return _evaluation(climb, rejection or _passed(climb))
 
 
@@ -73,7 +77,8 @@ def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Roug
         climb = Climb(harness, candidate, bench, scratch, file, rough=rough)
         if rejection := climbed(climb, FIRST):
             return _evaluation(climb, rejection)
-    return Seen(look=climb.look, rungs=tuple(climb.rungs))
+    built = climb.built if harness.language == "triton" else None
+    return Seen(look=climb.look, rungs=tuple(climb.rungs), built=built)
 
 
 def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
@@ -82,7 +87,7 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
         environment = dataclasses.replace(environment, clocks_mhz=climb.measured.clocks_mhz)
     rungs = list(climb.rungs)
     if climb.seen is not None:  # below the suites, where it stood
-        rungs.insert(len(FIRST) - 1, climb.seen.rungs[-1])
+        rungs.insert(len(climb.seen.rungs) - 1, climb.seen.rungs[-1])
     return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(rungs), environment=environment)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, Done, Failed
-from kmaint.evaluate.rungs.facts import first_line
+from kmaint.evaluate.rungs.facts import Built, first_line
 from kmaint.evaluate.screen import LOSING, Ratios, Rough, compared
 from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.intervals import geometric_mean
@@ -53,10 +53,14 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """The look, None where none could be had, and the rungs that were climbed for it, of which it is the last."""
+    """The look, None where none could be had, and the rungs that were climbed for it, of which it is the last.
+
+    `built` is what the compiler made of the candidate, where that need not lie beside it to be judged.
+    """
 
     look: Look | None
     rungs: tuple[Rung, ...]
+    built: Built | None = None
 
     @property
     def ended(self) -> tuple[Rung, ...]:

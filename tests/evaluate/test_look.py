@@ -139,6 +139,7 @@ def test_what_a_look_says_nothing_of_climbs_on(
     found = check(harness, propose(wrong), bench, seen=seen)
     assert found.verdict.kind == "wrong"
     assert [rung.name for rung in found.rungs][:4] == ["lint", "compile", "look", "integrity"]
+    assert found.rungs[:3] == seen.rungs  # built once
 
 
 SWAP = """\
