@@ -166,8 +166,8 @@ class Threads:
         begun = self._all_given and not self._busy["first"]
         if begun and self._waiting["rival"] and self._busy["rival"] < self._rivals:
             return "rival"
-        # As many places as there may be rivals are left for those that may become some.
-        most = max(1, self._places - self._rivals)
+        # The other places are for those that may become rivals, and their cores for who climbs as one.
+        most = max(1, self._places // 2)
         return "aside" if self._waiting["aside"] and self._busy["aside"] < most else None
 
     def _left(self, one: Waiting) -> None:

@@ -70,7 +70,7 @@ def prepare(shared: dict[str, Any]) -> State:
     draw = random.Random(shared["seed"])  # noqa: S311 - an order of blocks, not a secret
     turns = shared["turns"]
     # A turn for the context and for each workload: whoever wants to be alone waits for one of them.
-    with turns.shared():
+    with turns.beginning():
         clock: Clock = DeviceClock() if device == "cuda" else WallClock(device)
     stages = []
     for workload, case in contract.cases():

@@ -49,6 +49,17 @@ class Turns:
             yield
 
     @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """As shared, to make a context: one process after the other, as the driver does it anyhow. Two dozen of an H200
+        that began together took 5 s, which whoever waits to be alone would have waited for all of them."""
+        with contextlib.ExitStack() as held:
+            if self._place is not None:
+                with self._waiting():
+                    held.enter_context(_locked(_beginnings(self._place), fcntl.LOCK_EX))
+            with self.shared():
+                yield
+
+    @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the GPU and nobody else does: those that wait for this go one after the other, then the rest."""
         with contextlib.ExitStack() as held:
@@ -78,12 +89,17 @@ def place_of(gpu: str) -> Path:
     return Path(tempfile.gettempdir()) / f"kmaint-{os.getuid()}-gpu-{gpu.replace('/', '-')}.lock"
 
 
-def taken_at(place: Path) -> tuple[Path, Path]:
-    """The files whose locks are the turns, which are there afterwards: whoever takes turns behind walls needs both."""
-    files = (place, Path(f"{place}.wanted"))
+def taken_at(place: Path) -> tuple[Path, ...]:
+    """The files whose locks are the turns, which are there afterwards: whoever takes turns behind walls needs all."""
+    files = (place, Path(f"{place}.wanted"), Path(_beginnings(place)))
     for file in files:
         file.touch()
     return files
+
+
+def _beginnings(place: str | Path) -> str:
+    """Held by the one that makes a context."""
+    return f"{place}.begins"
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ HOLD = """
 import sys
 from kmaint.evaluate.workers.turns import Turns, place_of
 turns = Turns(place_of("test"), patience_s=float(sys.argv[2]))
-with turns.alone() if sys.argv[1] == "alone" else turns.shared():
+with getattr(turns, sys.argv[1])():
     print("has it", flush=True)
     sys.stdin.readline()
 """
@@ -47,6 +47,17 @@ def test_checks_share_and_a_measurement_waits() -> None:
     two.communicate("go\n")
     assert has_it(measurement, within_s=60)
     measurement.communicate("go\n")
+
+
+def test_contexts_are_made_one_after_the_other_beside_those_who_check() -> None:
+    one, check, two = hold("beginning"), hold("shared"), hold("beginning")
+    assert has_it(check, within_s=60)
+    first, second = (one, two) if has_it(one, within_s=30) else (two, one)
+    assert not has_it(second, within_s=2)
+    first.communicate("go\n")
+    assert has_it(second, within_s=60)
+    for process in (check, second):
+        process.communicate("go\n")
 
 
 def test_who_waits_to_measure_goes_before_later_checks() -> None:
