@@ -42,6 +42,7 @@ class Climb:
     profile: Profile | None = None
     rough: Rough = LOOK
     look: Look | None = None
+    wrong: Rejection | None = None
     seen: Seen | None = None
     outrun: Callable[[], str] = str
     """Asked before it is timed: why that need not be, where another has won meanwhile; empty where it does."""

@@ -78,7 +78,7 @@ def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Roug
         if rejection := climbed(climb, FIRST):
             return _evaluation(climb, rejection)
     built = climb.built if harness.language == "triton" else None
-    return Seen(look=climb.look, rungs=tuple(climb.rungs), built=built)
+    return Seen(look=climb.look, rungs=tuple(climb.rungs), built=built, wrong=climb.wrong)
 
 
 def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
@@ -141,8 +141,11 @@ def _build_ours(climb: Climb) -> Built:
 
 def _look(climb: Climb) -> tuple[Rejection | None, str]:
     found = look(climb.harness, climb.file, climb.bench, climb.scratch, climb.rough)
-    if not isinstance(found, Look):
+    if isinstance(found, str):
         return None, f"says nothing: {found}"
+    if not isinstance(found, Look):
+        climb.wrong = found
+        return None, found.reason
     climb.look = found
     return (Slower(reason=found.hopeless) if found.hopeless else None), str(found)
 

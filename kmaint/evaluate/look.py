@@ -8,10 +8,11 @@ from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, Done, Failed
 from kmaint.evaluate.rungs.facts import Built, first_line
+from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.evaluate.screen import LOSING, Ratios, Rough, compared
 from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.intervals import geometric_mean
-from kmaint.records.evaluation import Rung
+from kmaint.records.evaluation import Rejection, Rung
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval
 
@@ -55,12 +56,14 @@ class Look:
 class Seen:
     """The look, None where none could be had, and the rungs that were climbed for it, of which it is the last.
 
-    `built` is what the compiler made of the candidate, where that need not lie beside it to be judged.
+    `built` is what the compiler made of the candidate, where that need not lie beside it to be judged. `wrong`: what
+    can be said without a look where its results are plainly others.
     """
 
     look: Look | None
     rungs: tuple[Rung, ...]
     built: Built | None = None
+    wrong: Rejection | None = None
 
     @property
     def ended(self) -> tuple[Rung, ...]:
@@ -68,15 +71,18 @@ class Seen:
         return (*self.rungs[:-1], replace(self.rungs[-1], passed=False))
 
 
-def look(harness: Harness, file: Path, bench: Bench, scratch: Path, rough: Rough = LOOK) -> Look | str:
+def look(harness: Harness, file: Path, bench: Bench, scratch: Path, rough: Rough = LOOK) -> Look | Rejection | str:
     """In a process of its own; or why it says nothing: the rungs to come have the words for a candidate that fails.
 
-    The candidate runs in the very process that times it, so that its word is good for no more than whom to judge.
+    The candidate runs in the very process that times it, so that its word is good for no more than whom to judge; and
+    against itself: that its results are plainly others, whatever the rungs to come would call that.
     """
     (answer, ratios) = compared(harness, [file], bench, scratch, rough)[file]
     match answer:
         case Done(value={"differs": ""}):
             return looked(harness, ratios) if ratios else "gives no times, or others than were asked for"
+        case Done(value={"differs": str(differs), "plainly": True}):
+            return verdict_of("mismatch", f"{differs}, by a first look", "")
         case Done(value={"differs": str(differs)}):
             return differs
         case Done():

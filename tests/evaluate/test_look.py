@@ -19,7 +19,7 @@ from kmaint.evaluate.gate import check, first_look, rungs_for
 from kmaint.evaluate.look import Look, Seen, look, looked
 from kmaint.evaluate.screen import Rough, sound
 from kmaint.folder import read_harness
-from kmaint.records.evaluation import Candidate, Evaluation, Slower
+from kmaint.records.evaluation import Candidate, Evaluation, Rejection, Slower, Wrong
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval
 
@@ -105,7 +105,8 @@ def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, 
         "answers": source.replace(CALL, ANSWERS + CALL),
         "ends": source.replace(CALL, f"    import os\n    os._exit(3)\n{CALL}"),
     }
-    found: dict[str, Look | str] = {}
+    texts["rounds"] = source.replace("    return output, output_lse", "    return output * 1.05, output_lse")
+    found: dict[str, Look | Rejection | str] = {}
     for name, text in texts.items():
         file = tmp_path / f"{name}.py"
         file.write_text(text)
@@ -113,7 +114,10 @@ def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, 
     same, late = found["same"], found["slow"]
     assert isinstance(same, Look) and isinstance(late, Look)
     assert late.speedup.ratio < 0.9 * same.speedup.ratio
-    assert str(found["wrong"]).endswith("its output is not the original's")
+    wrong = found["wrong"]
+    assert isinstance(wrong, Wrong)
+    assert wrong.reason.endswith("its output is not the original's, by a first look")
+    assert str(found["rounds"]).endswith("its output is not the original's"), "for the suites to say"
     assert found["answers"] == "gives no times, or others than were asked for"
     assert found["fails"] == "KeyError: 'no key'"
     assert found["ends"] == "its process ended with exit status 3"
@@ -135,7 +139,8 @@ def test_what_a_look_says_nothing_of_climbs_on(
     seen = first_look(harness, propose(wrong), bench, DRY)
     assert isinstance(seen, Seen)
     assert seen.look is None
-    assert seen.rungs[-1].detail.startswith("says nothing: ")
+    assert isinstance(seen.wrong, Wrong)
+    assert seen.rungs[-1].detail == seen.wrong.reason
     found = check(harness, propose(wrong), bench, seen=seen)
     assert found.verdict.kind == "wrong"
     assert [rung.name for rung in found.rungs][:4] == ["lint", "compile", "look", "integrity"]

@@ -11,7 +11,7 @@ from kmaint.evaluate.bench import Bench
 from kmaint.evaluate.executors.local import Later
 from kmaint.evaluate.gate import check, first_look
 from kmaint.evaluate.look import Look, Seen
-from kmaint.records.evaluation import Candidate, Evaluation, Passed, Slower
+from kmaint.records.evaluation import Candidate, Evaluation, Passed, Rejection, Slower
 from kmaint.records.harness import Harness
 
 RIVALS = 1
@@ -24,7 +24,8 @@ Whole = Callable[..., Evaluation]
 
 
 class ForTheBest:
-    """Judges candidates of one harness; every verdict but `slower` is one of the whole gate.
+    """Judges candidates of one harness; every verdict is one of the whole gate but `slower`, and `wrong` where results
+    are plainly others at a first look: what cheats so is not called by its name, but it is not waited for either.
 
     What has won stands for what it looked like, a rough time as theirs, or for what was measured where that is less:
     a candidate may lie in its own look, and nobody else is to pay for it.
@@ -41,7 +42,9 @@ class ForTheBest:
             return found
         if found.look is not None and found.look.no_win:
             return _slower(candidate, bench, found, found.look.no_win)
-        # What no look can be had of is mostly wrong, and the gate has the words for it: it is nobody's rival.
+        if found.wrong is not None:
+            return _ended(candidate, bench, found, found.wrong)
+        # What no look can be had of mostly fails, and the gate has the words for it: it is nobody's rival.
         rank = 1.0 / found.look.speedup.ratio if found.look else math.inf
         return Later(rank, partial(self._climb, found), rival=found.look is not None)
 
@@ -57,13 +60,16 @@ class ForTheBest:
         return found
 
     def _outrun(self, look: Look | None) -> str:
-        """Why the candidate need not climb; empty where it looks faster than what has won, or like nothing."""
-        if self._won is None or look is None or look.speedup.ratio > self._won[1]:
+        """Why the candidate need not climb; empty where it surely looks faster than what has won, or like nothing."""
+        if self._won is None or look is None or look.speedup.low > self._won[1]:
             return ""
         candidate, ratio = self._won
         return f"{look} by a first look, and {candidate.id} has won at {ratio:.2f}x"
 
 
 def _slower(candidate: Candidate, bench: Bench, seen: Seen, why: str) -> Evaluation:
-    verdict = Slower(reason=why)
+    return _ended(candidate, bench, seen, Slower(reason=why))
+
+
+def _ended(candidate: Candidate, bench: Bench, seen: Seen, verdict: Rejection) -> Evaluation:
     return Evaluation(candidate=candidate, verdict=verdict, rungs=seen.ended, environment=bench.environment)

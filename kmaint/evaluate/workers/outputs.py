@@ -11,6 +11,7 @@ import math
 import random
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ CHECKED = 3
 """Calls of a replay whose outputs are compared with the original's in this process, where variants are only ranked."""
 ROUGHLY = 2.0**-6
 """Of a row's scale: how far a variant that is worth a place in the gate may be from the original."""
+PLAINLY = 0.25
+"""Of a row's scale: farther than any rounding takes a variant on data as it is timed."""
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Whole numbers of as many bytes as an element has: NaN is not equal to itself."""
 JUDGED = 2
@@ -121,25 +124,35 @@ def _outcome(leg: Leg, inputs: Inputs, n: int, *, whole: bool) -> Any:
     return outcomes.Outcome([*returned, *outcomes.argument_leaves(inputs.contract, left, given)])
 
 
-def disagreement(expected: Left, candidate: Leg, inputs: Inputs) -> str:
-    """How timed calls differ from what the original left behind; empty where they agree. For ranking only."""
-    for n, (wanted, got) in enumerate(zip(expected, left_behind(candidate, inputs), strict=True)):
-        if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in got]:
-            return f"timed call {n}: gives back other shapes or types than the original"
-        for want, have in zip(wanted, got, strict=True):
-            if not agree(want, have):
-                return f"timed call {n}: its output is not the original's"
-    return ""
+@dataclass(frozen=True)
+class Disagreement:
+    """How timed calls differ from the original's; empty where they agree. `plainly` where no rounding explains it."""
+
+    text: str = ""
+    plainly: bool = False
 
 
-def agree(want: torch.Tensor, got: torch.Tensor) -> bool:
-    """Near enough for a rank: an honest variant may round farther from the original than this is told of the truth."""
+def disagreement(expected: Left, got: Left) -> Disagreement:
+    """Of what two legs left behind. For ranking, and for what needs no judge: a candidate can only accuse itself."""
+    for n, (wanted, given) in enumerate(zip(expected, got, strict=True)):
+        if [(t.dtype, t.shape) for t in wanted] != [(t.dtype, t.shape) for t in given]:
+            return Disagreement(f"timed call {n}: gives back other shapes or types than the original")
+        for want, have in zip(wanted, given, strict=True):
+            off = distance(want, have)
+            tolerance = judge.TOLERANCES.get(want.dtype)
+            if not off <= max(ROUGHLY, tolerance.relative if tolerance else 0.0):
+                # Whole numbers may be permuted, or rounded the other way.
+                plainly = want.is_floating_point() and off > PLAINLY
+                return Disagreement(f"timed call {n}: its output is not the original's", plainly=plainly)
+    return Disagreement()
+
+
+def distance(want: torch.Tensor, got: torch.Tensor) -> float:
+    """The largest, in scales of its row; infinite where whole numbers differ, or NaN stands for a number."""
     if not want.is_floating_point():
-        return bool(torch.equal(want, got))
+        return 0.0 if torch.equal(want, got) else math.inf
     bits = BITS[want.element_size()]
     if torch.equal(want.view(bits), got.view(bits)):  # mostly, and then the driver need load none of what follows
-        return True
-    tolerance = judge.TOLERANCES.get(want.dtype)
-    limit = max(ROUGHLY, tolerance.relative if tolerance else 0.0)
+        return 0.0
     error: float = judge.error_against(want.double(), got)
-    return error <= limit
+    return error

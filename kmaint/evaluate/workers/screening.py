@@ -12,7 +12,7 @@ from typing import Any
 
 from .blocks import mirrored
 from .calls import cases, entry_of, synchronize
-from .outputs import Left, disagreement, left_behind
+from .outputs import Disagreement, Left, disagreement, left_behind
 from .replay import (
     Clock,
     DeviceClock,
@@ -103,14 +103,16 @@ def _leg(entry: Entry, inputs: Inputs, repeats: int) -> Leg:
 
 
 def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
-    """`item`: path of a variant, which is built and compared: `differs`, empty where it may be timed. Or no path: then
-    all that were built since are timed, and let go; `ratios` by path and workload, original over variant of each round.
+    """`item`: path of a variant, which is built and compared: `differs`, empty where it may be timed, and `plainly`
+    where no rounding explains it. Or no path: then all that were built since are timed, and let go; `ratios` by path
+    and workload, original over variant of each round.
 
     The GPU is its own once for all of them: building, compiling and comparing take longer by far, and whoever wants it
     alone waits until all others have left it.
     """
     if item["path"]:
-        return {"differs": _differs(state, item["path"])}
+        differs = _differs(state, item["path"])
+        return {"differs": differs.text, "plainly": differs.plainly}
     built, state.built = state.built, {}
     if not built:
         return {"ratios": {}}
@@ -118,7 +120,7 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
         return {"ratios": dict(zip(built, _ratios(state, list(built.values())), strict=True))}
 
 
-def _differs(state: State, path: str) -> str:
+def _differs(state: State, path: str) -> Disagreement:
     """How a variant differs from the original; one that does not is kept to be timed."""
     legs: list[Leg] = []
     entry = entry_of(path, "variant_" + hashlib.sha256(path.encode()).hexdigest()[:8], state.entry)
@@ -126,27 +128,29 @@ def _differs(state: State, path: str) -> str:
         with state.turns.shared():
             try:
                 legs.append(type(stage.original)(entry, stage.inputs, stage.repeats))  # type: ignore[call-arg]
-                differs = disagreement(stage.expected, legs[-1], stage.inputs)
+                differs = disagreement(stage.expected, left_behind(legs[-1], stage.inputs))
             except Exception:
                 legs.clear()  # and their memory
                 _renew(state, stage)
                 raise
-            if differs:
+            if differs.text:
                 legs.clear()
-                _renew(state, stage)
-                return f"{stage.name}: {differs}"
+                sure = _renew(state, stage)
+                return Disagreement(f"{stage.name}: {differs.text}", plainly=differs.plainly and sure)
     state.built[path] = legs
-    return ""
+    return Disagreement()
 
 
-def _renew(state: State, stage: Stage) -> None:
+def _renew(state: State, stage: Stage) -> bool:
     """New data for those to come: who differs may have written what nobody is to write, and restoring leaves that.
 
-    Where it cannot be had this process is of no more use, and another takes the rest.
+    Whether the original then does twice the same. Where new data cannot be had this process is of no more use, and
+    another takes the rest.
     """
     try:
         stage.inputs.refill(state.draw.randrange(1 << 30))
         stage.expected = left_behind(stage.original, stage.inputs)
+        return not disagreement(stage.expected, left_behind(stage.original, stage.inputs)).text
     except Exception:  # noqa: BLE001 - out of memory, or a context that the variant broke
         traceback.print_exc()
         os._exit(NO_USE)

@@ -13,14 +13,17 @@ from kmaint.evaluate import Bench
 from kmaint.evaluate.executors import RIVALS, ForTheBest, Local, Work
 from kmaint.evaluate.look import Look, Seen
 from kmaint.evaluate.timing.ratios import combine
-from kmaint.records.evaluation import Candidate, Evaluation, NotBuilt, Numerics, Passed, Profile, Rung
+from kmaint.records.evaluation import Candidate, Evaluation, NotBuilt, Numerics, Passed, Profile, Rung, Wrong
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval, WorkloadTiming
 
 NUMERICS = Numerics(kind="bit-exact", oracle=True, original_error=0.0, candidate_error=0.0, max_difference=0.0)
 PROFILE = Profile(bottleneck="memory", estimated=False, resources=(), roofline_fraction=None, next_step="")
-LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1, "f": 3.0, "liar": 100.0}
-"""What each candidate looks like; "silent" gives no look, and one that is not named does not build."""
+LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1, "f": 3.0, "liar": 100.0, "unsure": 1.03}
+"""What each candidate looks like; "silent" gives no look, "plain" other results, and one that is not named does not
+build."""
+LOW = {"unsure": 1.01}
+"""Of those whose rounds leave a doubt, the lower end."""
 LEAST = {"f": 0.9}
 """Of those that lose on a workload, how much is left there."""
 TRUE = {"liar": 1.02}
@@ -29,8 +32,8 @@ CLIMB_S = 0.05
 RUNGS = tuple(Rung(name=name, passed=True, seconds=1.0) for name in ("lint", "compile", "look"))
 
 
-def interval(ratio: float) -> Interval:
-    return Interval(ratio=ratio, low=ratio, high=ratio)
+def interval(ratio: float, low: float | None = None) -> Interval:
+    return Interval(ratio=ratio, low=low or ratio, high=ratio)
 
 
 class Played:
@@ -44,10 +47,14 @@ class Played:
         self.events.append(f"look {candidate.source}")
         if candidate.source == "silent":
             return Seen(look=None, rungs=RUNGS)
+        if candidate.source == "plain":
+            return Seen(look=None, rungs=RUNGS, wrong=Wrong(reason="a test", codes=("mismatch",)))
         if candidate.source not in LOOKS:
             return self._ended(candidate, NotBuilt(reason="a test", codes=("syntax",)))
         ratio = LOOKS[candidate.source]
-        look = Look(speedup=interval(ratio), least=LEAST.get(candidate.source, 1.0), most=ratio)
+        look = Look(
+            speedup=interval(ratio, LOW.get(candidate.source)), least=LEAST.get(candidate.source, 1.0), most=ratio
+        )
         return Seen(look=look, rungs=RUNGS)
 
     def whole(
@@ -133,6 +140,21 @@ def test_what_gives_no_look_climbs_last(judged: Callable[..., tuple[Played, dict
     played, found = judged(["silent", "a", "b"], "ab", jobs=1)
     assert played.events[3:] == ["climb b", "climb a", "climb silent"]
     assert found["silent"].verdict.kind == "passed"
+
+
+def test_what_is_plainly_wrong_climbs_no_further(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
+    played, found = judged(["plain", "a"])
+    assert sorted(played.events) == ["climb a", "look a", "look plain"]
+    assert found["plain"].verdict == Wrong(reason="a test", codes=("mismatch",))
+    assert [rung.passed for rung in found["plain"].rungs] == [True, True, False]
+
+
+def test_what_does_not_surely_look_faster_than_the_winner_is_left(
+    judged: Callable[..., tuple[Played, dict[str, Evaluation]]],
+) -> None:
+    played, found = judged(["liar", "unsure"], jobs=1)
+    assert played.events[2:] == ["climb liar"]
+    assert found["unsure"].verdict.kind == "slower"
 
 
 def test_what_gives_no_look_waits_for_no_rival(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
