@@ -11,6 +11,7 @@ from kmaint.evaluate.bench import Bench
 from kmaint.evaluate.executors.local import Later
 from kmaint.evaluate.gate import check, first_look
 from kmaint.evaluate.look import Look, Seen
+from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Rejection, Slower
 from kmaint.records.harness import Harness
 
@@ -60,8 +61,9 @@ class ForTheBest:
         return found
 
     def _outrun(self, look: Look | None) -> str:
-        """Why the candidate need not climb; empty where it surely looks faster than what has won, or like nothing."""
-        if self._won is None or look is None or look.speedup.low > self._won[1]:
+        """Why the candidate need not climb; empty where it looks faster than what has won by a gain that would count,
+        or like nothing."""
+        if self._won is None or look is None or look.speedup.low > self._won[1] * (1.0 + SMALLEST_GAIN):
             return ""
         candidate, ratio = self._won
         return f"{look} by a first look, and {candidate.id} has won at {ratio:.2f}x"

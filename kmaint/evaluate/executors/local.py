@@ -24,9 +24,6 @@ MOST_PLACES = 16
 
 SHARE = {"cuda": 0.75, "none": 1.0}
 """Of the cores, for candidates: on a GPU's host the rest is for what launches and watches its measurements."""
-BEGUN = 2
-"""Where some are put off, as many as this are begun on each place: a first look waits for most of its time, for a
-context or to have the GPU alone."""
 SWITCH_S = 2e-4
 """How long a thread may keep the others from running."""
 
@@ -48,8 +45,7 @@ class Later:
 
 
 class Local:
-    """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for. Of those
-    that may be put off BEGUN times as many are begun.
+    """Judges on the benches, `jobs` candidates at a time on each; by default as many as there are cores for.
 
     Of those that the judge puts off as rivals, `rivals` are taken up again at a time on each. Each has `threads` of the
     cores; by default those that are judged at once share them all, so that few candidates have many each.
@@ -77,7 +73,7 @@ class Local:
         threads = self._threads or max(1, cores() // max(1, at_once))
         benches = [dataclasses.replace(bench, threads=threads) for bench in self._benches]
         places = Threads(work.harness, self._judge, places=at_once, rivals=(self._rivals or 0) * len(benches))
-        for n in range(min(most, at_once * BEGUN) if self._rivals else at_once):
+        for n in range(at_once):
             places.add(benches[n % len(benches)], alone=most == 1)
         if self._rivals:
             places.free = most  # whoever is put off has to be compared with all others
