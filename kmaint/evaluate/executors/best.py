@@ -11,9 +11,11 @@ from kmaint.evaluate.bench import Bench
 from kmaint.evaluate.executors.local import Later
 from kmaint.evaluate.gate import check, first_look
 from kmaint.evaluate.look import Look, Seen
+from kmaint.evaluate.screen import LOSING
 from kmaint.evaluate.timing.ratios import SMALLEST_GAIN
 from kmaint.records.evaluation import Candidate, Evaluation, Passed, Rejection, Slower
 from kmaint.records.harness import Harness
+from kmaint.records.timing import Timing
 
 RIVALS = 1
 """Candidates that climb at a time on a GPU, the fastest-looking first: alone each climbs in less than half of the time
@@ -28,8 +30,8 @@ class ForTheBest:
     """Judges candidates of one harness; every verdict is one of the whole gate but `slower`, and `wrong` where results
     are plainly others at a first look: what cheats so is not called by its name, but it is not waited for either.
 
-    What has won stands for what it looked like, a rough time as theirs, or for what was measured where that is less:
-    a candidate may lie in its own look, and nobody else is to pay for it.
+    What has won stands for what it looked like, a rough time as theirs, or for what was measured where that is less by
+    more than a look is off: a candidate may lie in its own look, and nobody else is to pay for it.
     """
 
     def __init__(self, first: First = first_look, whole: Whole = check) -> None:
@@ -54,10 +56,10 @@ class ForTheBest:
             return _slower(candidate, bench, seen, why)
         found = self._whole(harness, candidate, bench, seen=seen, outrun=partial(self._outrun, seen.look))
         if isinstance(found.verdict, Passed) and found.verdict.win and found.verdict.timing is not None:
-            stands = found.verdict.timing.speedup.high
+            stands = _stands(seen.look, found.verdict.timing)
             with self._lock:
                 if self._won is None or stands > self._won[1]:
-                    self._won = candidate, min(stands, seen.look.speedup.ratio if seen.look else stands)
+                    self._won = candidate, stands
         return found
 
     def _outrun(self, look: Look | None) -> str:
@@ -66,7 +68,14 @@ class ForTheBest:
         if self._won is None or look is None or look.speedup.low > self._won[1] * (1.0 + SMALLEST_GAIN):
             return ""
         candidate, ratio = self._won
-        return f"{look} by a first look, and {candidate.id} has won at {ratio:.2f}x"
+        return f"{look} by a first look, at which {candidate.id}, which has won, stands at {ratio:.2f}x"
+
+
+def _stands(look: Look | None, timing: Timing) -> float:
+    """For which ratio of a look one stands that has won."""
+    measured = timing.speedup.high
+    seen = look.speedup.ratio if look else measured
+    return seen if seen * LOSING <= measured else measured
 
 
 def _slower(candidate: Candidate, bench: Bench, seen: Seen, why: str) -> Evaluation:

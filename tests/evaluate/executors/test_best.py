@@ -19,14 +19,26 @@ from kmaint.records.timing import Interval, WorkloadTiming
 
 NUMERICS = Numerics(kind="bit-exact", oracle=True, original_error=0.0, candidate_error=0.0, max_difference=0.0)
 PROFILE = Profile(bottleneck="memory", estimated=False, resources=(), roofline_fraction=None, next_step="")
-LOOKS = {"a": 1.2, "b": 1.9, "c": 1.5, "d": 1.9, "e": 1.1, "f": 3.0, "liar": 100.0, "unsure": 1.05, "hardly": 1.025}
+LOOKS = {
+    "a": 1.2,
+    "b": 1.9,
+    "c": 1.5,
+    "d": 1.9,
+    "e": 1.1,
+    "f": 3.0,
+    "liar": 100.0,
+    "unsure": 1.05,
+    "hardly": 1.025,
+    "biased": 2.08,
+    "twin": 2.07,
+}
 """What each candidate looks like; "silent" gives no look, "plain" other results, and one that is not named does not
 build."""
 LOW = {"unsure": 1.01}
 """Of those whose rounds leave a doubt, the lower end."""
 LEAST = {"f": 0.9}
 """Of those that lose on a workload, how much is left there."""
-TRUE = {"liar": 1.02}
+TRUE = {"liar": 1.02, "biased": 2.03}
 """Of those that look like something else, what is measured."""
 CLIMB_S = 0.05
 RUNGS = tuple(Rung(name=name, passed=True, seconds=1.0) for name in ("lint", "compile", "look"))
@@ -126,7 +138,8 @@ def test_who_is_left_is_told_by_whom(judged: Callable[..., tuple[Played, dict[st
     _, found = judged(["a", "b"], jobs=1)
     won = found["b"].candidate.id
     assert (
-        getattr(found["a"].verdict, "reason", "") == f"1.20x (1.20 to 1.20) by a first look, and {won} has won at 1.90x"
+        getattr(found["a"].verdict, "reason", "")
+        == f"1.20x (1.20 to 1.20) by a first look, at which {won}, which has won, stands at 1.90x"
     )
 
 
@@ -147,6 +160,15 @@ def test_what_is_plainly_wrong_climbs_no_further(judged: Callable[..., tuple[Pla
     assert sorted(played.events) == ["climb a", "look a", "look plain"]
     assert found["plain"].verdict == Wrong(reason="a test", codes=("mismatch",))
     assert [rung.passed for rung in found["plain"].rungs] == [True, True, False]
+
+
+def test_who_looks_a_little_better_than_he_is_stands_for_his_look(
+    judged: Callable[..., tuple[Played, dict[str, Evaluation]]],
+) -> None:
+    """All looks are off by as much, and in the same direction."""
+    played, found = judged(["biased", "twin"], jobs=1)
+    assert played.events[2:] == ["climb biased"]
+    assert found["twin"].verdict.kind == "slower"
 
 
 @pytest.mark.parametrize("name", ["unsure", "hardly"])
