@@ -114,9 +114,9 @@ def check(
     The rungs: lint, compile, integrity, suite under the interpreter, suite on the device, numerics, time, sanitizer,
     profile; with --best, a first look at the times before the suites.
 
-    With --best every candidate is timed roughly first. What cannot be a win is `slower`, and judged no further; the
-    others climb from the fastest on, until one has won and none is left that looks faster: the answer is whether one
-    did.
+    With --best every candidate is timed roughly first. What cannot be a win is `slower`, and what gives plainly other
+    results is `wrong`, and judged no further; the others climb from the fastest on, until one has won and none is left
+    that looks faster: the answer is whether one did.
     Example: kmaint check HARNESS variants/*.py --best
     """
     from kmaint import folder, workflow
