@@ -1,0 +1,60 @@
+"""What a first look says of results: what rounding may explain is for the gate, what it cannot is told plainly."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import kmaint.evaluate
+from kmaint.records.harness import Harness
+
+SCRIPT = """
+import json, math
+import torch
+from workers.outputs import disagreement
+
+row = torch.linspace(-1.0, 1.0, 64, dtype=torch.bfloat16).reshape(2, 32)
+unwritten = row.clone()
+unwritten[0, 3] = math.nan
+holes = row.clone()
+holes[0, 3] = 7.0
+codes = torch.arange(64, dtype=torch.int8)
+pairs = {
+    "same": (row, row.clone()),
+    "rounded": (row, row * (1 + 2**-7)),
+    "off": (row, row * 1.1),
+    "plain": (row, row + 1),
+    "not written": (row, unwritten),
+    "nobody's": (unwritten, holes),
+    "another type": (row, row.float()),
+    "another code": (codes, codes.flip(0)),
+}
+found = {name: disagreement([[want]], [[got]]) for name, (want, got) in pairs.items()}
+print(json.dumps({name: [bool(one.text), one.plainly] for name, one in found.items()}))
+"""
+
+
+def test_only_what_no_rounding_explains_is_plain(harness: Harness) -> None:
+    paths = [str(harness.folder), str(Path(kmaint.evaluate.__file__).parent)]
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    agrees, told, plain = [False, False], [True, False], [True, True]
+    assert json.loads(found.stdout) == {
+        "same": agrees,
+        "rounded": agrees,
+        "off": told,
+        "plain": plain,
+        "not written": plain,
+        "nobody's": agrees,
+        "another type": told,
+        "another code": told,
+    }
