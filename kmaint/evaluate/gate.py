@@ -145,7 +145,7 @@ def _look(climb: Climb) -> tuple[Rejection | None, str]:
         return None, f"says nothing: {found}"
     if not isinstance(found, Look):
         climb.wrong = found
-        return None, found.reason
+        return None, f"goes on: {found.reason}"
     climb.look = found
     return (Slower(reason=found.hopeless) if found.hopeless else None), str(found)
 

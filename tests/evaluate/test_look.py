@@ -132,7 +132,7 @@ def test_what_looks_slower_is_judged_no_further(
     assert [(rung.name, rung.passed) for rung in found.rungs] == [("lint", True), ("compile", True), ("look", False)]
 
 
-def test_what_a_look_says_nothing_of_climbs_on(
+def test_what_is_plainly_wrong_at_a_look_can_climb_on(
     harness: Harness, source: str, bench: Bench, propose: Callable[[str], Candidate]
 ) -> None:
     wrong = source.replace("    return output, output_lse", "    return output + 1, output_lse")
@@ -140,7 +140,7 @@ def test_what_a_look_says_nothing_of_climbs_on(
     assert isinstance(seen, Seen)
     assert seen.look is None
     assert isinstance(seen.wrong, Wrong)
-    assert seen.rungs[-1].detail == seen.wrong.reason
+    assert seen.rungs[-1].detail == f"goes on: {seen.wrong.reason}"
     found = check(harness, propose(wrong), bench, seen=seen)
     assert found.verdict.kind == "wrong"
     assert [rung.name for rung in found.rungs][:4] == ["lint", "compile", "look", "integrity"]

@@ -167,7 +167,8 @@ class Threads:
         if begun and self._waiting["rival"] and self._busy["rival"] < self._rivals:
             return "rival"
         # The other places are for those that may become rivals, and their cores for who climbs as one.
-        most = max(1, self._places // 2)
+        alone = not (self._busy["first"] or self._waiting["rival"] or self._busy["rival"])
+        most = self._places if alone else max(1, self._places // 2)
         return "aside" if self._waiting["aside"] and self._busy["aside"] < most else None
 
     def _left(self, one: Waiting) -> None:

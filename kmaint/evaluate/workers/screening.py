@@ -135,25 +135,29 @@ def _differs(state: State, path: str) -> Disagreement:
                 raise
             if differs.text:
                 legs.clear()
-                sure = _renew(state, stage)
-                return Disagreement(f"{stage.name}: {differs.text}", plainly=differs.plainly and sure)
+                _renew(state, stage)
+                plainly = differs.plainly and _same_twice(stage)
+                return Disagreement(f"{stage.name}: {differs.text}", plainly=plainly)
     state.built[path] = legs
     return Disagreement()
 
 
-def _renew(state: State, stage: Stage) -> bool:
+def _renew(state: State, stage: Stage) -> None:
     """New data for those to come: who differs may have written what nobody is to write, and restoring leaves that.
 
-    Whether the original then does twice the same. Where new data cannot be had this process is of no more use, and
-    another takes the rest.
+    Where it cannot be had this process is of no more use, and another takes the rest.
     """
     try:
         stage.inputs.refill(state.draw.randrange(1 << 30))
         stage.expected = left_behind(stage.original, stage.inputs)
-        return not disagreement(stage.expected, left_behind(stage.original, stage.inputs)).text
     except Exception:  # noqa: BLE001 - out of memory, or a context that the variant broke
         traceback.print_exc()
         os._exit(NO_USE)
+
+
+def _same_twice(stage: Stage) -> bool:
+    """Whether the original agrees with itself on the data that is there."""
+    return not disagreement(stage.expected, left_behind(stage.original, stage.inputs)).text
 
 
 def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, list[float]]]:

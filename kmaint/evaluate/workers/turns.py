@@ -50,8 +50,8 @@ class Turns:
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
-        """As shared, to make a context: one process after the other, as the driver does it anyhow. Two dozen of an H200
-        that began together took 5 s, which whoever waits to be alone would have waited for all of them."""
+        """As shared, to make a context: of those that begin so one after the other, as the driver does it anyhow. Two
+        dozen of an H200 that began together took 5 s, for which whoever waits to be alone would have waited."""
         with contextlib.ExitStack() as held:
             if self._place is not None:
                 with self._waiting():

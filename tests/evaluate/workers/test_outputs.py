@@ -18,9 +18,17 @@ from workers.outputs import disagreement
 
 row = torch.linspace(-1.0, 1.0, 64, dtype=torch.bfloat16).reshape(2, 32)
 unwritten = row.clone()
-unwritten[0, 3] = math.nan
+unwritten[0] = math.nan
+threshold = row.clone()
+threshold[0, 3] = -math.inf
+largest = torch.full((2, 32), 65504.0, dtype=torch.float16)
+beyond = largest.clone()
+beyond[0, 3] = math.inf
+zeros = torch.zeros(2, 32, dtype=torch.bfloat16)
+tiny = zeros.clone()
+tiny[0, 3] = 1.5 * 2.0**-126
 holes = row.clone()
-holes[0, 3] = 7.0
+holes[0] = 7.0
 codes = torch.arange(64, dtype=torch.int8)
 pairs = {
     "same": (row, row.clone()),
@@ -28,6 +36,10 @@ pairs = {
     "off": (row, row * 1.1),
     "plain": (row, row + 1),
     "not written": (row, unwritten),
+    "across a threshold": (row, threshold),
+    "beyond the largest": (largest, beyond),
+    "hardly nothing": (zeros, tiny),
+    "few": (row[:, :4], row[:, :4] + 1),
     "nobody's": (unwritten, holes),
     "another type": (row, row.float()),
     "another code": (codes, codes.flip(0)),
@@ -54,6 +66,10 @@ def test_only_what_no_rounding_explains_is_plain(harness: Harness) -> None:
         "off": told,
         "plain": plain,
         "not written": plain,
+        "across a threshold": told,
+        "beyond the largest": told,
+        "hardly nothing": told,
+        "few": told,
         "nobody's": agrees,
         "another type": told,
         "another code": told,
