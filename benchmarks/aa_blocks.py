@@ -26,7 +26,7 @@ FAR = 0.05
 WIDE = 0.03
 """Of a workload's A/A interval: that it reaches so far from 1."""
 HEAD = (
-    "| a call takes | workloads | A/A blocks | beyond 5 % | A/A interval beyond 3 % |",
+    "| a call takes | measurements | A/A blocks | beyond 5 % | A/A interval beyond 3 % |",
     "| --- | --- | --- | --- | --- |",
 )
 
@@ -36,22 +36,21 @@ Timed = dict[str, Any]
 
 def main() -> int:
     check = "--check" in sys.argv
-    others = [place.put(table(list(found())), check=check) for place, found in PAGES]
-    return int(any(others) and check)
+    stale = [place.put(table(list(found())), check=check) for place, found in PAGES]
+    return int(any(stale) and check)
 
 
 def recorded() -> Iterator[Timed]:
     """Each workload that a run of the campaign measured for the gate."""
     for record in _records():
         for evaluation in record["run"]["evaluations"]:
-            yield from _controlled(evaluation["verdict"].get("timing"))
+            yield from _controlled(evaluation["verdict"])
 
 
 def retimed() -> Iterator[Timed]:
     """Likewise, of what was timed once more with a later clock."""
     for record in _records():
-        again = record.get("retimed") or {}
-        yield from (one for name in ("first", "timing") for one in _controlled(again.get(name)))
+        yield from _controlled(record.get("retimed") or {})
 
 
 PAGES = ((RUNS, recorded), (RETIMED, retimed))
@@ -62,8 +61,10 @@ def _records() -> Iterator[dict[str, Any]]:
         yield json.loads(path.read_text())
 
 
-def _controlled(timing: dict[str, Any] | None) -> Iterator[Timed]:
-    return (one for one in (timing or {}).get("workloads", ()) if one["control_a_us"])
+def _controlled(said: dict[str, Any]) -> Iterator[Timed]:
+    """Of what was measured, and of what that was to confirm."""
+    timings = [said[name] for name in ("first", "timing") if said.get(name)]
+    return (one for timing in timings for one in timing["workloads"] if one["control_a_us"])
 
 
 def table(found: Sequence[Timed]) -> str:

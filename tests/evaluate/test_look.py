@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,20 @@ def test_a_dry_run_of_what_a_gpu_does(harness: Harness, source: str, slow: str, 
     assert found["answers"] == "gives no times, or others than were asked for"
     assert found["fails"] == "KeyError: 'no key'"
     assert found["ends"] == "its process ended with exit status 3"
+
+
+def test_where_the_original_does_not_agree_with_itself_nobody_is_plainly_wrong(
+    harness: Harness, source: str, bench: Bench, tmp_path: Path
+) -> None:
+    folder = tmp_path / "random"
+    shutil.copytree(harness.folder, folder, symlinks=True)
+    returned = "    return output, output_lse"
+    (folder / "kernel.py").write_text(source.replace(returned, "    return torch.randn_like(output), output_lse"))
+    file = tmp_path / "wrong.py"
+    file.write_text(source.replace(returned, "    return output + 9, output_lse"))
+    found = look(read_harness(folder), file, bench, tmp_path, DRY)
+    assert isinstance(found, str)
+    assert found.endswith("its output is not the original's")
 
 
 def test_what_looks_slower_is_judged_no_further(

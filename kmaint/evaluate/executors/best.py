@@ -21,7 +21,7 @@ RIVALS = 1
 that two take side by side, and mostly the first one wins."""
 
 OFF = 0.03
-"""How far a look may lie above what is then measured, for want of argument sets: 2 % for the two winners of the run in
+"""How far a look may lie above what is then measured, for want of argument sets: 2.5 % and less for the two winners of
 benchmarks/results/2026-12-02-h200-throughput.json."""
 
 First = Callable[[Harness, Candidate, Bench], Evaluation | Seen]

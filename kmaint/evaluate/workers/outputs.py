@@ -27,7 +27,7 @@ PLAINLY = 0.5
 """Of a row's scale: so far off most elements of a row are of no rounding. A few may be: a threshold that one rounding
 moves turns a number into -inf, and one more takes the largest of float16 to inf."""
 LEAST_ROW = 16
-"""Elements of a row of which most say something."""
+"""Numbers of a row of which most say something."""
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Whole numbers of as many bytes as an element has: NaN is not equal to itself."""
 JUDGED = 2
@@ -144,8 +144,8 @@ def disagreement(expected: Left, got: Left) -> Disagreement:
             off = distance(want, have)
             tolerance = judge.TOLERANCES.get(want.dtype)
             if not off <= max(ROUGHLY, tolerance.relative if tolerance else 0.0):
-                plainly = plainly_other(want, have)
-                return Disagreement(f"timed call {n}: its output is not the original's", plainly=plainly)
+                text = f"timed call {n}: its output is not the original's"
+                return Disagreement(text, plainly=plainly_other(want, have))
     return Disagreement()
 
 
@@ -162,10 +162,8 @@ def distance(want: torch.Tensor, got: torch.Tensor) -> float:
 
 def plainly_other(want: torch.Tensor, got: torch.Tensor) -> bool:
     """Whether most numbers of any row are others. Whole numbers may be permuted, or rounded the other way."""
-    if not want.is_floating_point() or not want.dim() or want.shape[-1] < LEAST_ROW:
+    if not want.is_floating_point() or not want.dim():
         return False
     truth = want.double()
-    counted = truth.isfinite()
-    near = (got.double() - truth).abs() <= PLAINLY * judge.row_scale(truth)
-    others = (counted & ~near).sum(dim=-1)
-    return bool(((others > counted.sum(dim=-1) / 2) & (others >= LEAST_ROW // 2)).any())
+    others, numbers = judge.beyond(truth, got, PLAINLY).sum(dim=-1), truth.isfinite().sum(dim=-1)
+    return bool(((2 * others > numbers) & (numbers >= LEAST_ROW)).any())
