@@ -52,12 +52,20 @@ class Screened:
 class Rough:
     """How little is measured: rounds of blocks, and argument sets in rotation at most.
 
+    With `best` it is measured beside others, who can only make a time longer: so many of the least times of each side
+    stand, rank by rank. Without, it has the GPU alone, and each round stands as it is.
     The clock "wall" is a dry run on the CPU through the same path.
     """
 
     rounds: int
     sets: int
+    best: int = 0
     clock: Literal["graph", "wall"] = "graph"
+
+    @property
+    def ratios(self) -> int:
+        """How many there are of each workload."""
+        return self.best or self.rounds
 
 
 RANKS = Rough(rounds=3, sets=256)
@@ -128,7 +136,7 @@ def timed(harness: Harness, files: Sequence[Path], bench: Bench, scratch: Path, 
 
 
 Ratios = dict[str, list[float]]
-"""Original over variant in each round, by workload: of all that are timed, or of none."""
+"""Original over variant in each round that stands, by workload: of all that are timed, or of none."""
 
 
 def compared(
@@ -148,6 +156,7 @@ def compared(
             "clock": rough.clock,
             "sets": rough.sets,
             "rounds": rough.rounds,
+            "best": rough.best,
             "scratch": str(scratch),
             "walls": walls_to_time(harness, files, bench, scratch, writes=turns),
         },
@@ -166,16 +175,17 @@ def compared(
 
 
 def sound(given: Any, harness: Harness, rough: Rough) -> Ratios:
-    """What a process gives as a file's ratios, where it is a number above 0 for each round of each timed workload."""
+    """What a process gives as a file's ratios, where these are as many numbers above 0 as were asked for of each timed
+    workload."""
     names = {one.name for one in harness.contract.timed}
     if not isinstance(given, dict) or set(given) != names:
         return {}
-    return given if all(_is_sound(rounds, rough.rounds) for rounds in given.values()) else {}
+    return given if all(_is_sound(ratios, rough.ratios) for ratios in given.values()) else {}
 
 
-def _is_sound(given: Any, rounds: int) -> bool:
+def _is_sound(given: Any, ratios: int) -> bool:
     numbers = isinstance(given, list) and all(isinstance(one, float) and math.isfinite(one) for one in given)
-    return numbers and len(given) == rounds and min(given) > 0
+    return numbers and len(given) == ratios and min(given) > 0
 
 
 def _screened(answer: Answer, ratios: Ratios, harness: Harness) -> Screened | None:

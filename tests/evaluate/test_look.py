@@ -24,7 +24,7 @@ from kmaint.records.evaluation import Candidate, Evaluation, Rejection, Slower, 
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Interval
 
-DRY = Rough(rounds=5, sets=1, clock="wall")
+DRY = Rough(rounds=5, sets=1, best=3, clock="wall")
 CALL = "    merge_state_kernel["
 
 
@@ -78,6 +78,12 @@ def test_equal_rounds_leave_no_doubt(ratio: float, rounds: int) -> None:
 )
 def test_what_is_no_answer_to_what_was_asked_is_none(given: Any) -> None:
     assert sound(given, HARNESS, Rough(rounds=2, sets=1)) == {}
+
+
+def test_of_times_beside_others_only_the_best_are_asked_for() -> None:
+    three = {name: [1.0, 1.1, 1.2] for name in NAMES}
+    assert sound(three, HARNESS, Rough(rounds=12, sets=1, best=3)) == three
+    assert sound(three, HARNESS, Rough(rounds=12, sets=1)) == {}
 
 
 ANSWERS = """\

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .blocks import mirrored
+from .blocks import mirrored, ratios
 from .calls import cases, entry_of, synchronize
 from .outputs import Disagreement, Left, disagreement, left_behind
 from .replay import (
@@ -23,7 +23,6 @@ from .replay import (
     Leg,
     WallClock,
     mutated_by,
-    repeats_for,
     sets_for,
 )
 from .walls import shut_in_to_time
@@ -40,7 +39,6 @@ class Stage:
 
     name: str
     inputs: Inputs
-    repeats: int
     original: Leg
     expected: Left
 
@@ -55,13 +53,15 @@ class State:
     draw: random.Random
     turns: Any
     rounds: int
+    best: int
     built: dict[str, list[Leg]] = field(default_factory=dict)
 
 
 def prepare(shared: dict[str, Any]) -> State:
     """`shared`: folder, entry, seed, turns, clock ("graph"; "wall" is a dry run), scratch; `sets`, of arguments in
-    rotation at most, and `rounds` of timing; `walls`: how this process shuts itself in before it imports a variant, or
-    None. Builds the inputs of every workload that is timed once, where they are used."""
+    rotation at most, `rounds` of timing and, of times beside others, how many are the `best`; `walls`: how this process
+    shuts itself in before it imports a variant, or None. Builds the inputs of every workload that is timed once, where
+    they are used."""
     shut_in_to_time(shared["walls"], Path(shared["folder"]), Path(shared["scratch"]))
     device = "cuda" if shared["clock"] == "graph" else "cpu"
     folder = Path(shared["folder"])
@@ -79,36 +79,37 @@ def prepare(shared: dict[str, Any]) -> State:
                 inputs = Inputs.rotating(contract, case, device, most=shared["sets"])
                 stages.append(Stage(workload["name"], *_stage(original, inputs, clock)))
                 synchronize(device)
-    return State(stages, clock, shared["entry"], draw, turns, shared["rounds"])
+    return State(stages, clock, shared["entry"], draw, turns, shared["rounds"], shared["best"])
 
 
-def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, int, Leg, Left]:
+def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg, Left]:
     inputs.remember(mutated_by(original, inputs.calls))
-    leg = _leg(original, inputs, 1)
-    per_call_us = min(clock([leg, leg]))
-    inputs.keep(sets_for(per_call_us, len(inputs.calls)))
-    repeats = 1 if inputs.in_place or inputs.device == "cpu" else repeats_for(per_call_us, len(inputs.calls))
-    leg = _leg(original, inputs, repeats)
-    return inputs, repeats, leg, left_behind(leg, inputs)
+    leg = _leg(original, inputs)
+    fewer = sets_for(min(clock([leg, leg])), len(inputs.calls))
+    if fewer < len(inputs.calls):
+        inputs.keep(fewer)
+        leg = _leg(original, inputs)
+    return inputs, leg, left_behind(leg, inputs)
 
 
-def _leg(entry: Entry, inputs: Inputs, repeats: int) -> Leg:
-    """A captured leg, or an eager one where the original cannot be captured, and in a dry run."""
+def _leg(entry: Entry, inputs: Inputs) -> Leg:
+    """A captured leg, or an eager one where the original cannot be captured, and in a dry run. Each argument set once:
+    what comes again soon lies in the L2, as it would not where more are timed."""
     if inputs.device == "cpu":
-        return EagerLeg(entry, inputs, repeats)
+        return EagerLeg(entry, inputs, 1)
     try:
-        return GraphLeg(entry, inputs, repeats)
+        return GraphLeg(entry, inputs, 1)
     except RuntimeError:
-        return EagerLeg(entry, inputs, repeats)
+        return EagerLeg(entry, inputs, 1)
 
 
 def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     """`item`: path of a variant, which is built and compared: `differs`, empty where it may be timed, and `plainly`
     where no rounding explains it. Or no path: then all that were built since are timed, and let go; `ratios` by path
-    and workload, original over variant of each round.
+    and workload, original over variant.
 
-    The GPU is its own once for all of them: building, compiling and comparing take longer by far, and whoever wants it
-    alone waits until all others have left it.
+    Where the GPU is to be its own, it is so once for all of them: building, compiling and comparing take longer by far,
+    and whoever wants it alone waits until all others have left it.
     """
     if item["path"]:
         differs = _differs(state, item["path"])
@@ -116,7 +117,7 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     built, state.built = state.built, {}
     if not built:
         return {"ratios": {}}
-    with state.turns.alone():
+    with state.turns.shared() if state.best else state.turns.alone():
         return {"ratios": dict(zip(built, _ratios(state, list(built.values())), strict=True))}
 
 
@@ -127,7 +128,7 @@ def _differs(state: State, path: str) -> Disagreement:
     for stage in state.stages:
         with state.turns.shared():
             try:
-                legs.append(type(stage.original)(entry, stage.inputs, stage.repeats))  # type: ignore[call-arg]
+                legs.append(type(stage.original)(entry, stage.inputs, 1))  # type: ignore[call-arg]
                 differs = disagreement(stage.expected, left_behind(legs[-1], stage.inputs))
             except Exception:
                 legs.clear()  # and their memory
@@ -161,20 +162,21 @@ def _same_twice(stage: Stage) -> bool:
 
 
 def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, list[float]]]:
-    """Original over variant by workload, in rounds in which all variants of a workload have their turn."""
+    """Original over variant by workload, of rounds in which all variants of a workload have their turn."""
     found: list[dict[str, list[float]]] = [{} for _ in variants]
     for n, stage in enumerate(state.stages):
-        rounds = [[_ratio(state, stage, legs[n]) for legs in variants] for _ in range(state.rounds)]
-        for at, seen in enumerate(zip(*rounds, strict=True)):
-            found[at][stage.name] = list(seen)
+        rounds = [[_block(state, stage, legs[n]) for legs in variants] for _ in range(state.rounds)]
+        for at, blocks in enumerate(zip(*rounds, strict=True)):
+            found[at][stage.name] = ratios(blocks, state.best)
     return found
 
 
-def _ratio(state: State, stage: Stage, variant: Leg, tries: int = TRIES) -> float:
-    """Of one block; one in which the device waited for its host is measured again, so often at most."""
+def _block(state: State, stage: Stage, variant: Leg, tries: int = TRIES) -> tuple[float, float]:
+    """Microseconds a call of original and variant in one block; one in which the device waited for its host is measured
+    again, so often at most."""
     stage.inputs.restore()
     left, right = mirrored(state.clock, stage.original, variant, state.draw)
     if state.clock.late and tries > 1:
         state.clock.wait_longer()
-        return _ratio(state, stage, variant, tries - 1)
-    return left / right
+        return _block(state, stage, variant, tries - 1)
+    return left, right

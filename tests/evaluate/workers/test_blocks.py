@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmaint.evaluate.workers.blocks import WARM_UP_BLOCKS, Blocks, mirrored, steady
+from kmaint.evaluate.workers.blocks import WARM_UP_BLOCKS, Blocks, mirrored, ratios, steady
 from kmaint.evaluate.workers.sensors import Sensors
 
 
@@ -29,6 +29,24 @@ class Drifting:
 def test_a_linear_drift_hits_both_legs_alike(a: float, b: float, step: float, seed: int) -> None:
     left, right = mirrored(Drifting(step), a, b, random.Random(seed))  # type: ignore[arg-type]
     assert left - right == pytest.approx(a - b, abs=1e-9)
+
+
+SLICES = st.lists(st.floats(0.0, 2000.0), min_size=12, max_size=12)
+
+
+@given(st.floats(1.0, 100.0), st.floats(1.0, 100.0), SLICES, SLICES, st.integers(1, 6), st.randoms())
+def test_the_best_of_each_side_are_what_they_are_alone_whatever_others_take_of_the_rest(
+    a: float, b: float, lefts: list[float], rights: list[float], best: int, draw: random.Random
+) -> None:
+    for taken in (lefts, rights):
+        for n in draw.sample(range(12), best):
+            taken[n] = 0.0
+    blocks = [(a + left, b + right) for left, right in zip(lefts, rights, strict=True)]
+    assert ratios(blocks, best) == pytest.approx([a / b] * best)
+
+
+def test_alone_each_block_says_what_it_saw() -> None:
+    assert ratios([(2.0, 1.0), (9.0, 3.0)], 0) == [2.0, 3.0]
 
 
 def test_a_block_is_steady_until_the_clock_moves() -> None:

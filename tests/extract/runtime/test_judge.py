@@ -97,6 +97,38 @@ def test_error_is_a_share_of_the_row_s_scale() -> None:
     assert error_against(torch.empty(0, 2), torch.empty(0, 2)) == 0.0
 
 
+@given(
+    st.sampled_from([(), (5,), (6, 4), (2, 3, 4)]),
+    st.integers(0, 1 << 30),
+    st.integers(1, 32),
+    st.sampled_from([None, math.nan, math.inf]),
+)
+def test_error_is_the_same_however_much_is_looked_at_at_once(
+    shape: tuple[int, ...], seed: int, at_once: int, special: float | None
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randn(shape, generator=generator, dtype=torch.float64)
+    got = truth + torch.randn(shape, generator=generator, dtype=torch.float64) / 8
+    if special is not None:
+        got.view(-1)[seed % got.numel()] = special
+    whole = error_against(truth, got)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("extract.runtime.judge.IN_CACHE", at_once)
+        assert error_against(truth, got) == whole
+    assert (whole == math.inf) == (special is not None)
+
+
+@given(st.sampled_from(list(TOLERANCES)), st.integers(0, 1 << 30), st.integers(1, 6))
+def test_what_is_the_same_beside_what_is_wrong_is_not_accused(dtype: torch.dtype, seed: int, wrong: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    want = (torch.rand(6, 32, generator=generator) + 0.5).to(dtype)
+    at = torch.randperm(want.numel(), generator=generator)[:wrong]
+    got = want.float().clone()
+    got.view(-1)[at] += 1.0
+    (found,) = differences(Outcome([returned(want)]), Outcome([returned(got.to(dtype))]))
+    assert found.text.endswith(f"; {wrong} of {want.numel()} elements differ")
+
+
 # --- Where the truth is known
 
 DTYPES = st.sampled_from([torch.bfloat16, torch.float16, torch.float32])
