@@ -59,7 +59,8 @@ def check(
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file, seen=seen, outrun=outrun)
-        groups = rungs_for(harness, bench)
+        promising = seen is not None and seen.look is not None and not seen.look.no_win
+        groups = rungs_for(harness, bench, promising=promising)
         if seen is not None and seen.built is not None:  # it climbs on from where it was looked at
             climb.built, climb.rungs = seen.built, list(seen.rungs[:-1])
             groups = groups[len(climb.rungs) :]
@@ -91,10 +92,11 @@ def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
     return Evaluation(candidate=climb.candidate, verdict=verdict, rungs=tuple(rungs), environment=environment)
 
 
-def rungs_for(harness: Harness, bench: Bench) -> list[Group]:
+def rungs_for(harness: Harness, bench: Bench, *, promising: bool = False) -> list[Group]:
     """What a candidate climbs on this machine; the controls stand before the rungs whose word they test.
 
-    Those that judge its results are one group: none needs another's word. What times it is for what was found right.
+    Those that judge its results are one group: none needs another's word. What times it is for what was found right; it
+    is one of them where a first look promised a win: what is promising is mostly right, and the GPU waits for suites.
     """
     on_gpu = bench.device == "cuda"
     interpreted = harness.language == "triton"
@@ -109,6 +111,8 @@ def rungs_for(harness: Harness, bench: Bench) -> list[Group]:
         right.append(("device", lambda climb: _suite(climb, on_gpu=True)))
     right.append(("numerics", _numerics))
     fast: list[tuple[RungName, Step]] = [("time", _time), ("sanitizer", _sanitizer)] if on_gpu else []
+    if promising:
+        right, fast = right + fast[:1], fast[1:]
     return [*one_by_one(*built), tuple(right), *one_by_one(*fast, ("profile", profile_rung))]
 
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -184,6 +184,18 @@ def test_who_writes_another_file_where_he_is_looked_at_is_judged_by_what_he_gave
     seen = first_look(harness, wrong, bench, DRY)
     assert isinstance(seen, Seen)
     assert check(harness, wrong, bench, seen=seen).verdict.kind == "wrong"
+
+
+@pytest.mark.parametrize("device", ["cuda", "none"])
+def test_what_looks_like_a_win_is_timed_beside_the_suites(
+    harness: Harness, bench: Bench, device: Literal["cuda", "none"]
+) -> None:
+    here = replace(bench, device=device)
+    one, early = (
+        [[name for name, _ in group] for group in rungs_for(harness, here, promising=p)] for p in (False, True)
+    )
+    assert list(itertools.chain(*one)) == list(itertools.chain(*early)), "all are climbed, and refuse in their order"
+    assert [group for group in early if "time" in group] == [[*one[2], "time"]] * (device == "cuda")
 
 
 def test_who_was_outrun_meanwhile_is_not_timed(

@@ -24,6 +24,8 @@ MOST_PLACES = 16
 
 SHARE = {"cuda": 0.75, "none": 1.0}
 """Of the cores, for candidates: on a GPU's host the rest is for what launches and watches its measurements."""
+MANY_PLACES = 4
+"""From here on one of them is spared for the best so far, before all others are begun."""
 SWITCH_S = 2e-4
 """How long a thread may keep the others from running."""
 
@@ -34,7 +36,8 @@ Turn = Literal["first", "rival", "aside"]
 
 @dataclass(frozen=True)
 class Later:
-    """No verdict yet: `judge` goes on once every candidate has been begun, those of the smallest rank first.
+    """No verdict yet: `judge` goes on once every candidate has been begun, those of the smallest rank first; of many,
+    the first of them once half have.
 
     What is no `rival` of the others goes on as soon as a place has nothing else to do.
     """
@@ -113,7 +116,7 @@ class Threads:
         self._waiting: dict[Turn, list[Waiting]] = {turn: [] for turn in get_args(Turn)}
         self._busy: dict[Turn, int] = dict.fromkeys(get_args(Turn), 0)
         self._all_given = self._closed = False
-        self.free = 0
+        self._given = self.free = 0
 
     def add(self, bench: Bench, *, alone: bool) -> None:
         """One more place; `alone` where no other candidate's progress is told beside."""
@@ -122,6 +125,7 @@ class Threads:
 
     def start(self, candidate: Candidate) -> None:
         self.free -= 1
+        self._given += 1
         self._give(Waiting(0.0, next(self._numbers), candidate, self._judge))
 
     def finished(self, within_s: float | None) -> Evaluation | None:
@@ -159,17 +163,24 @@ class Threads:
             return heapq.heappop(self._waiting[turn])
 
     def _next_turn(self) -> Turn | None:
+        spare = self._busy["rival"] + self._busy["aside"] < self._places
+        if spare and self._waiting["rival"] and self._busy["rival"] < self._rivals and self._compared:
+            return "rival"
         if self._waiting["first"]:
             return "first"
-        if self._busy["rival"] + self._busy["aside"] >= self._places:
+        if not spare:
             return None
-        begun = self._all_given and not self._busy["first"]
-        if begun and self._waiting["rival"] and self._busy["rival"] < self._rivals:
-            return "rival"
         # The other places are for those that may become rivals, and their cores for who climbs as one.
         alone = not (self._busy["first"] or self._waiting["rival"] or self._busy["rival"])
         most = self._places if alone else max(1, self._places // 2)
         return "aside" if self._waiting["aside"] and self._busy["aside"] < most else None
+
+    @property
+    def _compared(self) -> bool:
+        """Whether a rival's rank says enough: all have one, or half of so many that the rest takes long."""
+        left, busy = len(self._waiting["first"]), self._busy["first"]
+        half = 2 * (self._given - left - busy) >= self._given
+        return self._all_given and (not (left or busy) or (half and left >= self._places >= MANY_PLACES))
 
     def _left(self, one: Waiting) -> None:
         with self._changed:
@@ -180,7 +191,7 @@ class Threads:
         while (one := self._taken()) is not None:
             told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, one.candidate))
             if one.turn == "rival":  # few are left, and share what all others had
-                left = (cores() - self._busy["aside"]) // self._rivals
+                left = (cores() - self._busy["aside"] - self._busy["first"]) // self._rivals
                 told = dataclasses.replace(told, threads=max(told.threads, left))
             try:
                 found = one.judge(self._harness, one.candidate, told)

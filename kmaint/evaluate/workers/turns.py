@@ -16,7 +16,7 @@ from pathlib import Path
 
 Waiting = Callable[[], contextlib.AbstractContextManager[None]]
 
-PATIENCE_S = 2.0
+PATIENCE_S = 0.25
 """For how long a GPU that others share is not asked for alone: each time, all who share it have to end and none may
 begin, so that those who wait to be alone had better do so together."""
 POLL_S = 0.02

@@ -129,6 +129,20 @@ def test_all_are_looked_at_and_only_what_looks_fastest_climbs(
     assert found["f"].rungs == (*RUNGS[:2], replace(RUNGS[2], passed=False))
 
 
+@pytest.mark.parametrize(("jobs", "early"), [(3, False), (4, True)])
+def test_of_many_the_best_so_far_climbs_while_others_are_looked_at(
+    judged: Callable[..., tuple[Played, dict[str, Evaluation]]], jobs: int, early: bool
+) -> None:
+    """And what is better and looked at later climbs after it."""
+    unbuilt = [f"x{n}" for n in range(60)]
+    played, found = judged(["a", "c", *unbuilt, "b", "e"], jobs=jobs)
+    climbs = [event for event in played.events if event.startswith("climb")]
+    assert climbs == (["climb c", "climb b"] if early else ["climb b"])
+    looked = played.events.index(climbs[0])
+    assert (32 <= looked < 64) if early else (looked == 64)
+    assert found["b"].verdict.kind == "passed"
+
+
 def test_who_is_left_is_told_by_whom(judged: Callable[..., tuple[Played, dict[str, Evaluation]]]) -> None:
     _, found = judged(["a", "b"], jobs=1)
     won = found["b"].candidate.id
