@@ -14,7 +14,7 @@ from kmaint.errors import InternalError
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.kernels import copy_kernels
 from kmaint.evaluate.bench.running import Measuring, Reply
-from kmaint.evaluate.bench.surroundings import CACHE, environment_of
+from kmaint.evaluate.bench.surroundings import CACHE, FEW_QUEUES, environment_of
 from kmaint.evaluate.workers.turns import Turns
 from kmaint.forking.programs import Program
 from kmaint.forking.stem import run_with_torch
@@ -83,6 +83,7 @@ def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
     """One answer for each item, whatever becomes of the others: a process that ends is replaced for the rest."""
     environment = {
         **environment_of(request.harness, scratch, gpu=request.gpu, interpret=request.interpret, only=bench.gpu),
+        **(FEW_QUEUES if request.gpu and request.command != "time" else {}),
         **candidates_start(bench, interpret=request.interpret),
     }
     answers: list[Answer] = []

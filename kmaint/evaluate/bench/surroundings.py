@@ -14,7 +14,10 @@ CACHE = "triton"
 """Triton's cache, in the scratch folder."""
 LIBRARIES = ("KMAINT_CUDA_CACHE", "CUDA_PATH")
 """Where a CUDA harness keeps what is built of its own sources, and finds a compiler; no candidate is told of either."""
-"""Seconds: for the two suites the whole rung, for a worker's command each of its items, and one call of a candidate."""
+FEW_QUEUES = {"CUDA_DEVICE_MAX_CONNECTIONS": "2"}
+"""Of the device's queues, for what makes no more than two streams: the driver then makes a context several times as
+fast where others are made beside it (`python -m benchmarks.contexts`). A candidate's own process, in which a stream
+that nobody waits for has to show, and what is timed for a verdict have as many as ever."""
 
 
 def environment_of(

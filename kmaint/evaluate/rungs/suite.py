@@ -14,7 +14,7 @@ from typing import cast, get_args
 
 from kmaint.child import Finished
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import Bench, candidates_start, environment_of, side_by_side
+from kmaint.evaluate.bench import FEW_QUEUES, Bench, candidates_start, environment_of, side_by_side
 from kmaint.folder import SUITE
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
@@ -103,7 +103,7 @@ def _run_share(harness: Harness, candidate: Path, bench: Bench, share: Share, *,
                 "KMAINT_SHARE": f"{share.part} {share.of}",
                 "KMAINT_EXEMPT": ",".join(sorted(bench.exempt(harness))),
                 **candidates_start(bench, interpret=not on_gpu),
-                **(_shared_gpu(bench) if on_gpu else {}),
+                **(FEW_QUEUES | _shared_gpu(bench) if on_gpu else {}),
             },
             cwd=scratch,
         )
