@@ -21,8 +21,8 @@ RIVALS = 1
 that two take side by side, and mostly the first one wins."""
 
 OFF = 0.03
-"""How far a look may lie above what is then measured, for want of argument sets: 2.5 % and less for the two winners of
-benchmarks/results/2026-12-02-h200-throughput.json."""
+"""How far a look may lie above what is then measured: of one workload in a hundred it was 3.5 % off, of nine in ten 1 %
+(benchmarks/results/2026-12-02-h200-looks.json), and a look is over several."""
 
 First = Callable[[Harness, Candidate, Bench], Evaluation | Seen]
 Whole = Callable[..., Evaluation]
