@@ -267,7 +267,7 @@ def error_against(truth: torch.Tensor, got: torch.Tensor) -> float:
         return 0.0
     # Below the smallest normal number of its type nothing can be nearer than a fixed step.
     least = torch.finfo(got.dtype).smallest_normal if got.is_floating_point() else 0.0
-    rows = (-1, truth.shape[-1] if truth.dim() else 1)
+    got, rows = got.expand_as(truth), (-1, truth.shape[-1] if truth.dim() else 1)
     at_once = max(1, IN_CACHE // rows[1]) if truth.device.type == "cpu" else truth.numel()
     largest = [
         _largest_error(some, theirs, least)

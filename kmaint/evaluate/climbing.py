@@ -20,7 +20,7 @@ from kmaint.records.harness import Harness
 from kmaint.records.timing import Timing
 
 TO_SPARE = 4
-"""Processors of one candidate from which on rungs are climbed side by side: one for each of the largest group. With
+"""Processors of one candidate from which on rungs are climbed side by side: one for each that judges results. With
 fewer these would wait for one another, and other candidates for what is begun behind a rung that refuses."""
 MOSTLY = 2
 """Of rungs that are climbed side by side, so many are mostly at work: others have ended, or wait for a compiler."""

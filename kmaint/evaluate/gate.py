@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.bench import OPEN_AIR, Bench, laid_out, side_by_side
+from kmaint.evaluate.bench import CACHE, OPEN_AIR, Bench, laid_out, side_by_side, with_more
 from kmaint.evaluate.climbing import Climb, Group, Step, climbed, one_by_one
 from kmaint.evaluate.look import LOOK, Look, Seen, look
 from kmaint.evaluate.profiling import with_counts
@@ -215,10 +219,23 @@ def _numerics(climb: Climb) -> tuple[Rejection | None, str]:
     return None, found.kind
 
 
+@contextlib.contextmanager
+def apart(climb: Climb) -> Iterator[tuple[Path, Path]]:
+    """A folder of its own with the candidate in it, and all that was built of that: what runs where nobody watches may
+    write there, and must not write what the suites beside it are about to judge."""
+    with tempfile.TemporaryDirectory(prefix="kmaint-time-") as name:
+        scratch = Path(name)
+        with_more(climb.file, "", scratch / climb.file.name)
+        if (climb.scratch / CACHE).is_dir():
+            shutil.copytree(climb.scratch / CACHE, scratch / CACHE)
+        yield scratch, scratch / climb.file.name
+
+
 def _time(climb: Climb) -> tuple[Rejection | None, str]:
     if outrun := climb.outrun():
         return Slower(reason=outrun), ""
-    found = confirmed(climb.harness, climb.file, climb.bench, climb.scratch)
+    with apart(climb) as (scratch, file):
+        found = confirmed(climb.harness, file, climb.bench, scratch)
     if not isinstance(found, Measured):
         return found, ""
     climb.measured = found

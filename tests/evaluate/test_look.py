@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kmaint.evaluate import Bench
 from kmaint.evaluate.climbing import Climb
-from kmaint.evaluate.gate import check, first_look, rungs_for
+from kmaint.evaluate.gate import apart, check, first_look, rungs_for
 from kmaint.evaluate.look import Look, Seen, look, looked
 from kmaint.evaluate.screen import Rough, sound
 from kmaint.folder import read_harness
@@ -196,6 +196,21 @@ def test_what_looks_like_a_win_is_timed_beside_the_suites(
     )
     assert list(itertools.chain(*one)) == list(itertools.chain(*early)), "all are climbed, and refuse in their order"
     assert [group for group in early if "time" in group] == [[*one[2], "time"]] * (device == "cuda")
+
+
+def test_what_is_timed_is_not_the_file_that_is_judged(
+    harness: Harness, bench: Bench, tmp_path: Path, propose: Callable[[str], Candidate]
+) -> None:
+    file = tmp_path / "candidate.py"
+    file.write_text("honest = 1\n")
+    (tmp_path / "triton").mkdir()
+    (tmp_path / "triton" / "kernel").write_text("built")
+    with apart(Climb(harness, propose("a"), bench, tmp_path, file)) as (scratch, own):
+        assert own.read_text() == file.read_text()
+        assert (scratch / "triton" / "kernel").read_text() == "built"
+        own.write_text("swapped = 1\n")
+    assert file.read_text() == "honest = 1\n"
+    assert not scratch.exists()
 
 
 def test_who_was_outrun_meanwhile_is_not_timed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -117,7 +118,7 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     built, state.built = state.built, {}
     if not built:
         return {"ratios": {}}
-    with state.turns.shared() if state.best else state.turns.alone():
+    with contextlib.nullcontext() if state.best else state.turns.alone():
         return {"ratios": dict(zip(built, _ratios(state, list(built.values())), strict=True))}
 
 
@@ -165,7 +166,8 @@ def _ratios(state: State, variants: list[list[Leg]]) -> list[dict[str, list[floa
     """Original over variant by workload, of rounds in which all variants of a workload have their turn."""
     found: list[dict[str, list[float]]] = [{} for _ in variants]
     for n, stage in enumerate(state.stages):
-        rounds = [[_block(state, stage, legs[n]) for legs in variants] for _ in range(state.rounds)]
+        with state.turns.shared() if state.best else contextlib.nullcontext():
+            rounds = [[_block(state, stage, legs[n]) for legs in variants] for _ in range(state.rounds)]
         for at, blocks in enumerate(zip(*rounds, strict=True)):
             found[at][stage.name] = ratios(blocks, state.best)
     return found
