@@ -2,9 +2,9 @@
 
     python -m benchmarks.looks HARNESSES [--count 100] [--jobs 12] [--out FILE]
 
-Makes labelled candidates (candidates.py), takes those that are right and differ in no number from the original, and
-looks at each three times: a dozen at a time beside one another, as `kmaint check --best` does; each with the GPU alone;
-and alone over 256 argument sets. FILE holds every ratio of every workload, in rounds or ranks. For a GPU.
+Makes labelled candidates (candidates.py), takes those that are right, and looks at each three times: a dozen at a time
+beside one another, as `kmaint check --best` does; each with the GPU alone; and alone over 256 argument sets. FILE holds
+every ratio of every workload, in rounds or ranks. For a GPU.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ def looks(files: Sequence[tuple[Harness, Path]], bench: Bench, jobs: int) -> lis
         if isinstance(answer, Done) and ratios:
             found[number][way] = ratios
 
-    steps: dict[str, Callable[[int], None]] = {"build": build}
-    steps |= {**{way: partial(look, way=way, rough=rough) for way, rough in WAYS.items()}}
-    for name, step in steps.items():
+    ways: dict[str, Callable[[int], None]] = {way: partial(look, way=way, rough=rough) for way, rough in WAYS.items()}
+    for name, step in {"build": build, **ways}.items():
         started = time.monotonic()
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(step, range(len(files))))

@@ -22,6 +22,8 @@ from kmaint.records.timing import Timing
 TO_SPARE = 4
 """Processors of one candidate from which on rungs are climbed side by side: one for each that judges results. With
 fewer these would wait for one another, and other candidates for what is begun behind a rung that refuses."""
+BY_THEMSELVES: tuple[RungName, ...] = ("time",)
+"""Rungs for which it is nothing what the original does as well."""
 MOSTLY = 2
 """Of rungs that are climbed side by side, so many are mostly at work: others have ended, or wait for a compiler."""
 
@@ -97,7 +99,7 @@ def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
     """How each rung of the group is left, in order; where nothing is spared, none is begun before it is asked for.
 
     Where the first found more that the original does too, the others asked too much of the candidate, or of the
-    original: they are climbed again.
+    original: they are climbed again, but for those `BY_THEMSELVES`.
     """
     if len(group) == 1 or climb.bench.threads < TO_SPARE:
         for rung in group:
@@ -106,7 +108,11 @@ def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
     before = set(climb.bench.exempt(climb.harness))
     first, *others = _at_once(climb, group)
     yield first
-    yield from others if climb.bench.exempt(climb.harness) == before else _at_once(climb, group[1:])
+    again = [rung for rung in group[1:] if rung[0] not in BY_THEMSELVES]
+    if again and climb.bench.exempt(climb.harness) != before:
+        ends = dict(zip(again, _at_once(climb, tuple(again)), strict=True))
+        others = [ends.get(rung, end) for rung, end in zip(group[1:], others, strict=True)]
+    yield from others
 
 
 def _at_once(climb: Climb, group: Group) -> list[End | Exception]:

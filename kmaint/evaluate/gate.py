@@ -88,7 +88,8 @@ def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Roug
 
 def _evaluation(climb: Climb, verdict: Rejection | Passed) -> Evaluation:
     environment = climb.bench.environment
-    if climb.measured is not None and climb.measured.clocks_mhz:
+    timed = any(rung.name == "time" for rung in climb.rungs)  # else what another rung refused was timed for nothing
+    if timed and climb.measured is not None and climb.measured.clocks_mhz:
         environment = dataclasses.replace(environment, clocks_mhz=climb.measured.clocks_mhz)
     rungs = list(climb.rungs)
     if climb.seen is not None:  # below the suites, where it stood

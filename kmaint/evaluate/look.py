@@ -96,7 +96,7 @@ def look(harness: Harness, file: Path, bench: Bench, scratch: Path, rough: Rough
 
 
 def looked(harness: Harness, ratios: Ratios) -> Look:
-    """What the rounds say, by the workloads' weights."""
+    """What the ratios say, by the workloads' weights. Those of ranks are less apart than the look is off."""
     timed = harness.contract.timed
     medians = [statistics.median(ratios[one.name]) for one in timed]
     mean = geometric_mean([(one.weight, ratios[one.name]) for one in timed])

@@ -24,7 +24,8 @@ TOGETHER = 16
 """Variants that are timed in one turn on the GPU."""
 
 LOSING = 0.96
-"""A workload below this loses by a rough look, too: the gate lets one lose 2 %, and a look is off by as much."""
+"""A workload below this loses by a rough look, too: the gate lets one lose 2 %, and a look is mostly off by half as
+much (the farthest of 243 by 4.1 %: benchmarks/results/2026-12-02-h200-looks.json)."""
 
 
 @dataclass(frozen=True, kw_only=True)

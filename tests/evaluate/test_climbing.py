@@ -184,6 +184,21 @@ def test_what_the_first_learns_of_the_original_holds_for_the_others(
     assert learning.climbed.count("other") == 4
 
 
+def test_what_asks_nothing_of_the_original_is_not_climbed_again(harness: Harness, bench: Bench) -> None:
+    learning, climb, timed = Learning(strict), begun(harness, bench, threads=TO_SPARE), list[str]()
+
+    def times(_climb: Climb) -> tuple[Rejection | None, str]:
+        timed.append("once")
+        return None, "timed"
+
+    assert climbed(climb, [(*learning.group, ("time", times))]) is None
+    assert [(rung.name, rung.detail) for rung in climb.rungs][1:] == [
+        *(("interpreter", "passed"), ("device", "passed"), ("time", "timed")),
+    ]
+    assert timed == ["once"]
+    assert learning.climbed.count("other") == 4
+
+
 def test_nothing_is_climbed_again_behind_a_refusal(harness: Harness, bench: Bench) -> None:
     learning, climb = Learning(strict, refuses=True), begun(harness, bench, threads=TO_SPARE)
     rejection = climbed(climb, [learning.group])

@@ -17,7 +17,7 @@ LIBRARIES = ("KMAINT_CUDA_CACHE", "CUDA_PATH")
 FEW_QUEUES = {"CUDA_DEVICE_MAX_CONNECTIONS": "2"}
 """Of the device's queues, for what makes no more than two streams: of eight contexts that an H200's driver made at once
 each then took 0.73 s and not 1.03 (benchmarks/results/2026-12-02-h200-contexts.json). A candidate's own process, in
-which a stream that nobody waits for has to show, and what may be a win is timed in have as many as ever."""
+which a stream that nobody waits for has to show, and the clock's have as many as ever; a look's has two for both."""
 
 
 def environment_of(

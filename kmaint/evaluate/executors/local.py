@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from kmaint.evaluate.bench import Bench
+from kmaint.evaluate.climbing import TO_SPARE
 from kmaint.evaluate.executors.work import Work, hand_out
 from kmaint.evaluate.gate import check
 from kmaint.records.evaluation import Candidate, Evaluation
@@ -36,8 +37,8 @@ Turn = Literal["first", "rival", "aside"]
 
 @dataclass(frozen=True)
 class Later:
-    """No verdict yet: `judge` goes on once every candidate has been begun, those of the smallest rank first; of many,
-    the first of them once half have.
+    """No verdict yet: `judge` goes on once every candidate has a verdict or a rank, those of the smallest rank first;
+    of many, once half have, where there are cores for it.
 
     What is no `rival` of the others goes on as soon as a place has nothing else to do.
     """
@@ -180,7 +181,14 @@ class Threads:
         """Whether a rival's rank says enough: all have one, or half of so many that the rest takes long."""
         left, busy = len(self._waiting["first"]), self._busy["first"]
         half = 2 * (self._given - left - busy) >= self._given
-        return self._all_given and (not (left or busy) or (half and left >= self._places >= MANY_PLACES))
+        early = half and left >= self._places >= MANY_PLACES
+        return self._all_given and (
+            not (left or busy) or (early and self._each(self._places - self._rivals) >= TO_SPARE)
+        )
+
+    def _each(self, others: int) -> int:
+        """Cores for each rival, where so many others have one."""
+        return (cores() - others) // self._rivals
 
     def _left(self, one: Waiting) -> None:
         with self._changed:
@@ -190,8 +198,8 @@ class Threads:
     def _work(self, bench: Bench, alone: bool) -> None:
         while (one := self._taken()) is not None:
             told = bench if alone else dataclasses.replace(bench, progress=_prefixed(bench, one.candidate))
-            if one.turn == "rival":  # few are left, and share what all others had
-                left = (cores() - self._busy["aside"] - self._busy["first"]) // self._rivals
+            if one.turn == "rival":  # these are few, and share what the others leave
+                left = self._each(self._busy["aside"] + self._busy["first"])
                 told = dataclasses.replace(told, threads=max(told.threads, left))
             try:
                 found = one.judge(self._harness, one.candidate, told)

@@ -40,7 +40,7 @@ class Stage:
 
     name: str
     inputs: Inputs
-    original: Leg
+    original: EagerLeg | GraphLeg
     expected: Left
 
 
@@ -83,7 +83,7 @@ def prepare(shared: dict[str, Any]) -> State:
     return State(stages, clock, shared["entry"], draw, turns, shared["rounds"], shared["best"])
 
 
-def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg, Left]:
+def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, EagerLeg | GraphLeg, Left]:
     inputs.remember(mutated_by(original, inputs.calls))
     leg = _leg(original, inputs)
     fewer = sets_for(min(clock([leg, leg])), len(inputs.calls))
@@ -93,7 +93,7 @@ def _stage(original: Entry, inputs: Inputs, clock: Clock) -> tuple[Inputs, Leg, 
     return inputs, leg, left_behind(leg, inputs)
 
 
-def _leg(entry: Entry, inputs: Inputs) -> Leg:
+def _leg(entry: Entry, inputs: Inputs) -> EagerLeg | GraphLeg:
     """A captured leg, or an eager one where the original cannot be captured, and in a dry run. Each argument set once:
     what comes again soon lies in the L2, as it would not where more are timed."""
     if inputs.device == "cpu":
@@ -110,7 +110,7 @@ def handle(state: State, item: dict[str, Any]) -> dict[str, Any]:
     and workload, original over variant.
 
     Where the GPU is to be its own, it is so once for all of them: building, compiling and comparing take longer by far,
-    and whoever wants it alone waits until all others have left it.
+    and whoever wants it alone waits until all others have left it. Beside others a workload at a time has a turn.
     """
     if item["path"]:
         differs = _differs(state, item["path"])
@@ -129,7 +129,7 @@ def _differs(state: State, path: str) -> Disagreement:
     for stage in state.stages:
         with state.turns.shared():
             try:
-                legs.append(type(stage.original)(entry, stage.inputs, 1))  # type: ignore[call-arg]
+                legs.append(type(stage.original)(entry, stage.inputs, 1))
                 differs = disagreement(stage.expected, left_behind(legs[-1], stage.inputs))
             except Exception:
                 legs.clear()  # and their memory

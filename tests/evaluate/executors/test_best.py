@@ -129,11 +129,16 @@ def test_all_are_looked_at_and_only_what_looks_fastest_climbs(
     assert found["f"].rungs == (*RUNGS[:2], replace(RUNGS[2], passed=False))
 
 
-@pytest.mark.parametrize(("jobs", "early"), [(3, False), (4, True)])
+@pytest.mark.parametrize(("jobs", "there", "early"), [(3, 16, False), (4, 16, True), (4, 6, False)])
 def test_of_many_the_best_so_far_climbs_while_others_are_looked_at(
-    judged: Callable[..., tuple[Played, dict[str, Evaluation]]], jobs: int, early: bool
+    judged: Callable[..., tuple[Played, dict[str, Evaluation]]],
+    monkeypatch: pytest.MonkeyPatch,
+    jobs: int,
+    there: int,
+    early: bool,
 ) -> None:
     """And what is better and looked at later climbs after it."""
+    monkeypatch.setattr("kmaint.evaluate.executors.local.cores", lambda: there)
     unbuilt = [f"x{n}" for n in range(60)]
     played, found = judged(["a", "c", *unbuilt, "b", "e"], jobs=jobs)
     climbs = [event for event in played.events if event.startswith("climb")]

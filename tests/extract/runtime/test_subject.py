@@ -98,13 +98,15 @@ def test_a_candidate_that_gives_no_answer_of_its_own(folder: Path, source: str) 
 
 
 def test_an_honest_one_is_told_of_nothing_but_its_call(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the environment of who asks nor its arguments say who that is."""
+    """Neither the environment of who asks nor its arguments say who that is; nor has it fewer of a GPU's queues for
+    who asks having fewer, where a stream that nobody waits for would hide."""
     monkeypatch.setenv("KMAINT_SEED", "7")
     monkeypatch.setenv("PYTEST_CURRENT_TEST", "this one")
+    monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "2")
     (folder / "candidate.py").write_text(
         "import os, sys, torch\n"
         "def launch():\n"
-        "    known = [name for name in os.environ if name.startswith(('KMAINT', 'PYTEST'))]\n"
+        "    known = [name for name in os.environ if name.startswith(('KMAINT', 'PYTEST', 'CUDA_DEVICE'))]\n"
         "    return torch.ones(len(known)), str(sys.argv), 'pytest' in sys.modules\n"
     )
     with remote(folder, folder / "candidate.py", "launch", "cpu") as subject:
