@@ -7,10 +7,16 @@ import math
 import random
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from kmaint.records.timing import Interval
 
 RESAMPLES = 2000
+
+
+def are_times(given: Any) -> bool:
+    """Whether it is a list of finite numbers above 0: what a process that runs a candidate gives may be anything."""
+    return isinstance(given, list) and all(isinstance(one, float) and math.isfinite(one) and one > 0 for one in given)
 
 
 def interval(original: Sequence[float], candidate: Sequence[float], *, seed: int = 0) -> Interval:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from benchmarks.campaign import recorded
@@ -29,7 +30,7 @@ from kmaint.evaluate.bench import laid_out
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.timing.confirming import confirmed
-from kmaint.evaluate.timing.measuring import Measured
+from kmaint.evaluate.timing.measuring import Measured, measure
 from kmaint.folder import read_harness, write_manifest
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Contract
@@ -103,7 +104,8 @@ def measured(one: Left, bench: Bench) -> Retimed:
             with laid_out(harness, source) as (place, file):
                 facts.original_built(harness, bench, place)
                 (built,) = facts.compile_all(harness, [file], bench, place)
-                found = confirmed(harness, file, bench, place) if isinstance(built, Built) else built
+                timed = partial(measure, harness, file, bench, place)
+                found = confirmed(timed, bench) if isinstance(built, Built) else built
         except KmaintError as error:
             return Retimed(reason=" ".join(error.message.split()))
     if not isinstance(found, Measured):

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.campaign.kernels import Entry
@@ -15,7 +16,7 @@ from kmaint.console import Progress
 from kmaint.errors import KmaintError
 from kmaint.evaluate.bench import scratch_with
 from kmaint.evaluate.timing.confirming import confirmed
-from kmaint.evaluate.timing.measuring import Measured
+from kmaint.evaluate.timing.measuring import Measured, measure
 from kmaint.evaluate.timing.ratios import is_win
 from kmaint.folder import KERNEL
 from kmaint.records.harness import Harness
@@ -82,7 +83,7 @@ def _compared(entry: Entry, harness: Harness, source: str, paths: Sequence[Path]
         (folder / KERNEL).write_text(source_of(entry, paths))
         shipped = dataclasses.replace(harness, folder=folder)
         with scratch_with(source) as (place, file):
-            found = confirmed(shipped, file, bench, place)
+            found = confirmed(partial(measure, shipped, file, bench, place), bench)
     if not isinstance(found, Measured):
         return Against(reason=f"{found.kind}: {' '.join(found.reason.split())}")
     return Against(timing=found.timing, first=found.first)

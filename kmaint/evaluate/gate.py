@@ -26,7 +26,7 @@ from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.evaluate.screen import Rough
 from kmaint.evaluate.timing.confirming import confirmed
-from kmaint.evaluate.timing.measuring import Measured
+from kmaint.evaluate.timing.measuring import Effort, Measured, measure
 from kmaint.evaluate.timing.ratios import shortfall
 from kmaint.records.evaluation import (
     Candidate,
@@ -63,13 +63,17 @@ def check(
     bench.expect(harness)
     with laid_out(harness, candidate.source) as (scratch, file):
         climb = Climb(harness, candidate, bench, scratch, file, seen=seen, outrun=outrun)
-        promising = seen is not None and seen.look is not None and not seen.look.no_win
-        groups = rungs_for(harness, bench, promising=promising)
+        groups = rungs_for(harness, bench, promising=_promising(seen))
         if seen is not None and seen.built is not None:  # it climbs on from where it was looked at
             climb.built, climb.rungs = seen.built, list(seen.rungs[:-1])
             groups = groups[len(climb.rungs) :]
         rejection = climbed(climb, groups)
         return _evaluation(climb, rejection or _passed(climb))
+
+
+def _promising(seen: Seen | None) -> bool:
+    """Whether a first look promises a win."""
+    return seen is not None and seen.look is not None and not seen.look.no_win
 
 
 def first_look(harness: Harness, candidate: Candidate, bench: Bench, rough: Rough = LOOK) -> Evaluation | Seen:
@@ -235,8 +239,12 @@ def apart(climb: Climb) -> Iterator[tuple[Path, Path]]:
 def _time(climb: Climb) -> tuple[Rejection | None, str]:
     if outrun := climb.outrun():
         return Slower(reason=outrun), ""
-    with apart(climb) as (scratch, file):
-        found = confirmed(climb.harness, file, climb.bench, scratch)
+
+    def measured(effort: Effort) -> Measured | Rejection:
+        with apart(climb) as (scratch, file):
+            return measure(climb.harness, file, climb.bench, scratch, effort)
+
+    found = confirmed(measured, climb.bench, at_once=_promising(climb.seen) and climb.bench.threads > 1)
     if not isinstance(found, Measured):
         return found, ""
     climb.measured = found

@@ -17,6 +17,7 @@ from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.facts import Built
 from kmaint.evaluate.rungs.profile import estimate_total_us
 from kmaint.evaluate.workers.turns import taken_at
+from kmaint.intervals import are_times
 from kmaint.records.evaluation import Rejection
 from kmaint.records.harness import Harness
 
@@ -181,12 +182,8 @@ def sound(given: Any, harness: Harness, rough: Rough) -> Ratios:
     names = {one.name for one in harness.contract.timed}
     if not isinstance(given, dict) or set(given) != names:
         return {}
-    return given if all(_is_sound(ratios, rough.ratios) for ratios in given.values()) else {}
-
-
-def _is_sound(given: Any, ratios: int) -> bool:
-    numbers = isinstance(given, list) and all(isinstance(one, float) and math.isfinite(one) for one in given)
-    return numbers and len(given) == ratios and min(given) > 0
+    as_asked = all(are_times(ratios) and len(ratios) == rough.ratios for ratios in given.values())
+    return given if as_asked else {}
 
 
 def _screened(answer: Answer, ratios: Ratios, harness: Harness) -> Screened | None:

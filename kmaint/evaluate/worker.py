@@ -4,8 +4,9 @@
 
 The request is one line: it names a command, what its items share, and the items. Each item is answered by one JSON line
 on standard output; what the measured code prints goes to standard error. A command that has to ask on its way yields
-the question and gets the parent's next line. An item that overruns ends the process: the parent sees
-which one was started and never answered, and asks a new process for the rest.
+the question and gets the parent's next line. An item that overruns, or takes too long from one answer to its next
+question, ends the process: the parent sees which one was started and never answered, and asks a new process for the
+rest.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main() -> int:
     limit = Limit()
 
     def ask(question: Any) -> Any:
-        with limit.paused():  # the answer may have to wait for others to leave the GPU
+        with limit.paused(anew=True):  # the answer may have to wait for others to leave the GPU
             _say(answers, {"event": "asks", "value": question})
             return json.loads(given.readline())
 
@@ -79,21 +80,23 @@ class Limit:
 
     def __init__(self) -> None:
         self._until: float | None = None
+        self._seconds = 0.0
 
     @contextlib.contextmanager
     def of(self, seconds: float) -> Iterator[None]:
-        self._until = time.monotonic() + seconds
+        self._seconds, self._until = seconds, time.monotonic() + seconds
         faulthandler.dump_traceback_later(seconds, exit=True)
         yield
         faulthandler.cancel_dump_traceback_later()
         self._until = None
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self, *, anew: bool = False) -> Iterator[None]:
+        """`anew`: what is left afterwards is the whole of it."""
         if self._until is None:  # between two items
             yield
             return
-        left = max(0.001, self._until - time.monotonic())
+        left = self._seconds if anew else max(0.001, self._until - time.monotonic())
         faulthandler.cancel_dump_traceback_later()
         yield
         self._until = time.monotonic() + left

@@ -66,7 +66,8 @@ Answer = Done | Failed | Lost
 class Request:
     """A worker's command; `limit_s` is for each item. `harness` is the folder whose runtime the worker imports.
 
-    `reply` answers what the worker asks on its way through an item, the moment it asks.
+    `reply` answers what the worker asks on its way through an item, the moment it asks; the limit is then for each step
+    from an answer to its next question, and for `parts` times as long in all.
     """
 
     command: Command
@@ -77,6 +78,7 @@ class Request:
     gpu: bool = False
     interpret: bool = False
     reply: Reply | None = None
+    parts: int = 1
 
 
 def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
@@ -130,7 +132,7 @@ def _ask_once(
 
 
 def _limit_s(request: Request) -> float:
-    return START_S + request.limit_s * len(request.items)
+    return START_S + request.limit_s * len(request.items) * request.parts
 
 
 def _message(request: Request, bench: Bench | None) -> str:

@@ -22,11 +22,10 @@ from kmaint.evaluate.rungs.profile import floor_us
 from kmaint.evaluate.rungs.suite import verdict_of
 from kmaint.evaluate.timing.ratios import below_floor, combine, settled, trace_agrees
 from kmaint.evaluate.timing.stopwatch import Stopwatch
-from kmaint.intervals import interval
+from kmaint.intervals import are_times, interval
 from kmaint.records.evaluation import Dishonest, Rejection, Wrong
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Conditions, Timing, Trace, WorkloadTiming
-from kmaint.records.workload import Workload
 
 BATCH = 12
 """Blocks between two looks at the samples."""
@@ -35,6 +34,8 @@ SCREENED = 4
 HOPELESS = 0.9
 """Slower than this in the best of the screened blocks of one workload: a win keeps 0.98 of the original's speed in the
 median of each, so that half of all blocks to come would have to be 9 % faster than the best that was seen."""
+PAIRS = (("original", "candidate"), ("control_a", "control_b"), ("eager_original", "eager_candidate"))
+"""Samples whose ratios are taken, each as long as the other."""
 CLOSE = {"graph": 0.05, "wall": 0.5}
 """How far the ratio by our own clock may be from the claimed one; a dry run shares its processor with anyone."""
 
@@ -63,8 +64,8 @@ class Measured:
     """What an earlier measurement called a win, which this one was to confirm."""
 
 
-Value = dict[str, Any] | Rejection
-"""What was measured of one workload, or why it counts for nothing."""
+Values = dict[str, dict[str, Any]]
+"""What was measured of each workload of a round, by name."""
 
 
 def measure(
@@ -79,12 +80,12 @@ def measure_rounds(
 ) -> list[Measured | Rejection]:
     """As `measure`, with one result for each round."""
     session = Session(scratch=scratch, effort=effort)
-    items = session.items(harness.contract.timed)
-    answers = ask(bench, _request(harness, file, bench, session), scratch)
-    claimed = [_value(item["workload"], answer) for item, answer in zip(items, answers, strict=True)]
-    judged = _verify(harness, items, claimed, session, bench)
-    each = len(harness.contract.timed)
-    found = [_combined(harness, judged[start : start + each], bench) for start in range(0, len(items), each)]
+    names = [one.name for one in harness.contract.timed]
+    items = tuple({"round": n, "workloads": names} for n in range(effort.rounds))
+    answers = ask(bench, _request(harness, file, bench, session, items), scratch)
+    claimed = [_claimed(harness, session, n, answer) for n, answer in enumerate(answers)]
+    judged = _verify(harness, claimed, session, bench)
+    found = [_combined(harness, one, bench) for one in judged]
     return [replace(one, given_up=session.given_up) if isinstance(one, Measured) else one for one in found]
 
 
@@ -97,13 +98,13 @@ class Session:
     watches: dict[str, Stopwatch] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     given_up: str = ""
+    at: dict[int, str] = field(default_factory=dict)
+    """The workload that was last asked about, by round."""
     _claimed_us: dict[str, tuple[float, float]] = field(default_factory=dict)
 
-    def items(self, workloads: Sequence[Workload]) -> tuple[dict[str, Any], ...]:
-        return tuple({"workload": w.name, "round": n} for n in range(self.effort.rounds) for w in workloads)
-
     def reply(self, asked: dict[str, Any]) -> dict[str, Any]:
-        name = key(asked["of"])
+        self.at[asked["of"]["round"]] = asked["of"]["workload"]
+        name = key(**asked["of"])
         match asked["ask"]:
             case "run":
                 if name not in self.watches:
@@ -144,11 +145,13 @@ def hopeless(name: str, original_us: Sequence[float], candidate_us: Sequence[flo
     return f"{name.partition(' ')[2]} ran at {best:.2f}x in the best of {len(original_us)} blocks"
 
 
-def key(item: dict[str, Any]) -> str:
-    return f"{item['round']} {item['workload']}"
+def key(round: int, workload: str) -> str:  # noqa: A002 - as a worker names it
+    return f"{round} {workload}"
 
 
-def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Request:
+def _request(
+    harness: Harness, file: Path, bench: Bench, session: Session, items: tuple[dict[str, Any], ...]
+) -> Request:
     folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
     return Request(
         command="time",
@@ -161,36 +164,64 @@ def _request(harness: Harness, file: Path, bench: Bench, session: Session) -> Re
             "scratch": str(session.scratch),
             "walls": walls_to_time(harness, [file], bench, session.scratch),
         },
-        items=session.items(harness.contract.timed),
+        items=items,
         limit_s=bench.limits_s["time"],
         harness=folder,
         gpu=on_gpu,
         interpret=not on_gpu,
         reply=session.reply,
+        parts=len(harness.contract.timed),
     )
 
 
-def _value(workload: str, answer: Answer) -> Value:
-    match answer:
-        case Done(value={"failed": code, "text": text}):
-            return verdict_of(code, f"{workload}: {text}", "")
-        case Done(value={"tampered": name}):
-            reason = f"{workload}: {name} is no longer what it was before the candidate was imported"
+def _claimed(harness: Harness, session: Session, n: int, answer: Answer) -> Values | Rejection:
+    """What the worker gives of each workload of the round; it runs the candidate, so that it may give anything."""
+    at = session.at.get(n, harness.contract.timed[0].name)
+    if not isinstance(answer, Done):
+        return _ended(at, answer)
+    match answer.value:
+        case {"failed": code, "text": text}:
+            return verdict_of(code, f"{at}: {text}", "")
+        case {"tampered": name}:
+            reason = f"{at}: {name} is no longer what it was before the candidate was imported"
             return Dishonest(reason=reason, codes=("tampered",))
-        case Done(value=value):
-            return value
+        case {"workloads": dict(values)} if all(
+            _is_sound(values.get(one.name)) and key(n, one.name) in session.outputs.keys() & session.watches.keys()
+            for one in harness.contract.timed
+        ):
+            return {one.name: values[one.name] for one in harness.contract.timed}
+    return verdict_of("spoofed_result", f"{at}: gives no times, or others than were asked for", "")
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether a record can be made of it."""
+    if not isinstance(value, dict):
+        return False
+    pairs = [[value.get(f"{name}_us") for name in pair] for pair in PAIRS]
+    if not all(are_times(one) for pair in pairs for one in pair):
+        return False
+    try:
+        ends = _beside(value)["conditions"]
+    except (TypeError, ValueError):
+        return False
+    alike = all(len(a or ()) == len(b or ()) > 0 for a, b in pairs)
+    return alike and len(ends) == len(("before", "after")) and isinstance(value.get("note"), str)
+
+
+def _ended(at: str, answer: Failed | Lost) -> Rejection:
+    match answer:
         case Failed(type=kind, text=text, log=log):
-            return Wrong(reason=f"{workload}: {kind}: {facts.first_line(text)}", codes=("exception",), log=log)
+            return Wrong(reason=f"{at}: {kind}: {facts.first_line(text)}", codes=("exception",), log=log)
         case Lost(code=code, text=text, log=log):
-            return verdict_of(code, f"{workload}: {text}", log)
+            return verdict_of(code, f"{at}: {text}", log)
 
 
 def _verify(
-    harness: Harness, items: Sequence[dict[str, Any]], claimed: Sequence[Value], session: Session, bench: Bench
-) -> list[Value]:
-    """What was claimed, with what the session knows of it; or the verdict on what the timed calls left behind."""
+    harness: Harness, claimed: Sequence[Values | Rejection], session: Session, bench: Bench
+) -> list[Values | Rejection]:
+    """Of each round what was claimed, with what the session knows of it; or the verdict on what timed calls left."""
     folder, on_gpu = harness.folder.resolve(), session.effort.clock == "graph"
-    left = [item for item, value in zip(items, claimed, strict=True) if isinstance(value, dict)]
+    left = [(n, name) for n, given in enumerate(claimed) if isinstance(given, dict) for name in given]
     request = Request(
         command="verify",
         shared={
@@ -199,38 +230,42 @@ def _verify(
             "device": "cuda" if on_gpu else "cpu",
             "oracle": harness.oracle,
         },
-        items=tuple({"workload": item["workload"], **session.outputs[key(item)]} for item in left),
+        items=tuple({"workload": name, **session.outputs[key(n, name)]} for n, name in left),
         limit_s=bench.limits_s["time"],
         harness=folder,
         gpu=on_gpu,
         interpret=not on_gpu,
     )
-    answers = dict(zip(map(key, left), ask(bench, request, session.scratch), strict=True))
+    answers = dict(zip(left, ask(bench, request, session.scratch), strict=True))
+    for found in session.outputs.values():
+        Path(found["path"]).unlink(missing_ok=True)
     return [
-        _judged(item, value, answers[key(item)], session) if isinstance(value, dict) else value
-        for item, value in zip(items, claimed, strict=True)
+        _judged(given, answers, n, session) if isinstance(given, dict) else given for n, given in enumerate(claimed)
     ]
 
 
-def _judged(item: dict[str, Any], value: dict[str, Any], answer: Answer, session: Session) -> Value:
-    Path(session.outputs[key(item)]["path"]).unlink(missing_ok=True)
-    found = _value(item["workload"], answer)
-    if not isinstance(found, dict):
-        return found
-    if found["code"]:
-        return verdict_of(found["code"], f"{item['workload']}: {found['text']}", "")
-    watch = session.watches[key(item)]
-    if disagreement := watch.disagreement():
-        return Dishonest(reason=f"{item['workload']}: {disagreement}", codes=("clock_disagrees",))
-    return {**value, "compared": found["compared"], "wall_ratio": watch.ratio}
+def _judged(given: Values, answers: dict[tuple[int, str], Answer], n: int, session: Session) -> Values | Rejection:
+    judged: Values = {}
+    for name in given:
+        answer = answers[n, name]
+        if not isinstance(answer, Done):
+            return _ended(name, answer)
+        if answer.value["code"]:
+            return verdict_of(answer.value["code"], f"{name}: {answer.value['text']}", "")
+        watch = session.watches[key(n, name)]
+        if disagreement := watch.disagreement():
+            return Dishonest(reason=f"{name}: {disagreement}", codes=("clock_disagrees",))
+        judged[name] = {**given[name], "compared": answer.value["compared"], "wall_ratio": watch.ratio}
+    return judged
 
 
-def _combined(harness: Harness, values: Sequence[Value], bench: Bench) -> Measured | Rejection:
+def _combined(harness: Harness, values: Values | Rejection, bench: Bench) -> Measured | Rejection:
     """One round's workloads as a comparison, unless one of their times cannot be true."""
+    if isinstance(values, Rejection):
+        return values
     timings = []
-    for workload, value in zip(harness.contract.timed, values, strict=True):
-        if not isinstance(value, dict):
-            return value
+    for workload in harness.contract.timed:
+        value = values[workload.name]
         floor = floor_us(harness.contract, workload, bench.environment)
         timings.append(workload_timing(workload.name, workload.weight, value, floor_us=floor))
         if refused := _refused(timings[-1], captured=not value["note"]):
@@ -264,7 +299,6 @@ def workload_timing(
     name: str, weight: float, value: dict[str, Any], *, floor_us: float | None = None
 ) -> WorkloadTiming:
     """The record of what the worker measured."""
-    traces = {side: value.get(side) for side in ("original_trace", "candidate_trace")}
     return WorkloadTiming(
         workload=name,
         weight=weight,
@@ -276,10 +310,18 @@ def workload_timing(
         floor_us=floor_us,
         control_a_us=tuple(value["control_a_us"]),
         control_b_us=tuple(value["control_b_us"]),
-        dropped=value.get("dropped", 0),
-        late=value.get("late", 0),
-        conditions=tuple(wire.load(Conditions, found) for found in value.get("conditions", ())),
         wall_ratio=value.get("wall_ratio"),
         compared=value.get("compared"),
-        **{side: wire.load(Trace, found) if found else None for side, found in traces.items()},
+        **_beside(value),
     )
+
+
+def _beside(value: dict[str, Any]) -> dict[str, Any]:
+    """What stands beside the samples, as records."""
+    traces = {side: value.get(side) for side in ("original_trace", "candidate_trace")}
+    return {
+        "dropped": int(value.get("dropped", 0)),
+        "late": int(value.get("late", 0)),
+        "conditions": tuple(wire.load(Conditions, found) for found in value.get("conditions", ())),
+        **{side: wire.load(Trace, found) if found else None for side, found in traces.items()},
+    }

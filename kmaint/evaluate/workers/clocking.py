@@ -2,12 +2,17 @@
 
 What decides is asked of the parent on the way: the seeds of the data, whether more blocks are needed, and how often to
 run which leg while it looks at a clock of its own.
+
+All workloads that memory has room for are made ready, then timed one right after the other, and then looked at: so this
+process has the GPU alone once, and not once for each, for which all others would have to leave it each time.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,103 +63,170 @@ def prepare(shared: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
-    """`item`: workload (its name) and round. Microseconds a call of each block and what stands beside them.
+@dataclass
+class Stage:
+    """One workload, ready to be timed; `of` says in every question what it is about."""
 
-    Or `failed`, a code with a text; or `tampered`, the name of what is no longer what it was.
+    of: dict[str, Any]
+    inputs: Inputs
+    legs: list[Leg]
+    clock: Clock
+    draw: random.Random
+    note: str
+
+
+def handle(state: dict[str, Any], item: dict[str, Any]) -> Any:
+    """`item`: round, and the names of its workloads. `workloads`: of each of these microseconds a call of each block,
+    and what stands beside them.
+
+    Or `failed`, a code with a text; or `tampered`, the name of what is no longer what it was. Either is about that
+    workload of which it asked last.
     """
+    left = deque({"round": item["round"], "workload": name} for name in item["workloads"])
     if "pair" not in state:  # not in prepare: a candidate may end the process on import
-        yield _question("ready", item)
+        yield _question("ready", left[0])
         if state["device"] == "cuda":
             tracing.warm_up()  # with the context, in a turn like all that is done on the GPU
-        yield from _load_original(state, item)
+        state["timer"] = DeviceClock() if state["device"] == "cuda" else WallClock(state["device"])
+        yield from _load_original(state, left)
         state["pair"] = (state["original"], entry_of(state["candidate"], "candidate", state["entry"]))
-    if name := state["watch"].changed():
-        return {"tampered": name}
-    found = yield from _measured(state, item)
-    name = state["watch"].changed()
-    return {"tampered": name} if name else found
+    found: dict[str, Any] = {}
+    while left:
+        measured = yield from _some(state, left)
+        if "workloads" not in measured:
+            return measured
+        found |= measured["workloads"]
+    return {"workloads": found}
 
 
-def _load_original(state: dict[str, Any], item: dict[str, Any]) -> Steps:
+def _load_original(state: dict[str, Any], asked: Sequence[dict[str, Any]]) -> Steps:
     """Its kernels for every workload, before there is a candidate here that could put others into Triton's cache."""
     if state["device"] == "cuda":
-        for workload, case in state["contract"].cases():
-            if workload["weight"]:
-                state["original"](**building.build(state["contract"], case, "cuda").arguments)
-                yield from _let_others_in(item, "cuda")
+        for of in asked:
+            case = _case(state["contract"], of["workload"])
+            state["original"](**building.build(state["contract"], case, "cuda").arguments)
+            yield from _let_others_in(of, "cuda")
 
 
-def _measured(state: dict[str, Any], item: dict[str, Any]) -> Any:
-    contract, device, pair = state["contract"], state["device"], state["pair"]
-    case = next(case for workload, case in contract.cases() if workload["name"] == item["workload"])
-    seed = yield _question("seed", item)
+def _case(contract: Any, name: str) -> Any:
+    return next(case for workload, case in contract.cases() if workload["name"] == name)
+
+
+def _some(state: dict[str, Any], left: deque[dict[str, Any]]) -> Any:
+    """The first of the workloads that are left, as many as there is room for.
+
+    From the first time to the last output nothing of the candidate runs but what was captured, so that it cannot tell
+    what is timed from what is judged.
+    """
+    if name := state["watch"].changed():
+        return {"tampered": name}
+    if state["device"] == "cuda":
+        torch.cuda.empty_cache()  # of those before, so that what is free is known
+    stages: list[Stage] = []
+    while left and (not stages or _room(state["device"])):
+        stage = yield from _ready(state, left.popleft())
+        if not isinstance(stage, Stage):
+            return stage
+        stages.append(stage)
+    if name := state["watch"].changed():
+        return {"tampered": name}
+    found = {}
+    for stage in stages:
+        found[stage.of["workload"]] = yield from _timed(state, stage)
+    for stage in stages:
+        yield from _outputs(stage)
+    for stage in stages:
+        yield from _let_others_in(stage.of, state["device"])
+        found[stage.of["workload"]] |= eager_blocks(state["pair"], stage.inputs, state["device"], stage.draw)
+    name = state["watch"].changed()
+    return {"tampered": name} if name else {"workloads": found}
+
+
+def _room(device: str) -> bool:
+    """Whether a workload more may lie ready: one takes at most five eighths of what is free."""
+    free, total = torch.cuda.mem_get_info() if device == "cuda" else (1, 1)
+    return bool(2 * free > total)
+
+
+def _ready(state: dict[str, Any], of: dict[str, Any]) -> Any:
+    """A stage with data that no call of the candidate has seen; or `failed` and why."""
+    contract, device = state["contract"], state["device"]
+    case = _case(contract, of["workload"])
+    seed = yield _question("seed", of)
     draw = random.Random(seed["seed"])  # noqa: S311 - an order of blocks, not a secret
     inputs = Inputs.rotating(contract, cases.Case(seed=draw.randrange(1 << 30), **case.axes), device)
-    yield from _let_others_in(item, device)
+    yield from _let_others_in(of, device)
     inputs.remember(mutated_by(state["original"], inputs.calls))
-    legs, clock, note = yield from build_legs(pair, inputs, state["clock"], draw, item)
+    clock = state["timer"].another()
+    legs, note = yield from build_legs(state["pair"], inputs, clock, draw, of)
     if isinstance(note, Failed):
         return {"failed": note.code, "text": note.text}
-    inputs.refill((yield _question("seed", item))["seed"])
+    inputs.refill((yield _question("seed", of))["seed"])
+    return Stage(of, inputs, legs, clock, draw, note)
+
+
+def _timed(state: dict[str, Any], stage: Stage) -> Any:
+    """What is measured while the GPU is this process's alone."""
+    blocks = Blocks(stage.clock, stage.legs, stage.inputs, stage.draw, state["sensors"])
+    order = yield _question("blocks", stage.of, **blocks.found)
     before = state["sensors"].read()
-    blocks = Blocks(clock, legs, inputs, draw, state["sensors"])
     blocks.warm_up()
-    while (order := (yield _question("blocks", item, **blocks.found)))["blocks"]:
+    while order["blocks"]:
         blocks.run(order["blocks"])
+        order = yield _question("blocks", stage.of, **blocks.found)
     after = state["sensors"].read()
-    traces = {f"{side}_trace": _traced(leg, inputs) for side, leg in zip(("original", "candidate"), legs, strict=False)}
-    yield from _runs(clock, legs, inputs, item)
-    yield from _outputs([legs[1], legs[3]], inputs, item)
-    yield from _let_others_in(item, device)
-    eager = eager_blocks(pair, inputs, device, draw)
+    sides = zip(("original", "candidate"), stage.legs, strict=False)
+    traces = {f"{side}_trace": _traced(leg, stage.inputs) for side, leg in sides}
+    yield from _runs(stage)
     kept = {
         "dropped": blocks.dropped,
         "late": blocks.late,
         "conditions": [before, after],
-        "note": note,
-        "calls": legs[0].calls,
+        "note": stage.note,
+        "calls": stage.legs[0].calls,
     }
-    return {**blocks.found, **traces, **eager, **kept}
+    return {**blocks.found, **traces, **kept}
 
 
-def _question(what: str, item: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"ask": what, "of": item, **more}
+def _question(what: str, of: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"ask": what, "of": of, **more}
 
 
-def _let_others_in(item: dict[str, Any], device: str) -> Steps:
+def _let_others_in(of: dict[str, Any], device: str) -> Steps:
     """A question whose answer says nothing: until it comes, whoever waits to have the GPU alone has it.
 
     What lies between two takes seconds of building, compiling and capturing, for which all who measure would wait.
     """
     synchronize(device)
-    yield _question("turn", item)
+    yield _question("turn", of)
 
 
 def _traced(leg: Leg, inputs: Inputs) -> dict[str, Any] | None:
     return tracing.trace(leg, inputs) if inputs.device == "cuda" else None
 
 
-def _runs(clock: Clock, legs: list[Leg], inputs: Inputs, item: dict[str, Any]) -> Steps:
+def _runs(stage: Stage) -> Steps:
     """Run what the parent names, as often as it says: original, candidate, the original again, or nothing."""
-    known: list[Leg] = [*legs[:3], IdleLeg(legs[0].calls)]
-    while not (order := (yield _question("run", item, calls=legs[0].calls)))["done"]:
+    calls, inputs = stage.legs[0].calls, stage.inputs
+    known: list[Leg] = [*stage.legs[:3], IdleLeg(calls)]
+    while not (order := (yield _question("run", stage.of, calls=calls)))["done"]:
         leg, left = known[order["leg"]], order["runs"]
         while left > 0:
             some = min(left, RUNS_BETWEEN_RESTORES) if inputs.in_place else left
             inputs.restore()
-            clock([leg] * some)
+            stage.clock([leg] * some)
             left -= some
 
 
-def _outputs(legs: list[Leg], inputs: Inputs, item: dict[str, Any]) -> Steps:
+def _outputs(stage: Stage) -> Steps:
     """Raw bytes of a random share of the candidate's timed calls, on data that it has not seen, for another process."""
-    order = yield _question("outputs", item)
-    inputs.refill(order["seed"])
+    order = yield _question("outputs", stage.of)
+    stage.inputs.refill(order["seed"])
     draw = random.Random(order["seed"])  # noqa: S311 - the parent's seed is the secret
-    picked = [found for leg in legs for found in sampled(leg, inputs, draw)]
+    picked = [found for leg in (stage.legs[1], stage.legs[3]) for found in sampled(leg, stage.inputs, draw)]
     answers = [{"leaves": [vars(leaf) for leaf in found.leaves], "error": found.error} for _, found in picked]
     torch.save({"calls": [n for n, _ in picked], "outcomes": answers}, order["path"])
+    yield from _let_others_in(stage.of, stage.inputs.device)
 
 
 class Failed:
@@ -165,21 +237,20 @@ class Failed:
 
 
 def build_legs(
-    pair: tuple[Entry, Entry], inputs: Inputs, kind: str, draw: random.Random, item: dict[str, Any]
-) -> Generator[Any, Any, tuple[list[Leg], Clock, str | Failed]]:
-    """Original, candidate, and both once more, with the clock that fits them.
+    pair: tuple[Entry, Entry], inputs: Inputs, clock: Clock, draw: random.Random, of: dict[str, Any]
+) -> Generator[Any, Any, tuple[list[Leg], str | Failed]]:
+    """Original, candidate, and both once more; and what has to be said of them.
 
     Where its outputs lie makes a leg up to 1 % faster or slower: two of each, made in any order, take turns.
     """
     entries = (*pair, *pair)
-    if kind == "wall":
-        return [EagerLeg(entry, inputs, 1) for entry in entries], WallClock("cpu"), ""
-    clock = DeviceClock()
+    if inputs.device == "cpu":
+        return [EagerLeg(entry, inputs, 1) for entry in entries], ""
     try:
         first = GraphLeg(pair[0], inputs, 1)
     except RuntimeError as error:
         eager: list[Leg] = [EagerLeg(entry, inputs, 1) for entry in entries]
-        return eager, clock, f"the original cannot be captured in a graph: {str(error).splitlines()[0]}"
+        return eager, f"the original cannot be captured in a graph: {str(error).splitlines()[0]}"
     per_call_us = min(clock([first, first, first]))
     inputs.keep(sets_for(per_call_us, len(inputs.calls)))
     # Where a call overwrites its input, a second round would work on the first one's results.
@@ -187,15 +258,15 @@ def build_legs(
     del first
     made: dict[int, Leg] = {}
     for n in draw.sample(range(4), 4):
-        yield from _let_others_in(item, inputs.device)
+        yield from _let_others_in(of, inputs.device)
         try:
             made[n] = GraphLeg(entries[n], inputs, repeats)
         except RuntimeError as error:
             if entries[n] is pair[0]:
                 raise
             text = f"cannot be captured in a CUDA graph, and the original can: {str(error).splitlines()[0]}"
-            return [], clock, Failed("graph_capture", text)
-    return [made[n] for n in range(4)], clock, ""
+            return [], Failed("graph_capture", text)
+    return [made[n] for n in range(4)], ""
 
 
 def eager_blocks(pair: tuple[Entry, Entry], inputs: Inputs, device: str, draw: random.Random) -> dict[str, Any]:

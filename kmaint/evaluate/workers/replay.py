@@ -183,6 +183,9 @@ class Clock(Protocol):
     def wait_longer(self) -> None:
         """Give the host twice as long to queue each leg from now on, where that can be had."""
 
+    def another(self) -> Clock:
+        """For other legs, which need not be waited for as long as these."""
+
 
 class DeviceClock:
     """CUDA events around each leg. The flush before it empties the L2 and keeps the device busy until all is queued.
@@ -191,9 +194,13 @@ class DeviceClock:
     the halves of all 48 A/A blocks of calls of 2.15 us lay 15 % and more apart (2026-12-02-h200-recheck).
     """
 
-    def __init__(self) -> None:
-        self._flushed = torch.empty(ROTATED_BYTES, dtype=torch.uint8, device="cuda")
+    def __init__(self, flushed: torch.Tensor | None = None) -> None:
+        self._flushed = torch.empty(ROTATED_BYTES, dtype=torch.uint8, device="cuda") if flushed is None else flushed
         self._flushes, self.late = FLUSHES, False
+
+    def another(self) -> DeviceClock:
+        """With the same memory."""
+        return DeviceClock(self._flushed)
 
     def __call__(self, legs: Sequence[Leg]) -> list[float]:
         marks, self.late = [], False
@@ -234,6 +241,9 @@ class WallClock:
 
     def wait_longer(self) -> None:
         """Nobody waits for a device here."""
+
+    def another(self) -> WallClock:
+        return WallClock(self._device)
 
 
 def repeats_for(per_call_us: float, sets: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import threading
 
 import pytest
 
@@ -68,3 +70,26 @@ def test_a_win_is_measured_twice_and_the_second_counts_with_the_first_beside_it(
     assert twice(lambda: left.pop(0), quiet) == found
     assert left == []
     assert told == ["time, confirming"] * (len(results) - 1)
+
+
+@pytest.mark.parametrize(
+    ("results", "found"),
+    [
+        ([of_ratio(1.2), of_ratio(1.1)], dataclasses.replace(of_ratio(1.1), first=of_ratio(1.2).timing)),
+        ([of_ratio(1.2), LIAR], LIAR),
+        ([of_ratio(1.0), LIAR], of_ratio(1.0)),
+        ([LIAR, of_ratio(1.2)], LIAR),
+    ],
+)
+def test_both_measurements_may_be_begun_at_once_and_count_as_if_one_had_followed_the_other(
+    bench: Bench, results: list[Measured | Rejection], found: Measured | Rejection
+) -> None:
+    begun, both = list[int](), threading.Barrier(2, timeout=60.0)
+
+    def measured() -> Measured | Rejection:
+        (own,) = map(int, re.findall(r"^Thread-(\d+)", threading.current_thread().name))  # the first begins first
+        begun.append(own)
+        both.wait()  # neither ends before the other has begun
+        return results[sorted(begun).index(own)]
+
+    assert twice(measured, bench, at_once=True) == found

@@ -22,7 +22,7 @@ from kmaint.evaluate.timing.measuring import (
     workload_timing,
 )
 from kmaint.evaluate.timing.ratios import combine, is_win
-from kmaint.records.evaluation import Dishonest, Rejection, Wrong
+from kmaint.records.evaluation import Crashed, Dishonest, Rejection, Wrong
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Trace, WorkloadTiming
 
@@ -100,6 +100,40 @@ def test_a_written_input_is_found_in_what_timed_calls_left(
     found = found_in(wrapped(source, body), small, bench, tmp_path)
     assert isinstance(found, Wrong)
     assert found.codes == ("mutated_input",)
+
+
+@pytest.mark.parametrize(
+    "given", ["{'workloads': {}}", "{'workloads': {'T4': {'original_us': [1.0]}}}", "{'workloads': 1}", "{}"]
+)
+def test_what_a_candidate_says_in_the_name_of_its_process_is_no_measurement(
+    small: Harness, source: str, bench: Bench, tmp_path: Path, given: str
+) -> None:
+    """It finds the descriptor of the answers, gives one of its own and ends the process."""
+    body = (
+        "    import json, os\n    for number in range(3, 64):\n        try:\n"
+        "            if 'pipe' in os.readlink(f'/proc/self/fd/{number}'):\n"
+        f"                line = {{'event': 'done', 'item': 0, 'value': {given}}}\n"
+        "                os.write(number, json.dumps(line).encode() + b'\\n')\n"
+        "        except OSError:\n            pass\n"
+        "    os._exit(0)"
+    )
+    found = found_in(wrapped(source, body), small, bench, tmp_path)
+    assert isinstance(found, Dishonest)
+    assert found.codes == ("spoofed_result",)
+    assert found.reason == "T4: gives no times, or others than were asked for"
+
+
+def test_what_is_said_of_one_workload_names_it(harness: Harness, source: str, bench: Bench, tmp_path: Path) -> None:
+    """All are made ready before the first is timed: what ends the process need be no fault of the first."""
+    two = tuple(one for one in harness.contract.workloads if one.name in ("T4", "T32"))
+    both = dataclasses.replace(harness, contract=dataclasses.replace(harness.contract, workloads=two))
+    body = (
+        "    import os\n    if arguments['prefix_output'].shape[0] == 32:\n        os._exit(3)\n"
+        "    return compute(**arguments)"
+    )
+    found = found_in(wrapped(source, body), both, bench, tmp_path)
+    assert isinstance(found, Crashed)
+    assert found.reason == "T32: its process ended with exit status 3"
 
 
 def test_a_candidate_is_timed_behind_walls(small: Harness, source: str, bench: Bench, tmp_path: Path) -> None:
