@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kmaint.child import Finished, run_child
+from kmaint.child import Finished, talk
 from kmaint.evaluate.bench import Bench, environment_of
+from kmaint.evaluate.bench.running import Measuring
 from kmaint.evaluate.rungs.metrics import asked_for, read_table
 from kmaint.evaluate.rungs.toolkit import find_program
 from kmaint.evaluate.workers.turns import Turns
@@ -51,7 +53,7 @@ OPTIONS: tuple[str, ...] = (
 class Counted:
     """One run of the tool: the counters, or why there are none; `log` is all that it wrote.
 
-    `device_s` is how long it held the GPU, in vain or not; None where it was not run.
+    `device_s` is how long it had the GPU, beside others or alone, in vain or not; None where it was not run.
     """
 
     counters: Counters | None
@@ -97,17 +99,37 @@ def _run(program: str, harness: Harness, file: Path, workload: Workload, bench: 
     environment = environment_of(folder, scratch, gpu=True, only=bench.gpu)
     with tempfile.TemporaryDirectory(prefix="kmaint-counters-") as apart:
         log = Path(apart) / "ncu.csv"
-        # From its start on: the tool lets one kernel after the other run, whoever launches it.
-        with Turns(bench.turns).alone():
-            finished = run_child(
-                command(program, log, runner), timeout_s=bench.limits_s["counters"], env=environment, cwd=scratch
-            )
+        finished, device_s = _watched(command(program, log, runner), environment, bench, scratch)
         said = log.read_text(errors="replace") if log.is_file() else ""
     kernels = read_table(said)
     whole = f"{said}\n{finished.stdout}\n{finished.stderr}".strip()
     trouble = _trouble(said, finished, bench.limits_s, launches=sum(one.launches for one in kernels))
     counters = None if trouble else Counters(workload=workload.name, kernels=kernels)
-    return Counted(counters=counters, trouble=trouble, log=whole, device_s=finished.seconds)
+    return Counted(counters=counters, trouble=trouble, log=whole, device_s=device_s)
+
+
+def _watched(
+    words: Sequence[str | Path], environment: Mapping[str, str], bench: Bench, scratch: Path
+) -> tuple[Finished, float]:
+    """How the tool ended, and for how many seconds it had the GPU.
+
+    Beside others from its start on: it lets one kernel after the other run, whoever launches it, so that who times has
+    to wait for its end. Alone for the call that counts, which takes a fraction of what it takes to start.
+    """
+    waited_s: list[float] = []
+    with Measuring(Turns(bench.turns), lambda _: {}) as measuring:
+
+        def hear(line: str) -> str | None:
+            if not line:  # the start, and no line of the runner's
+                return None
+            asked = time.monotonic()
+            measuring({"ask": "run"})
+            waited_s.append(time.monotonic() - asked)
+            return "alone"
+
+        measuring({"ask": "start"})
+        finished = talk(words, hear, timeout_s=bench.limits_s["counters"], env=environment, cwd=scratch)
+    return finished, finished.seconds - sum(waited_s)
 
 
 def _trouble(said: str, finished: Finished, limits_s: Mapping[str, float], *, launches: int) -> str:

@@ -1,12 +1,13 @@
 """`counting.py FOLDER FILE ENTRY CASE`: makes one call between the marks at which ncu begins and ends to count.
 
 Run in the target's interpreter with the harness folder on the path. The calls before it compile and tune: what they
-launch is not counted.
+launch is not counted. Then it says so, and waits for a line: until the GPU is its own.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,21 @@ WARMING = 3
 
 def main(folder: Path, file: Path, entry: str, axes: dict[str, Any]) -> None:
     """Call the entry on the case, each time with arguments of its own, since a call may write into them."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
     on_gpu = torch.cuda.is_available()
     contract, case = cases.Contract.read(folder), cases.Case(**axes)
     function = getattr(subject.load(file, "kernel"), entry)
     for _ in range(WARMING):
         function(**_arguments(contract, case, on_gpu=on_gpu))
     arguments = _arguments(contract, case, on_gpu=on_gpu)
+    if on_gpu:
+        torch.cuda.synchronize()
+    os.write(answers, b"ready\n")  # the one line of output: what measured code prints goes to standard error
+    sys.stdin.readline()
     if not on_gpu:  # a dry run: nothing is there that counts
         function(**arguments)
         return
-    torch.cuda.synchronize()
     with torch.cuda.profiler.profile():
         function(**arguments)
         torch.cuda.synchronize()
