@@ -120,9 +120,10 @@ def rungs_for(harness: Harness, bench: Bench, *, promising: bool = False) -> lis
         right.append(("device", lambda climb: _suite(climb, on_gpu=True)))
     right.append(("numerics", _numerics))
     fast: list[tuple[RungName, Step]] = [("time", _time), ("sanitizer", _sanitizer)] if on_gpu else []
-    if promising:
-        right, fast = right + fast[:1], fast[1:]
-    return [*one_by_one(*built), tuple(right), *one_by_one(*fast, ("profile", profile_rung))]
+    last: tuple[RungName, Step] = ("profile", profile_rung)
+    if promising and on_gpu:  # and what is a win is mostly clean: neither tool waits for the other
+        return [*one_by_one(*built), (*right, fast[0]), (fast[1], last)]
+    return [*one_by_one(*built), tuple(right), *one_by_one(*fast, last)]
 
 
 def _lint(climb: Climb) -> tuple[Rejection | None, str]:

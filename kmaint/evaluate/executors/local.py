@@ -171,9 +171,9 @@ class Threads:
             return "first"
         if not spare:
             return None
-        # The other places are for those that may become rivals, and their cores for who climbs as one.
-        alone = not (self._busy["first"] or self._waiting["rival"] or self._busy["rival"])
-        most = self._places if alone else max(1, self._places // 2)
+        # As long as some are looked at, the other places are for those that may become rivals. Later on a rival that is
+        # not timed waits for one compiler or one tool after the other, and leaves most cores idle.
+        most = self._places if not self._busy["first"] else max(1, self._places // 2)
         return "aside" if self._waiting["aside"] and self._busy["aside"] < most else None
 
     @property
