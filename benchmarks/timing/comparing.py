@@ -116,7 +116,8 @@ def planted(at: tuple[Any, str], sign: str, bench: Any, options: argparse.Namesp
 def comparisons(harness: Any, source: str, bench: Any, rounds: int, clock: Clock) -> dict[str, Any]:
     """Every workload of every round that was not refused, and the reasons of those that were."""
     from kmaint.evaluate.bench import scratch_with
-    from kmaint.evaluate.timing.measuring import Effort, Measured, measure_rounds
+    from kmaint.evaluate.timing.measuring import Measured, measure_rounds
+    from kmaint.evaluate.timing.session import Effort
 
     effort = Effort(rounds=rounds, clock=clock)
     if clock == "wall":

@@ -26,8 +26,9 @@ from kmaint.evaluate.rungs.sanitize import sanitize
 from kmaint.evaluate.rungs.suite import run_suite
 from kmaint.evaluate.screen import Rough
 from kmaint.evaluate.timing.confirming import confirmed
-from kmaint.evaluate.timing.measuring import Effort, Measured, measure
+from kmaint.evaluate.timing.measuring import Measured, measure
 from kmaint.evaluate.timing.ratios import shortfall
+from kmaint.evaluate.timing.session import Effort
 from kmaint.records.evaluation import (
     Candidate,
     Evaluation,
@@ -106,6 +107,7 @@ def rungs_for(harness: Harness, bench: Bench, *, promising: bool = False) -> lis
 
     Those that judge its results are one group: none needs another's word. What times it is for what was found right; it
     is one of them where a first look promised a win: what is promising is mostly right, and the GPU waits for suites.
+    So it is with the tools for what would land: neither then waits for the other.
     """
     on_gpu = bench.device == "cuda"
     interpreted = harness.language == "triton"
@@ -121,7 +123,7 @@ def rungs_for(harness: Harness, bench: Bench, *, promising: bool = False) -> lis
     right.append(("numerics", _numerics))
     fast: list[tuple[RungName, Step]] = [("time", _time), ("sanitizer", _sanitizer)] if on_gpu else []
     last: tuple[RungName, Step] = ("profile", profile_rung)
-    if promising and on_gpu:  # and what is a win is mostly clean: neither tool waits for the other
+    if promising and on_gpu:
         return [*one_by_one(*built), (*right, fast[0]), (fast[1], last)]
     return [*one_by_one(*built), tuple(right), *one_by_one(*fast, last)]
 

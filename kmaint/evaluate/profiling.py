@@ -10,7 +10,8 @@ from kmaint.evaluate.bench import Bench, laid_out
 from kmaint.evaluate.rungs import facts
 from kmaint.evaluate.rungs.counters import count
 from kmaint.evaluate.rungs.profile import profile, with_counters
-from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured, measure
+from kmaint.evaluate.timing.measuring import Measured, measure
+from kmaint.evaluate.timing.session import BATCH, Effort
 from kmaint.records.evaluation import Profile
 from kmaint.records.harness import Harness
 

@@ -196,6 +196,7 @@ def test_what_looks_like_a_win_is_timed_beside_the_suites(
     )
     assert list(itertools.chain(*one)) == list(itertools.chain(*early)), "all are climbed, and refuse in their order"
     assert [group for group in early if "time" in group] == [[*one[2], "time"]] * (device == "cuda")
+    assert early[-1] == (["sanitizer", "profile"] if device == "cuda" else ["profile"])
 
 
 def test_what_is_timed_is_not_the_file_that_is_judged(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kmaint.evaluate.bench import Bench, side_by_side
-from kmaint.evaluate.timing.measuring import BATCH, Effort, Measured
+from kmaint.evaluate.timing.measuring import Measured
 from kmaint.evaluate.timing.ratios import is_win
+from kmaint.evaluate.timing.session import BATCH, Effort
 from kmaint.records.evaluation import Dishonest, Rejection
 
 Measure = Callable[[Effort], Measured | Rejection]
