@@ -24,8 +24,13 @@ WORKER = Path(__file__).parents[1] / "worker.py"
 
 Command = Literal["survey", "compile", "build", "numerics", "probe", "time", "verify", "screen", "hear"]
 
-EVENTS = ("started", "asks", "done", "failed")
-"""What a worker's line may be."""
+EVENTS: Mapping[str, Mapping[str, type]] = {
+    "started": {"item": int},
+    "asks": {"value": dict},
+    "done": {"value": dict},
+    "failed": {"type": str, "text": str, "log": str},
+}
+"""What a worker's line may be, and what has to stand in it: measured code may have written it."""
 
 MOST_WAITING_S = 1800.0
 """How long a worker may stand still because others have the GPU, beside its own limit."""
@@ -191,7 +196,11 @@ def _said(line: str) -> dict[str, Any] | None:
         said = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) and said.get("event") in EVENTS else None
+    if not isinstance(said, dict) or said.get("event") not in EVENTS:
+        return None
+    if not all(isinstance(said.get(name), kind) for name, kind in EVENTS[said["event"]].items()):
+        return None
+    return said if said["event"] != "asks" or isinstance(said["value"].get("ask"), str) else None
 
 
 def _lost(finished: Finished, limit_s: float) -> Lost:

@@ -95,6 +95,8 @@ def _request(
 def _claimed(harness: Harness, session: Session, n: int, answer: Answer) -> Values | Rejection:
     """What the worker gives of each workload of the round; it runs the candidate, so that it may give anything."""
     at = session.at.get(n, harness.contract.timed[0].name)
+    if session.made_up:
+        return verdict_of("spoofed_result", f"{at}: asks {session.made_up!r} in the name of what times it", "")
     if not isinstance(answer, Done):
         return _ended(at, answer)
     match answer.value:
@@ -200,9 +202,9 @@ def _refused(found: WorkloadTiming, *, captured: bool) -> Rejection | None:
         reason = f"{found.workload}: {median_us:.2f} us is less than memory allows ({found.floor_us:.2f} us)"
         return Dishonest(reason=reason, codes=("not_run",))  # the work was not run
     theirs, ours = found.original_trace, found.candidate_trace
-    # Where the records do not fit the original's time either, it is they that say nothing.
+    # Where the records do not clearly fit the original's time either, it is they that say nothing.
     agrees = partial(trace_agrees, captured=captured, floor_us=found.floor_us)
-    if theirs is None or not agrees(statistics.median(found.original_us), theirs):
+    if theirs is None or not agrees(statistics.median(found.original_us), theirs, clearly=True):
         return None
     if ours is None:
         reason = f"{found.workload}: {median_us:.2f} us a call, and the device has no record of it"

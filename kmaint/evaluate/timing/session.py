@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kmaint.evaluate.timing.ratios import settled
 from kmaint.evaluate.timing.stopwatch import Stopwatch
-from kmaint.intervals import interval
+from kmaint.intervals import are_times, interval
 
 BATCH = 12
 """Blocks between two looks at the samples."""
@@ -45,11 +45,16 @@ class Session:
     watches: dict[str, Stopwatch] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     given_up: str = ""
+    made_up: str = ""
+    """A question that is none of the worker's, since the candidate in its process can write to where it asks."""
     at: dict[int, str] = field(default_factory=dict)
     """The workload that was last asked about, by round."""
     _claimed_us: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def reply(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if not self._may_ask(asked):
+            self.made_up = self.made_up or str(asked["ask"])
+            return {}
         number, workload = asked["of"]["round"], asked["of"]["workload"]
         self.at[number], name = workload, key(number, workload)
         match asked["ask"]:
@@ -68,6 +73,20 @@ class Session:
                 return {"seed": secrets.randbits(30)}
             case _:  # "ready" and "turn", and whatever a candidate makes up
                 return {}
+
+    def _may_ask(self, asked: dict[str, Any]) -> bool:
+        """Whether there is all in the question that its answer needs."""
+        match asked:
+            case {"ask": "blocks", "of": {"round": int(), "workload": str()}, **found}:
+                samples = [found.get(f"{leg}_us") for leg in ("original", "candidate", "control_a", "control_b")]
+                return all(map(are_times, samples)) and len({len(one) for one in samples if one is not None}) == 1
+            case {"ask": "run", "of": {"round": int(number), "workload": str(name)}, **found}:
+                calls = found.get("calls")
+                return isinstance(calls, int) and calls > 0 and key(number, name) in self._claimed_us
+            case {"of": {"round": int(), "workload": str()}}:
+                return True
+            case _:
+                return False
 
     def _more(self, name: str, found: dict[str, Any]) -> int:
         """How many more blocks: none once the call is clear or cannot become a win, or the most are there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,29 @@ def test_what_a_candidate_says_in_the_name_of_its_process_is_no_measurement(
     assert isinstance(found, Dishonest)
     assert found.codes == ("spoofed_result",)
     assert found.reason == "T4: gives no times, or others than were asked for"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"event": "asks", "value": {"ask": "blocks"}}, "T4: asks 'blocks' in the name of what times it"),
+        ({"event": "asks", "value": 1}, 'T4: writes \'{"event": "asks", "value": 1}\' among the answers'),
+        ({"event": "failed"}, 'T4: writes \'{"event": "failed"}\' among the answers'),
+    ],
+)
+def test_what_it_asks_in_the_name_of_its_process_is_no_crash_of_ours(
+    small: Harness, source: str, bench: Bench, tmp_path: Path, line: dict[str, Any], reason: str
+) -> None:
+    body = (
+        "    import json, os\n    for number in range(3, 64):\n        try:\n"
+        "            if 'pipe' in os.readlink(f'/proc/self/fd/{number}'):\n"
+        f"                os.write(number, json.dumps({line}).encode() + b'\\n')\n"
+        "        except OSError:\n            pass\n"
+        "    os._exit(0)"
+    )
+    found = found_in(wrapped(source, body), small, bench, tmp_path)
+    assert isinstance(found, Dishonest)
+    assert (found.codes, found.reason) == (("spoofed_result",), reason)
 
 
 def test_what_is_said_of_one_workload_names_it(harness: Harness, source: str, bench: Bench, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,8 +40,33 @@ def test_what_one_workload_has_made_hopeless_is_only_looked_at_on_the_others() -
     assert session.reply(asked([0.7, 0.8, 0.75, 0.7])) == {"blocks": 0}
     assert session.given_up == "T4 ran at 0.80x in the best of 4 blocks"
     other = {**asked([1.5] * 4), "of": {"workload": "T64", "round": 0}}
-    assert session.reply({**other, "original_us": [], "candidate_us": []}) == {"blocks": 4}
+    assert session.reply({**asked([]), "of": other["of"]}) == {"blocks": 4}
     assert session.reply(other) == {"blocks": 0}
     hopeful = Session(scratch=Path(), effort=Effort())
     near = [0.97, 0.99] * 24
     assert [hopeful.reply(asked(near[:n]))["blocks"] for n in (0, 4, 12, 24, 36, 48)] == [4, 8, 12, 12, 12, 0]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"ask": "seed"},
+        {"ask": "seed", "of": {"round": "0", "workload": "T4"}},
+        {"ask": "blocks", "of": {"round": 0, "workload": "T4"}},
+        {**asked([1.0] * 4), "candidate_us": [0.0] * 4},
+        {**asked([1.0] * 4), "control_a_us": []},
+        {"ask": "run", "of": {"round": 0, "workload": "T4"}, "calls": 8},
+    ],
+)
+def test_a_question_that_is_none_of_the_workers_is_noted_and_crashes_nothing(question: dict[str, Any]) -> None:
+    session = Session(scratch=Path(), effort=Effort())
+    assert session.reply(question) == {}
+    assert session.made_up == question["ask"]
+
+
+@given(st.recursive(st.none() | st.integers() | st.floats() | st.text(max_size=3), lambda of: st.lists(of, max_size=3)))
+def test_whatever_stands_in_a_question_it_has_an_answer(found: Any) -> None:
+    session = Session(scratch=Path(), effort=Effort())
+    for name in ("of", "original_us", "calls"):
+        for ask in ("blocks", "run", "outputs", "seed", "more"):
+            assert isinstance(session.reply({**asked([1.0] * 4), "ask": ask, "calls": 1, name: found}), dict)
