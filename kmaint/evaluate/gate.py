@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kmaint import wire
 from kmaint.errors import HarnessError, MissingError
-from kmaint.evaluate.bench import CACHE, OPEN_AIR, Bench, laid_out, side_by_side, with_more
+from kmaint.evaluate.bench import OPEN_AIR, Bench, laid_out, side_by_side, with_more
 from kmaint.evaluate.climbing import Climb, Group, Step, climbed, one_by_one
 from kmaint.evaluate.look import LOOK, Look, Seen, look
 from kmaint.evaluate.profiling import with_counts
@@ -229,13 +228,15 @@ def _numerics(climb: Climb) -> tuple[Rejection | None, str]:
 
 @contextlib.contextmanager
 def apart(climb: Climb) -> Iterator[tuple[Path, Path]]:
-    """A folder of its own with the candidate in it, and all that was built of that: what runs where nobody watches may
-    write there, and must not write what the suites beside it are about to judge."""
+    """A folder of its own with the candidate in it: what runs where nobody watches may write there, and must not write
+    what the suites beside it are about to judge.
+
+    Nothing of Triton's cache comes along: the candidate could write to it, and a cache names its files by their full
+    paths, which nobody may read from here. What is timed is compiled of its source.
+    """
     with tempfile.TemporaryDirectory(prefix="kmaint-time-") as name:
         scratch = Path(name)
         with_more(climb.file, "", scratch / climb.file.name)
-        if (climb.scratch / CACHE).is_dir():
-            shutil.copytree(climb.scratch / CACHE, scratch / CACHE)
         yield scratch, scratch / climb.file.name
 
 

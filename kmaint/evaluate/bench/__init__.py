@@ -5,11 +5,10 @@ from kmaint.evaluate.bench.bench import LIMITS_S, Bench
 from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.side_by_side import side_by_side
-from kmaint.evaluate.bench.surroundings import CACHE, FEW_QUEUES, environment_of, scratch_with
+from kmaint.evaluate.bench.surroundings import FEW_QUEUES, environment_of, scratch_with
 from kmaint.evaluate.bench.walls import OPEN_AIR, open_air, walls_for, walls_to_time
 
 __all__ = [
-    "CACHE",
     "FEW_QUEUES",
     "LIMITS_S",
     "OPEN_AIR",

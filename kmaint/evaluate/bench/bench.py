@@ -24,7 +24,7 @@ LIMITS_S: Mapping[str, float] = {
     "interpreter": 600.0,
     "device": 600.0,
     "numerics": 300.0,
-    "time": 60.0,
+    "time": 120.0,
     "screen": 60.0,
     "counters": 180.0,
     "call": 60.0,
