@@ -104,7 +104,9 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     kernel = standing(win.kernel, upstream.scan)
     if kernel is None:
         return upstream.step("gone", f"no {win.kernel} any more; {_near(win, upstream.scan)}")
-    moved = "" if kernel.id == win.kernel else f"moved to {kernel.path}; "
+    moved = (
+        "" if kernel.id == win.kernel else f"moved to {kernel.path if kernel.path not in win.kernel else kernel.id}; "
+    )
     progress(f"{win.id}: extracting {kernel.id}")
     harness, doubt = _extracted(win, kernel, upstream, config, progress)
     if harness is None and kernel.language != "cuda":
@@ -139,7 +141,7 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
         return upstream.step("unjudged", f"{applies}, but cannot be judged here: {doubt}", *written)
     try:
         (found,) = check(harness, [candidate], config, progress)
-    except MissingError as error:  # CUDA C++ where there is no GPU
+    except (MissingError, HarnessError) as error:  # CUDA C++ where there is no GPU, or not what it is built with
         return upstream.step("unjudged", f"{applies}, but cannot be judged here: {error.message}", *written)
     folder.write_text(into / VERDICT, wire.text(found, indent=1))
     state, said = meaning_of(found, changed=rebased.changed)
@@ -148,15 +150,19 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
 
 
 def standing(name: str, scan: Scan) -> Kernel | None:
-    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it."""
+    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it; in C++
+    also where a namespace came or went around it in its own file."""
     path, _, symbol = name.partition("::")
     known = {kernel.id: kernel for kernel in scan.kernels}
     if name in known:
         return known[name]
     file = PurePosixPath(path).name
     # By id: C++ may define a name several times, for other types.
-    moved = {id_: one for id_, one in known.items() if one.qualname == symbol and PurePosixPath(one.path).name == file}
-    return next(iter(moved.values())) if len(moved) == 1 else None
+    moved = [one for one in known.values() if one.qualname == symbol and PurePosixPath(one.path).name == file]
+    own = [one for one in known.values() if one.language == "cuda" and one.path == path]
+    renamed = [one for one in own if one.qualname.split("::")[-1] == symbol.split("::")[-1]]
+    found = moved or renamed
+    return found[0] if len(found) == 1 else None
 
 
 def _standing_text(kernel: Kernel, harness: Harness | None, upstream: _Upstream) -> str:

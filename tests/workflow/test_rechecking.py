@@ -155,6 +155,27 @@ def test_a_kernel_is_followed_to_the_one_file_of_that_name(tree: Path, folders: 
     assert (found and found.path) == place
 
 
+CUDA_FILE = "sglang/kernels/jit/csrc/scaled.cuh"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("namespace sglang {{ {kernel} }}", "sglang::scaled_kernel"),
+        ("namespace {{ {kernel} }}", "scaled_kernel"),
+        ("namespace a {{ {kernel} }} namespace b {{ {kernel} }}", None),
+        ("namespace sglang {{ }}", None),
+    ],
+)
+def test_a_kernel_is_followed_into_a_namespace_of_its_file(tree: Path, text: str, name: str | None) -> None:
+    """As from SGLang 0.5.17 to 0.5.23."""
+    kernel = "__global__ void scaled_kernel(float* out, float scale) { out[threadIdx.x] *= scale; }"
+    (tree / CUDA_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (tree / CUDA_FILE).write_text(text.format(kernel=kernel))
+    found = standing(f"{CUDA_FILE}::scaled_kernel", extract.scan_tree(tree))
+    assert (found and found.id) == (name and f"{CUDA_FILE}::{name}")
+
+
 @pytest.mark.slow
 def test_a_win_follows_its_file(landed: Landed, tree: Path) -> None:
     step = recheck(landed, moved(tree, "merging")).step
