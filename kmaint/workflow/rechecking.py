@@ -104,9 +104,8 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     kernel = standing(win.kernel, upstream.scan)
     if kernel is None:
         return upstream.step("gone", f"no {win.kernel} any more; {_near(win, upstream.scan)}")
-    moved = (
-        "" if kernel.id == win.kernel else f"moved to {kernel.path if kernel.path not in win.kernel else kernel.id}; "
-    )
+    stayed = win.kernel.startswith(f"{kernel.path}::")  # in its file, and under another name
+    moved = "" if kernel.id == win.kernel else f"moved to {kernel.id if stayed else kernel.path}; "
     progress(f"{win.id}: extracting {kernel.id}")
     harness, doubt = _extracted(win, kernel, upstream, config, progress)
     if harness is None and kernel.language != "cuda":

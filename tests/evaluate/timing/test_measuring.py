@@ -53,6 +53,17 @@ def wrapped(source: str, body: str, *, before: str = "") -> str:
     return f"{source.replace(ENTRY, 'def compute(')}\n{before}\ndef merge_state_triton(**arguments):\n{body}\n"
 
 
+def says(line: str) -> str:
+    """A body that finds the descriptor of the answers, gives one of its own and ends the process."""
+    return (
+        "    import json, os\n    for number in range(3, 64):\n        try:\n"
+        "            if 'pipe' in os.readlink(f'/proc/self/fd/{number}'):\n"
+        f"                os.write(number, json.dumps({line}).encode() + b'\\n')\n"
+        "        except OSError:\n            pass\n"
+        "    os._exit(0)"
+    )
+
+
 def test_each_round_is_measured_seen_from_outside_and_judged(
     small: Harness, source: str, bench: Bench, tmp_path: Path
 ) -> None:
@@ -104,15 +115,7 @@ def test_a_written_input_is_found_in_what_timed_calls_left(
 def test_what_a_candidate_says_in_the_name_of_its_process_is_no_measurement(
     small: Harness, source: str, bench: Bench, tmp_path: Path, given: str
 ) -> None:
-    """It finds the descriptor of the answers, gives one of its own and ends the process."""
-    body = (
-        "    import json, os\n    for number in range(3, 64):\n        try:\n"
-        "            if 'pipe' in os.readlink(f'/proc/self/fd/{number}'):\n"
-        f"                line = {{'event': 'done', 'item': 0, 'value': {given}}}\n"
-        "                os.write(number, json.dumps(line).encode() + b'\\n')\n"
-        "        except OSError:\n            pass\n"
-        "    os._exit(0)"
-    )
+    body = says(f"{{'event': 'done', 'item': 0, 'value': {given}}}")
     found = found_in(wrapped(source, body), small, bench, tmp_path)
     assert isinstance(found, Dishonest)
     assert found.codes == ("spoofed_result",)
@@ -130,14 +133,7 @@ def test_what_a_candidate_says_in_the_name_of_its_process_is_no_measurement(
 def test_what_it_asks_in_the_name_of_its_process_is_no_crash_of_ours(
     small: Harness, source: str, bench: Bench, tmp_path: Path, line: dict[str, Any], reason: str
 ) -> None:
-    body = (
-        "    import json, os\n    for number in range(3, 64):\n        try:\n"
-        "            if 'pipe' in os.readlink(f'/proc/self/fd/{number}'):\n"
-        f"                os.write(number, json.dumps({line}).encode() + b'\\n')\n"
-        "        except OSError:\n            pass\n"
-        "    os._exit(0)"
-    )
-    found = found_in(wrapped(source, body), small, bench, tmp_path)
+    found = found_in(wrapped(source, says(str(line))), small, bench, tmp_path)
     assert isinstance(found, Dishonest)
     assert (found.codes, found.reason) == (("spoofed_result",), reason)
 
