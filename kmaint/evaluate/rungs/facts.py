@@ -181,15 +181,16 @@ def _built(answer: Answer, arch: str) -> Built | Rejection:
     match answer:
         case Done(value={"findings": [[code, text], *_]}):
             return verdict_of(code, f"while compiling: {text}", "")
-        case Done(value={"launches": launches, "operators": operators, "left_out": left_out}):
-            built = Built(
-                launches=tuple(_launch(found, arch) for found in launches),
-                operators=tuple(operators),
-                left_out=tuple(left_out),
-            )
+        case Done(value=value):
+            try:
+                built = Built(
+                    launches=tuple(_launch(found, arch) for found in value["launches"]),
+                    operators=tuple(value["operators"]),
+                    left_out=tuple(value["left_out"]),
+                )
+            except (KeyError, TypeError, ValueError):  # the candidate was imported in that process
+                return verdict_of("spoofed_result", "while compiling: gives no launches", "")
             return too_large(built) or built
-        case Done():  # the candidate was imported in that process
-            return verdict_of("spoofed_result", "while compiling: gives no launches", "")
         case Failed(type=kind, text=text, log=log):
             return NotBuilt(reason=f"{kind}: {first_line(text)}", codes=("compile_error",), log=log)
         case Lost(code=code, text=text, log=log):

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from kmaint.evaluate import Bench
 from kmaint.evaluate.rungs.facts import Built, compile_all, first_line, original_built, too_large, without_kernel
-from kmaint.records.evaluation import Crashed, NotBuilt, TimedOut
+from kmaint.records.evaluation import Crashed, Dishonest, NotBuilt, TimedOut
 from kmaint.records.harness import Harness
 
 BODY = "    num_tokens = output.shape[0]\n"
@@ -50,6 +52,25 @@ def test_each_file_has_its_own_end(harness: Harness, source: str, bench: Bench, 
     assert isinstance(wide, Built)
     assert [launch.constants["PADDED_HEAD_SIZE"] for launch in wide.launches] == ["1024", "1024"]
     assert without_kernel(harness, original, wide) is None
+
+
+@pytest.mark.parametrize("value", [{}, {"launches": [{}], "operators": [], "left_out": []}])
+def test_what_a_candidate_says_for_the_compiler_is_no_crash_of_ours(
+    harness: Harness, source: str, bench: Bench, tmp_path: Path, value: dict[str, object]
+) -> None:
+    """It finds the file of the answers, gives one of its own and ends the process."""
+    line = {"event": "done", "item": 0, "value": value}
+    body = (
+        "    import json, os\n    for number in range(3, 64):\n        try:\n"
+        "            if 'deleted' in os.readlink(f'/proc/self/fd/{number}'):\n"
+        f"                os.write(number, json.dumps({line}).encode() + b'\\n')\n"
+        "        except OSError:\n            pass\n    os._exit(0)\n"
+    )
+    file = tmp_path / "candidate.py"
+    file.write_text(source.replace(BODY, f"{body}{BODY}"))
+    (found,) = compile_all(harness, [file], bench, tmp_path)
+    assert isinstance(found, Dishonest)
+    assert (found.codes, found.reason) == (("spoofed_result",), "while compiling: gives no launches")
 
 
 def test_the_original_s_facts(harness: Harness, bench: Bench, tmp_path: Path) -> None:
