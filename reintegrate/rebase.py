@@ -40,7 +40,7 @@ class Conflict:
 def rebase(original: str, source: str, upstream: str) -> Rebased | Conflict:
     """Merge what changed from `original` to `source` into `upstream`, region by region; each is a whole kernel.py.
 
-    A region whose file moved is the one of its symbol in a file of the same name.
+    A region that moved is the one of its symbol in a file of the same name, or in any other where there is none.
     """
     before, after, now = split_regions(original), split_regions(source), split_regions(upstream)
     merged: dict[Key, str] = {}
@@ -100,11 +100,13 @@ def _merged(name: str, base: str, ours: str, theirs: str) -> str | Conflict:
 
 
 def _moved(key: Key, before: Mapping[Key, str], now: Mapping[Key, str]) -> Key | None:
-    """Where the region of a file that moved stands, if that is one place, and one where nothing stood before."""
+    """Where a region that moved stands, if that is one place, and one where nothing stood before; in a file of the same
+    name, if there is one."""
     path, symbol = key
-    name = PurePosixPath(path).name
-    found = [one for one in now.keys() - before.keys() if one[1] == symbol and PurePosixPath(one[0]).name == name]
-    return found[0] if len(found) == 1 else None
+    found = [one for one in now.keys() - before.keys() if one[1] == symbol]
+    same = [one for one in found if PurePosixPath(one[0]).name == PurePosixPath(path).name]
+    only = same or found
+    return only[0] if len(only) == 1 else None
 
 
 def three_way(base: str, ours: str, theirs: str) -> tuple[str, int]:

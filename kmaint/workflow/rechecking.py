@@ -149,18 +149,18 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
 
 
 def standing(name: str, scan: Scan) -> Kernel | None:
-    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it; in C++
-    also where a namespace came or went around it in its own file."""
+    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it, else the
+    only one of its name that there is; in C++ also where a namespace came or went around it in its own file."""
     path, _, symbol = name.partition("::")
     known = {kernel.id: kernel for kernel in scan.kernels}
     if name in known:
         return known[name]
-    file = PurePosixPath(path).name
     # By id: C++ may define a name several times, for other types.
-    moved = [one for one in known.values() if one.qualname == symbol and PurePosixPath(one.path).name == file]
+    named = [one for one in known.values() if one.qualname == symbol]
+    moved = [one for one in named if PurePosixPath(one.path).name == PurePosixPath(path).name]
     own = [one for one in known.values() if one.language == "cuda" and one.path == path]
     renamed = [one for one in own if one.qualname.split("::")[-1] == symbol.split("::")[-1]]
-    found = moved or renamed
+    found = moved or renamed or named
     return found[0] if len(found) == 1 else None
 
 

@@ -78,6 +78,17 @@ def test_a_region_follows_its_file_to_another_folder() -> None:
     assert found.source == WINNER.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
 
 
+def test_a_region_whose_file_has_another_name_is_found_by_its_own() -> None:
+    renamed = ORIGINAL.replace("ops/attention/merge_state.py", "ops/merging.py")
+    found = rebase(ORIGINAL, WINNER, renamed)
+    assert isinstance(found, Rebased)
+    assert found.source == WINNER.replace("ops/attention/merge_state.py", "ops/merging.py")
+    of_that_name = ORIGINAL.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
+    found = rebase(ORIGINAL, WINNER, renamed + of_that_name)
+    assert isinstance(found, Rebased)
+    assert found.source == renamed + WINNER.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
+
+
 def test_a_region_that_may_stand_in_two_places_is_not_guessed() -> None:
     moved = ORIGINAL.replace("ops/attention/merge_state.py", "ops/merging/merge_state.py")
     other = ORIGINAL.replace("ops/attention/merge_state.py", "ops/joining/merge_state.py")

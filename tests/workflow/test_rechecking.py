@@ -155,6 +155,27 @@ def test_a_kernel_is_followed_to_the_one_file_of_that_name(tree: Path, folders: 
     assert (found and found.path) == place
 
 
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        (["layers/merging.py"], "layers/merging.py"),
+        (["layers/merging.py", "layers/joining.py"], None),
+        (["layers/merging.py", "layers/merge_state.py"], "layers/merge_state.py"),
+    ],
+)
+def test_a_kernel_is_followed_to_a_file_of_another_name_where_it_is_the_only_one(
+    tree: Path, files: list[str], place: str | None
+) -> None:
+    """As `fused_rmsnorm_kernel` from SGLang 0.5.17 to 0.5.23."""
+    newer = moved(tree, "layers")
+    text = (newer / "sglang/kernels/layers/merge_state.py").read_text()
+    (newer / "sglang/kernels/layers/merge_state.py").unlink()
+    for file in files:
+        (newer / "sglang/kernels" / file).write_text(text)
+    found = standing(f"{FILE}::merge_state_kernel", extract.scan_tree(newer))
+    assert (found and found.path) == (place and f"sglang/kernels/{place}")
+
+
 CUDA_FILE = "sglang/kernels/jit/csrc/scaled.cuh"
 
 
