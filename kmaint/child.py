@@ -13,10 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from kmaint.errors import MissingError
+from kmaint.stop import Stop
 
 MAX_OUTPUT = 1 << 20
 """Bytes of each stream that are kept: the end of it, where a traceback stands."""
@@ -65,10 +67,12 @@ def run_child(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str = "",
+    stop: Stop | None = None,
 ) -> Finished:
     """Run to the end or to the limit; every process of the child's group is dead when this returns.
 
-    Output goes through files, not pipes: a grandchild that keeps a pipe open cannot make us wait for it.
+    Output goes through files, not pipes: a grandchild that keeps a pipe open cannot make us wait for it. Stopped where
+    what it does was let go of meanwhile.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
@@ -76,14 +80,24 @@ def run_child(
         given.seek(0)
         process = _start(argv, env=env, cwd=cwd, stdin=given, stdout=out, stderr=err)
         timed_out = False
-        try:
-            process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        finally:
-            kill_group(process)
+        with _until(stop, process):
+            try:
+                process.wait(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                timed_out = True
         seconds = time.monotonic() - started
         return ended_with(process.returncode, out, err, seconds=seconds, timed_out=timed_out)
+
+
+@contextlib.contextmanager
+def _until(stop: Stop | None, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """The child with its group for as long as the block lasts, or until it is let go of: it is gone after that."""
+    with (stop or Stop()).ending(partial(signal_group, process, signal.SIGKILL)):
+        try:
+            yield
+        finally:
+            kill_group(process)
+            _close_pipes(process)
 
 
 def ended_with(code: int, out: IO[bytes], err: IO[bytes], *, seconds: float, timed_out: bool) -> Finished:
@@ -98,6 +112,7 @@ def talk(
     timeout_s: float,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    stop: Stop | None = None,
 ) -> Finished:
     """As `run_child`, with live pipes: `hear` gets "" at the start and each line of output the moment it comes.
 
@@ -107,17 +122,15 @@ def talk(
     started, timed_out, heard = time.monotonic(), False, [""]
     with tempfile.TemporaryFile() as err:
         process = _start(argv, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err)
-        try:
-            assert process.stdin is not None and process.stdout is not None
-            exchange(
-                process.stdin, process.stdout, hear, heard, over=lambda: process.poll() is not None, until=deadline
-            )
-            process.wait(timeout=max(0.0, deadline - time.monotonic()))
-        except (subprocess.TimeoutExpired, TimeoutError):
-            timed_out = True
-        finally:
-            kill_group(process)
-            _close_pipes(process)
+        with _until(stop, process):
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                exchange(
+                    process.stdin, process.stdout, hear, heard, over=lambda: process.poll() is not None, until=deadline
+                )
+                process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            except (subprocess.TimeoutExpired, TimeoutError):
+                timed_out = True
         return Finished(
             code=process.returncode,
             stdout="\n".join(heard[1:]),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from kmaint.child import clean_environment, conversing, follow, run_attached, run_child, talk
 from kmaint.errors import MissingError
+from kmaint.stop import Stop, Stopped
 
 
 def python(code: str) -> list[str]:
@@ -33,6 +35,38 @@ def test_kills_the_whole_group_at_the_limit(tmp_path: Path) -> None:
     assert ended.timed_out
     assert ended.signal == "SIGKILL"
     assert beat.exists(), "the grandchild never ran, so nothing was shown"
+    beat.unlink()
+    time.sleep(0.2)
+    assert not beat.exists()
+
+
+BEATS = """
+import pathlib, subprocess, sys, time
+beats = "import pathlib, sys, time\\nwhile True: pathlib.Path(sys.argv[1]).touch(); time.sleep(0.02)"
+subprocess.Popen([sys.executable, "-c", beats, sys.argv[1]])
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.02)
+print("began", flush=True)
+time.sleep(60)
+"""
+"""Tells when its own child has begun, which leaves a sign of life fifty times a second."""
+
+
+@pytest.mark.parametrize("talking", [False, True])
+def test_what_is_let_go_of_is_killed_with_its_group(tmp_path: Path, talking: bool) -> None:
+    beat, stop = tmp_path / "beat", Stop()
+    words: list[str | Path] = [*python(BEATS), beat]
+
+    def let_go() -> None:
+        while not beat.exists():
+            time.sleep(0.02)
+        stop.let_go()
+
+    other = threading.Thread(target=let_go)
+    other.start()
+    with pytest.raises(Stopped):
+        talk(words, lambda _: None, timeout_s=50, stop=stop) if talking else run_child(words, timeout_s=50, stop=stop)
+    other.join()
     beat.unlink()
     time.sleep(0.2)
     assert not beat.exists()

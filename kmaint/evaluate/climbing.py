@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from kmaint.evaluate.bench import Bench, side_by_side
@@ -18,6 +18,7 @@ from kmaint.evaluate.timing.ratios import is_win
 from kmaint.records.evaluation import Candidate, Numerics, Profile, Rejection, Rung, RungName
 from kmaint.records.harness import Harness
 from kmaint.records.timing import Timing
+from kmaint.stop import Stop, Stopped
 
 TO_SPARE = 4
 """Processors of one candidate from which on rungs are climbed side by side: one for each that judges results. With
@@ -58,8 +59,9 @@ class Climb:
         return self.timing is not None and is_win(self.timing)
 
 
-Step = Callable[[Climb], tuple[Rejection | None, str]]
-"""Climbs one rung: the verdict that ends the climb, if any, and what the report says of the rung."""
+Step = Callable[[Climb, Bench], tuple[Rejection | None, str]]
+"""Climbs one rung on that share of the bench: the verdict that ends the climb, if any, and what the report says of it.
+Stopped where it was let go of."""
 
 Group = tuple[tuple[RungName, Step], ...]
 """Rungs none of which needs what another of them found, in their order. The first alone may let codes pass that the
@@ -99,7 +101,7 @@ def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
     """How each rung of the group is left, in order; where nothing is spared, none is begun before it is asked for.
 
     Where the first found more that the original does too, the others asked too much of the candidate, or of the
-    original: they are climbed again, but for those `BY_THEMSELVES`.
+    original: they are climbed again, but for those `BY_THEMSELVES` that were not let go of.
     """
     if len(group) == 1 or climb.bench.threads < TO_SPARE:
         for rung in group:
@@ -108,26 +110,53 @@ def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
     before = set(climb.bench.exempt(climb.harness))
     first, *others = _at_once(climb, group)
     yield first
-    again = [rung for rung in group[1:] if rung[0] not in BY_THEMSELVES]
-    if again and climb.bench.exempt(climb.harness) != before:
+    if climb.bench.exempt(climb.harness) != before:
+        pairs = zip(group[1:], others, strict=True)
+        again = [rung for rung, end in pairs if rung[0] not in BY_THEMSELVES or isinstance(end, Stopped)]
         ends = dict(zip(again, _at_once(climb, tuple(again)), strict=True))
         others = [ends.get(rung, end) for rung, end in zip(group[1:], others, strict=True)]
     yield from others
 
 
 def _at_once(climb: Climb, group: Group) -> list[End | Exception]:
-    """Climb them side by side, and wait for all.
-
-    A refusal therefore costs what the others had begun, which is why it is done only where nobody waits for that.
-    """
-    whole = climb.bench
-    whole.progress(", ".join(name for name, _ in group))
-    climb.bench = dataclasses.replace(whole, threads=max(1, whole.threads // min(len(group), MOSTLY)))
-    try:
-        ends = side_by_side(partial(_end, climb), group)
-    finally:
-        climb.bench = whole
+    """Climb them side by side; what is begun behind one that refuses is let go of, and comes to nothing."""
+    climb.bench.progress(", ".join(name for name, _ in group))
+    ends = side_by_side(Abreast(climb, group), range(len(group)))
     return [ends[0], *(_beside(one) for one in ends[1:])]
+
+
+class Abreast:
+    """Rungs of one group that are climbed at once, each on its share of the processors."""
+
+    def __init__(self, climb: Climb, group: Group) -> None:
+        self._climb, self._group, self._lock = climb, group, threading.Lock()
+        self._stops, self._ends = [Stop() for _ in group], dict[int, End | Exception]()
+        self._share = max(1, climb.bench.threads // min(len(group), MOSTLY))
+        self._exempt = set(climb.bench.exempt(climb.harness))
+
+    def __call__(self, place: int) -> End | Exception:
+        """Climb the one at that place, and let go of what its end makes useless."""
+        bench = dataclasses.replace(self._climb.bench, threads=self._share, stop=self._stops[place])
+        ended = _end(self._climb, bench, self._group[place])
+        with self._lock:
+            self._ends[place] = ended
+            for stop in self._stops[self._last() + 1 :]:
+                stop.let_go()
+        return ended
+
+    def _last(self) -> int:
+        """The place behind which nobody will ask: the first that ended the climb, once its word stands.
+
+        Until the first rung has ended nobody knows what the original does as well, and where it learnt some of that the
+        others are asked again.
+        """
+        refused = [place for place, ended in self._ends.items() if _is_last(ended)]
+        stands = 0 in self._ends and self._climb.bench.exempt(self._climb.harness) == self._exempt
+        return min(refused) if refused and (stands or 0 in refused) else len(self._group)
+
+
+def _is_last(ended: End | Exception) -> bool:
+    return isinstance(ended, Exception) or ended.rejection is not None
 
 
 def _beside(ended: End | Exception) -> End | Exception:
@@ -137,11 +166,11 @@ def _beside(ended: End | Exception) -> End | Exception:
     return dataclasses.replace(ended, rung=dataclasses.replace(ended.rung, beside=True))
 
 
-def _end(climb: Climb, rung: tuple[RungName, Step]) -> End | Exception:
+def _end(climb: Climb, bench: Bench, rung: tuple[RungName, Step]) -> End | Exception:
     name, step = rung
     started = time.monotonic()
     try:
-        rejection, detail = step(climb)
+        rejection, detail = step(climb, bench)
     except Exception as error:  # noqa: BLE001 - raised where those before it have passed
         return error
     seconds = time.monotonic() - started

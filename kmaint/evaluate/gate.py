@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from kmaint import wire
@@ -115,10 +116,10 @@ def rungs_for(harness: Harness, bench: Bench, *, promising: bool = False) -> lis
         return one_by_one(*built, ("integrity", _nowhere))
     right: list[tuple[RungName, Step]] = [
         ("integrity", _integrity),
-        ("interpreter", (lambda climb: _suite(climb, on_gpu=False)) if interpreted else _not_interpreted),
+        ("interpreter", partial(_suite, on_gpu=False) if interpreted else _not_interpreted),
     ]
     if on_gpu:
-        right.append(("device", lambda climb: _suite(climb, on_gpu=True)))
+        right.append(("device", partial(_suite, on_gpu=True)))
     right.append(("numerics", _numerics))
     fast: list[tuple[RungName, Step]] = [("time", _time), ("sanitizer", _sanitizer)] if on_gpu else []
     last: tuple[RungName, Step] = ("profile", profile_rung)
@@ -127,13 +128,13 @@ def rungs_for(harness: Harness, bench: Bench, *, promising: bool = False) -> lis
     return [*one_by_one(*built), tuple(right), *one_by_one(*fast, last)]
 
 
-def _lint(climb: Climb) -> tuple[Rejection | None, str]:
+def _lint(climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
     return lint(climb.harness, climb.harness.replaced.read_text(), climb.candidate.source)
 
 
-def _compile(climb: Climb) -> tuple[Rejection | None, str]:
-    original = _build_ours(climb)
-    (built,) = facts.compile_all(climb.harness, [climb.file], climb.bench, climb.scratch)
+def _compile(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
+    original = _build_ours(climb, bench)
+    (built,) = facts.compile_all(climb.harness, [climb.file], bench, climb.scratch)
     if not isinstance(built, Built):
         return built, ""
     climb.built = built
@@ -144,18 +145,18 @@ def _compile(climb: Climb) -> tuple[Rejection | None, str]:
     return facts.without_kernel(climb.harness, original, built), "; ".join(hints)
 
 
-def _build_ours(climb: Climb) -> Built:
+def _build_ours(climb: Climb, bench: Bench) -> Built:
     """The original's facts. In CUDA C++ all that later rungs hold a candidate against is built by then: it takes most
     of a minute each, and none waits for another."""
-    harness, bench, scratch = climb.harness, climb.bench, climb.scratch
+    harness, scratch = climb.harness, climb.scratch
     if harness.language == "cuda" and bench.device == "cuda":
         builds = (facts.original_built, facts.as_candidate, laid_controls)
         side_by_side(lambda build: build(harness, bench, scratch), builds)
     return facts.original_built(harness, bench, scratch)
 
 
-def _look(climb: Climb) -> tuple[Rejection | None, str]:
-    found = look(climb.harness, climb.file, climb.bench, climb.scratch, climb.rough)
+def _look(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
+    found = look(climb.harness, climb.file, bench, climb.scratch, climb.rough)
     if isinstance(found, str):
         return None, f"says nothing: {found}"
     if not isinstance(found, Look):
@@ -169,7 +170,7 @@ FIRST = one_by_one(("lint", _lint), ("compile", _compile), ("look", _look))
 """Where nothing but wins is wanted."""
 
 
-def _nowhere(climb: Climb) -> tuple[Rejection | None, str]:
+def _nowhere(climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
     assert climb.built is not None
     raise MissingError(
         f"{climb.harness.folder}: candidate {climb.candidate.id} builds ({facts.summary(climb.built.kernels)}), and is"
@@ -178,27 +179,27 @@ def _nowhere(climb: Climb) -> tuple[Rejection | None, str]:
     )
 
 
-def _not_interpreted(_climb: Climb) -> tuple[Rejection | None, str]:
+def _not_interpreted(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
     return None, "not judged: CUDA C++ has no interpreter"
 
 
-def _integrity(climb: Climb) -> tuple[Rejection | None, str]:
-    rejection, said = probe(climb.harness, climb.file, climb.bench, climb.scratch)
+def _integrity(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
+    rejection, said = probe(climb.harness, climb.file, bench, climb.scratch)
     if rejection is not None:
         return rejection, ""
-    with climb.bench.once(f"controls of {climb.harness.folder}"):
-        return None, f"{said}; {trust(climb.harness, climb.bench, on_gpu=climb.bench.device == 'cuda')}"
+    with bench.once(f"controls of {climb.harness.folder}"):
+        return None, f"{said}; {trust(climb.harness, bench, on_gpu=bench.device == 'cuda')}"
 
 
-def _suite(climb: Climb, *, on_gpu: bool) -> tuple[Rejection | None, str]:
-    outcome = run_suite(climb.harness, climb.file, climb.bench, on_gpu=on_gpu)
+def _suite(climb: Climb, bench: Bench, *, on_gpu: bool) -> tuple[Rejection | None, str]:
+    outcome = run_suite(climb.harness, climb.file, bench, on_gpu=on_gpu)
     if outcome.rejection is not None and "exception" in outcome.rejection.codes:
-        fault = _fault_of_original(climb, on_gpu=on_gpu)
-        if fault and (on_gpu or climb.bench.device == "none"):
+        fault = _fault_of_original(climb, bench, on_gpu=on_gpu)
+        if fault and (on_gpu or bench.device == "none"):
             raise HarnessError(f"{climb.harness.folder}: the original fails its own suite: {fault}", "write it again")
         if fault:
             return None, f"not judged: the interpreter of this triton cannot run the original ({fault})"
-    if not on_gpu and climb.bench.device == "cuda" and _cannot_interpret(outcome.rejection):
+    if not on_gpu and bench.device == "cuda" and _cannot_interpret(outcome.rejection):
         return None, "not judged: the interpreter of this triton cannot run it, so the GPU has to tell"
     return outcome.rejection, f"{outcome.ran} tests"
 
@@ -207,19 +208,19 @@ def _cannot_interpret(rejection: Rejection | None) -> bool:
     return rejection is not None and rejection.reason.startswith(CANNOT_INTERPRET)
 
 
-def _fault_of_original(climb: Climb, *, on_gpu: bool) -> str:
+def _fault_of_original(climb: Climb, bench: Bench, *, on_gpu: bool) -> str:
     """Why the original fails the suite that a candidate stumbled over; empty if it does not. Asked once for a state."""
-    original = facts.as_candidate(climb.harness, climb.bench, climb.scratch)
-    mark = f"fault of {wire.digest(original.read_text())} {on_gpu} {sorted(climb.bench.exempt(climb.harness))}"
-    with climb.bench.once(mark):
-        if mark not in climb.bench.known:
-            rejection = run_suite(climb.harness, original, climb.bench, on_gpu=on_gpu).rejection
-            climb.bench.known[mark] = rejection.reason if rejection else ""
-    return str(climb.bench.known[mark])
+    original = facts.as_candidate(climb.harness, bench, climb.scratch)
+    mark = f"fault of {wire.digest(original.read_text())} {on_gpu} {sorted(bench.exempt(climb.harness))}"
+    with bench.once(mark):
+        if mark not in bench.known:
+            rejection = run_suite(climb.harness, original, bench, on_gpu=on_gpu).rejection
+            bench.known[mark] = rejection.reason if rejection else ""
+    return str(bench.known[mark])
 
 
-def _numerics(climb: Climb) -> tuple[Rejection | None, str]:
-    found = numerics(climb.harness, climb.file, climb.bench, climb.scratch)
+def _numerics(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
+    found = numerics(climb.harness, climb.file, bench, climb.scratch)
     if not isinstance(found, Numerics):
         return found, ""
     climb.numerics = found
@@ -234,27 +235,27 @@ def apart(climb: Climb) -> Iterator[tuple[Path, Path]]:
     Nothing of Triton's cache comes along: the candidate could write to it, and a cache names its files by their full
     paths, which nobody may read from here. What is timed is compiled of its source.
     """
-    with tempfile.TemporaryDirectory(prefix="kmaint-time-") as name:
+    with tempfile.TemporaryDirectory(prefix="kmaint-time-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         with_more(climb.file, "", scratch / climb.file.name)
         yield scratch, scratch / climb.file.name
 
 
-def _time(climb: Climb) -> tuple[Rejection | None, str]:
+def _time(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
     if outrun := climb.outrun():
         return Slower(reason=outrun), ""
 
     def measured(effort: Effort) -> Measured | Rejection:
         with apart(climb) as (scratch, file):
-            return measure(climb.harness, file, climb.bench, scratch, effort)
+            return measure(climb.harness, file, bench, scratch, effort)
 
-    found = confirmed(measured, climb.bench, at_once=_promising(climb.seen) and climb.bench.threads > 1)
+    found = confirmed(measured, bench, at_once=_promising(climb.seen) and bench.threads > 1)
     if not isinstance(found, Measured):
         return found, ""
     climb.measured = found
     speedup, floor = found.timing.speedup, found.timing.noise_floor
     given_up = f"; given up early: {found.given_up}" if found.given_up else ""
-    in_the_open = f"; timed without walls: {open_}" if (open_ := climb.bench.known.get(OPEN_AIR)) else ""
+    in_the_open = f"; timed without walls: {open_}" if (open_ := bench.known.get(OPEN_AIR)) else ""
     first = f"; at first {_interval(found.first.speedup)}" if found.first else ""
     why = f"; no win: {short}" if (short := shortfall(found.timing)) and not given_up else ""
     return None, f"{_interval(speedup)}, noise floor {floor:.1%}{first}{why}{given_up}{in_the_open}"
@@ -264,20 +265,20 @@ def _interval(found: Interval) -> str:
     return f"{found.ratio:.3f}x [{found.low:.3f}, {found.high:.3f}]"
 
 
-def _sanitizer(climb: Climb) -> tuple[Rejection | None, str]:
+def _sanitizer(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
     """Last of what may refuse, since it takes longest: it is for what would land."""
     if climb.timing is not None and not climb.win:
         return None, "not run: no win, so nothing to land"
-    return sanitize(climb.harness, climb.file, climb.bench, climb.scratch)
+    return sanitize(climb.harness, climb.file, bench, climb.scratch)
 
 
-def profile_rung(climb: Climb) -> tuple[Rejection | None, str]:
+def profile_rung(climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
     """What holds it back. Counters are for what would land: they take the GPU for as long as a timed run does."""
     assert climb.built is not None
-    built, contract, environment = climb.built, climb.harness.contract, climb.bench.environment
+    built, contract, environment = climb.built, climb.harness.contract, bench.environment
     found, trouble = profile(built.launches, climb.timing, contract, environment, library=built.is_library), ""
     if climb.win:
-        found, trouble = with_counts(found, climb.harness, climb.file, climb.bench, climb.scratch)
+        found, trouble = with_counts(found, climb.harness, climb.file, bench, climb.scratch)
     climb.profile = found
     share = "" if found.roofline_fraction is None else f", {found.roofline_fraction:.0%} of the roofline"
     evidence = f": {found.evidence}" if found.evidence else ""

@@ -14,12 +14,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from kmaint.child import Finished, ended_with, exchange
 from kmaint.errors import InternalError, MissingError
+from kmaint.stop import Stop
 
 START_S = 300.0
 """To import torch on a cold disk."""
@@ -32,7 +34,7 @@ class Program:
     """What to run, without the interpreter: a file or "-m" and a module, and its arguments.
 
     `threads` are torch's; one that is `patient` leaves the processor to others that want it. One that `serves` has
-    programs of its own, and ends them when it gets a SIGTERM.
+    programs of its own, and ends them when it gets a SIGTERM. It is killed when `stop` lets go of what it does.
     """
 
     argv: Sequence[str | Path]
@@ -41,6 +43,7 @@ class Program:
     threads: int = 1
     patient: bool = False
     serves: bool = False
+    stop: Stop = field(default_factory=Stop, compare=False)
 
 
 class ForkServer:
@@ -74,7 +77,7 @@ class ForkServer:
         return _readable(self._requests) and not _heard(self._requests, socket.MSG_PEEK)
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-        """As run_child does: to the end or to the limit, and its whole group is dead."""
+        """As run_child does: to the end, to the limit, or until it is let go of; its whole group is dead then."""
         started = time.monotonic()
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
             given.write(stdin.encode())
@@ -152,7 +155,8 @@ class ForkServer:
                     socket.send_fds(self._requests, [json.dumps(request).encode()], [*streams, theirs.fileno()])
                 except OSError as error:
                     raise _lost() from error
-            yield ours
+            with program.stop.ending(partial(_kill, ours)):
+                yield ours
 
 
 def _readable(source: socket.socket, within_s: float = 0.0) -> bool:
@@ -180,12 +184,18 @@ def _ending(ended: socket.socket, timeout_s: float) -> tuple[int, bool]:
         said = ended.recv(1 << 12)
     except TimeoutError:
         timed_out = True
-        ended.shutdown(socket.SHUT_WR)  # the server sees the end of it, kills the group, and says how it ended
+        _kill(ended)
         ended.settimeout(KILLED_S)
         said = ended.recv(1 << 12)
     if not said:
         raise _lost()
     return int(json.loads(said)["status"]), timed_out
+
+
+def _kill(ended: socket.socket) -> None:
+    """The server sees the end of it, kills the program's group, and says how it ended."""
+    with contextlib.suppress(OSError):  # it has said so already
+        ended.shutdown(socket.SHUT_WR)
 
 
 def _lost() -> InternalError:

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from kmaint.errors import HarnessError, InternalError, KmaintError, MissingError
 from kmaint.evaluate import Bench
+from kmaint.evaluate.bench import environment_of
 from kmaint.evaluate.climbing import TO_SPARE, Climb, Group, Step, climbed, one_by_one
+from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Candidate, Code, Plan, Rejection, RungName, Wrong, wall_s
 from kmaint.records.harness import Harness
+from kmaint.stop import Stopped
 
 NAMES: tuple[RungName, ...] = ("integrity", "interpreter", "device", "numerics", "time")
 PLAN = Plan(bottleneck="unknown", edit="by hand", why="a test")
@@ -40,7 +43,7 @@ def group_of(*steps: Step) -> Group:
 def step(what: str, *, after_s: float = 0.0) -> Step:
     """One that passes, or refuses, or raises one of our errors."""
 
-    def climb(_climb: Climb) -> tuple[Rejection | None, str]:
+    def climb(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
         time.sleep(after_s)
         if what in RAISED:
             raise RAISED[what](what, "a test")
@@ -77,7 +80,7 @@ def test_a_group_is_begun_at_once_where_there_are_processors_for_it(
 ) -> None:
     meeting, told = threading.Barrier(2), list[str]()
 
-    def meets(_climb: Climb) -> tuple[Rejection | None, str]:
+    def meets(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
         try:
             meeting.wait(timeout=0.5 if threads < TO_SPARE else 30.0)
         except threading.BrokenBarrierError:
@@ -96,7 +99,7 @@ def test_groups_are_climbed_one_after_the_other(harness: Harness, bench: Bench) 
     ended = list[str]()
 
     def notes(what: str, after_s: float) -> Step:
-        def climb(_climb: Climb) -> tuple[Rejection | None, str]:
+        def climb(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
             time.sleep(after_s)
             ended.append(what)
             return None, ""
@@ -123,8 +126,8 @@ def test_each_rung_has_its_own_seconds_and_those_side_by_side_count_once(harness
 def test_those_of_a_group_share_the_processors(harness: Harness, bench: Bench) -> None:
     threads = list[int]()
 
-    def counts(climb: Climb) -> tuple[Rejection | None, str]:
-        threads.append(climb.bench.threads)
+    def counts(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        threads.append(share.threads)
         return None, ""
 
     climb = begun(harness, bench, threads=9)
@@ -139,17 +142,17 @@ class Learning:
         self._others, self._refuses = others, refuses
         self._asked, self.climbed = threading.Semaphore(0), list[str]()
 
-    def first(self, climb: Climb) -> tuple[Rejection | None, str]:
+    def first(self, climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
         self.climbed.append("first")
         for _ in range(2):
             assert self._asked.acquire(timeout=30)
         climb.bench.exempt(climb.harness).add(LEARNT)
         return (Wrong(reason="a test", codes=("mismatch",)) if self._refuses else None), ""
 
-    def other(self, climb: Climb) -> tuple[Rejection | None, str]:
+    def other(self, climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
         self.climbed.append("other")
         try:
-            return self._others(climb)
+            return self._others(climb, bench)
         finally:
             self._asked.release()
 
@@ -158,18 +161,18 @@ class Learning:
         return group_of(self.first, self.other, self.other)
 
 
-def strict(climb: Climb) -> tuple[Rejection | None, str]:
+def strict(climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
     known = LEARNT in climb.bench.exempt(climb.harness)
     return (None if known else Wrong(reason="a test", codes=(LEARNT,))), "passed"
 
 
-def faulty(climb: Climb) -> tuple[Rejection | None, str]:
+def faulty(climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
     if LEARNT not in climb.bench.exempt(climb.harness):
         raise HarnessError("the original fails", "a test")
     return None, "passed"
 
 
-def lax(climb: Climb) -> tuple[Rejection | None, str]:
+def lax(climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
     return None, "passed" if LEARNT in climb.bench.exempt(climb.harness) else "not judged"
 
 
@@ -187,7 +190,7 @@ def test_what_the_first_learns_of_the_original_holds_for_the_others(
 def test_what_asks_nothing_of_the_original_is_not_climbed_again(harness: Harness, bench: Bench) -> None:
     learning, climb, timed = Learning(strict), begun(harness, bench, threads=TO_SPARE), list[str]()
 
-    def times(_climb: Climb) -> tuple[Rejection | None, str]:
+    def times(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
         timed.append("once")
         return None, "timed"
 
@@ -205,3 +208,101 @@ def test_nothing_is_climbed_again_behind_a_refusal(harness: Harness, bench: Benc
     assert rejection is not None and rejection.codes == ("mismatch",)
     assert [(rung.name, rung.passed) for rung in climb.rungs] == [("integrity", False)]
     assert learning.climbed.count("other") == 2
+
+
+HANGS = """
+import pathlib, sys, time
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(600)
+"""
+"""Nobody waits for its end: a test that does is cut off."""
+
+
+class Hanging:
+    """A rung that runs a program without an end, on the bench that it is given, once for each name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.stopped = folder, threading.Semaphore(0)
+        self._program = folder / "hangs.py"
+        self._program.write_text(HANGS)
+
+    def began(self, name: str) -> Path:
+        return self._folder / name
+
+    def __call__(self, name: str, harness: Path | None) -> Step:
+        def climb(_climb: Climb, bench: Bench) -> tuple[Rejection | None, str]:
+            argv = [self._program, self.began(name)]
+            asked = Program(argv=argv, env=environment_of(harness, self._folder, gpu=False), cwd=self._folder)
+            try:
+                bench.run(harness, asked, timeout_s=500)
+            except Stopped:
+                self.stopped.release()
+                raise
+            return None, "ended"
+
+        return climb
+
+    def refuses_once(self, *names: str) -> Step:
+        """Refuses when these have begun."""
+
+        def climb(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
+            while not all(self.began(name).exists() for name in names):
+                time.sleep(0.02)
+            return Wrong(reason="a test", codes=("mismatch",)), ""
+
+        return climb
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_refusal_ends_what_was_begun_behind_it(harness: Harness, bench: Bench, tmp_path: Path, warm: bool) -> None:
+    hanging, folder = Hanging(tmp_path), harness.folder.resolve() if warm else None
+    climb = begun(harness, bench, threads=TO_SPARE)
+    behind = [hanging(name, folder) for name in "ab"]
+    group = group_of(step("passes", after_s=0.1), hanging.refuses_once("a", "b"), *behind)
+    rejection = climbed(climb, [group])
+    assert rejection is not None and rejection.reason == "a test"
+    assert [(rung.name, rung.passed) for rung in climb.rungs] == [("integrity", True), ("interpreter", False)]
+    assert all(hanging.stopped.acquire(timeout=0) for _ in "ab")
+
+
+def test_a_refusal_ends_nothing_before_it(harness: Harness, bench: Bench, tmp_path: Path) -> None:
+    """Who refuses first in order has the word, so that it is waited for."""
+    hanging, climb = Hanging(tmp_path), begun(harness, bench, threads=TO_SPARE)
+    refused = threading.Event()
+
+    def slow(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        assert refused.wait(timeout=30)
+        time.sleep(0.2)
+        share.stop.check()
+        return Wrong(reason="first", codes=("mismatch",)), ""
+
+    def quick(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
+        refused.set()
+        return Wrong(reason="second", codes=("mismatch",)), ""
+
+    rejection = climbed(climb, [group_of(step("passes"), slow, quick, hanging("a", None))])
+    assert rejection is not None and rejection.reason == "first"
+    assert hanging.stopped.acquire(timeout=0)
+
+
+def test_what_was_let_go_of_is_climbed_again_where_the_refusal_does_not_stand(harness: Harness, bench: Bench) -> None:
+    """Another candidate's first rung may learn of the original when a refusal has already let go of what is behind."""
+    climb, timed, stood = begun(harness, bench, threads=TO_SPARE), list[str](), threading.Event()
+
+    def times(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        timed.append("asked")
+        if len(timed) == 1:
+            while True:
+                try:
+                    share.stop.check()
+                except Stopped:
+                    stood.set()
+                    climb.bench.exempt(climb.harness).add(LEARNT)
+                    raise
+                time.sleep(0.01)
+        return None, "timed"
+
+    group = (*group_of(step("passes"), strict), ("time", times))
+    assert climbed(climb, [group]) is None
+    assert stood.is_set()
+    assert [rung.detail for rung in climb.rungs] == ["passes", "passed", "timed"]

@@ -108,12 +108,12 @@ def test_counters_are_taken_of_a_win_and_of_nothing_else(
     calls = ncu(tmp_path / "bin", monkeypatch)
     for ratio in (1.005, 0.5):
         loser = climbed(small, bench, tmp_path, ratio=ratio)
-        profile_rung(loser)
+        profile_rung(loser, loser.bench)
         assert loser.profile is not None
         assert loser.profile.counters is None
     assert not calls.exists()
     winner = climbed(small, bench, tmp_path, ratio=1.5)
-    rejection, said = profile_rung(winner)
+    rejection, said = profile_rung(winner, winner.bench)
     assert rejection is None
     assert winner.profile is not None
     assert winner.profile.counters is not None
@@ -127,7 +127,7 @@ def test_why_a_win_has_no_counters_is_said(
     ncu(tmp_path / "bin", monkeypatch)
     winner = climbed(small, bench, tmp_path, ratio=1.5)
     winner.bench.known[REFUSED] = "not here"
-    rejection, said = profile_rung(winner)
+    rejection, said = profile_rung(winner, winner.bench)
     assert rejection is None
     assert said.endswith("; no counters: not here")
     assert winner.profile is not None

@@ -219,4 +219,4 @@ def test_who_was_outrun_meanwhile_is_not_timed(
 ) -> None:
     on_gpu = dict(itertools.chain.from_iterable(rungs_for(harness, replace(bench, device="cuda"))))
     climb = Climb(harness, propose("a"), bench, tmp_path, tmp_path / "a.py", outrun=lambda: "b has won at 2.00x")
-    assert on_gpu["time"](climb) == (Slower(reason="b has won at 2.00x"), "")
+    assert on_gpu["time"](climb, bench) == (Slower(reason="b has won at 2.00x"), "")

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from kmaint.child import clean_environment, run_child
 from kmaint.errors import InternalError, MissingError
 from kmaint.forking.programs import ForkServer, Program
 from kmaint.forking.warm import Beforehand, fork_server
+from kmaint.stop import Stop, Stopped
 
 TELLS = """
 import os, random, sys, tempfile
@@ -135,6 +137,27 @@ def test_a_conversation(server: ForkServer, tmp_path: Path) -> None:
     assert (ended.stdout, ended.stderr, ended.code, ended.timed_out) == ("bye", "err\n", 4, False)
 
 
+@pytest.mark.parametrize("talking", [False, True])
+def test_what_is_let_go_of_is_killed_with_all_it_started(server: ForkServer, tmp_path: Path, talking: bool) -> None:
+    program, began, stop = tmp_path / "hangs.py", tmp_path / "began", Stop()
+    program.write_text(HANGS)
+    asked = dataclasses.replace(alone(program, began, cwd=tmp_path), stop=stop)
+
+    def let_go() -> None:
+        while not began.exists():
+            time.sleep(0.02)
+        stop.let_go()
+
+    other = threading.Thread(target=let_go)
+    other.start()
+    with pytest.raises(Stopped):
+        server.talk(asked, lambda _: None, timeout_s=50) if talking else server.run(asked, timeout_s=50)
+    other.join()
+    assert ends(child_of(began))
+    program.write_text("print('still there')")
+    assert server.run(alone(program, cwd=tmp_path), timeout_s=30).stdout == "still there\n"
+
+
 def test_what_overruns_is_killed_with_all_it_started(server: ForkServer, tmp_path: Path) -> None:
     program, began = tmp_path / "hangs.py", tmp_path / "began"
     program.write_text(HANGS)
@@ -163,6 +186,7 @@ from pathlib import Path
 from kmaint.child import clean_environment
 from kmaint.forking.programs import Program
 from kmaint.forking.warm import Beforehand, fork_server
+from kmaint.stop import Stop, Stopped
 folder = Path(sys.argv[1])
 with fork_server(Path(sys.executable), Beforehand(path=folder)) as server:
     argv = [folder / "hangs.py", folder / "began"]

@@ -15,6 +15,7 @@ from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
 from kmaint.records.harness import Harness
 from kmaint.sandbox import NO_WALLS, Sandbox
+from kmaint.stop import Stop
 
 LIMITS_S: Mapping[str, float] = {
     "survey": 180.0,
@@ -64,6 +65,8 @@ class Bench:
     """Of torch, in each child."""
     walls: Sandbox = NO_WALLS
     """What stands around a candidate's process."""
+    stop: Stop = field(default_factory=Stop)
+    """Lets go of what runs here."""
 
     @property
     def turns(self) -> Path | None:
@@ -71,7 +74,10 @@ class Bench:
         return place_of(self.environment.device_uuid or self.gpu or "all") if self.device == "cuda" else None
 
     def run(self, harness: Path | None, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
-        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness."""
+        """Run a program in the target's interpreter, in a fork of a warm one where there is one for the harness.
+
+        Stopped where the bench was told to stop, before it ran or meanwhile.
+        """
         asked = self._with_its_share(program)
         return self._use(harness, program, lambda runner: runner.run(asked, timeout_s=timeout_s, stdin=stdin))
 
@@ -84,8 +90,9 @@ class Bench:
 
     def _with_its_share(self, program: Program) -> Program:
         """Of the processor: what needs no GPU yields to what has one, for which others may be waiting."""
+        self.stop.check()
         patient = self.device == "cuda" and program.env.get("CUDA_VISIBLE_DEVICES") == ""
-        return replace(program, threads=self.threads, patient=patient)
+        return replace(program, threads=self.threads, patient=patient, stop=self.stop)
 
     def _use(self, harness: Path | None, program: Program, use: Use) -> Finished:
         if self.warm is None or harness is None:

@@ -39,11 +39,11 @@ class Alone:
 
     def run(self, program: Program, *, timeout_s: float, stdin: str = "") -> Finished:
         argv = [self.python, *program.argv]
-        return run_child(argv, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin)
+        return run_child(argv, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stdin=stdin, stop=program.stop)
 
     def talk(self, program: Program, hear: Callable[[str], str | None], *, timeout_s: float) -> Finished:
         argv = [self.python, *program.argv]
-        return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd)
+        return talk(argv, hear, timeout_s=timeout_s, env=program.env, cwd=program.cwd, stop=program.stop)
 
 
 class Warm(Protocol):

@@ -37,8 +37,11 @@ def environment_of(
 
 @contextlib.contextmanager
 def scratch_with(source: str) -> Iterator[tuple[Path, Path]]:
-    """A folder that goes when the block ends, and the candidate's file in it."""
-    with tempfile.TemporaryDirectory(prefix="kmaint-evaluate-") as name:
+    """A folder that goes when the block ends, and the candidate's file in it.
+
+    What a candidate's process still writes while it is killed may be left behind, and is no error.
+    """
+    with tempfile.TemporaryDirectory(prefix="kmaint-evaluate-", ignore_cleanup_errors=True) as name:
         candidate = Path(name) / "candidate.py"
         candidate.write_text(source)
         yield Path(name), candidate

@@ -128,7 +128,8 @@ def _watched(
             return "alone"
 
         measuring({"ask": "start"})
-        finished = talk(words, hear, timeout_s=bench.limits_s["counters"], env=environment, cwd=scratch)
+        limit_s = bench.limits_s["counters"]
+        finished = talk(words, hear, timeout_s=limit_s, env=environment, cwd=scratch, stop=bench.stop)
     return finished, finished.seconds - sum(waited_s)
 
 

@@ -96,6 +96,7 @@ def _run(program: str, tool: Tool, harness: Harness, file: Path, bench: Bench, s
             env=environment,
             cwd=scratch,
             stdin=json.dumps(cases_for(harness)),
+            stop=bench.stop,
         )
     log = finished.stdout + finished.stderr
     found = findings(log)

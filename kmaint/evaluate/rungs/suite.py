@@ -91,7 +91,7 @@ def _first(outcomes: Sequence[Outcome]) -> Outcome:
 def _run_share(harness: Harness, candidate: Path, bench: Bench, share: Share, *, on_gpu: bool) -> Outcome:
     folder, rung = harness.folder.resolve(), "device" if on_gpu else "interpreter"
     suite = folder / SUITE
-    with tempfile.TemporaryDirectory(prefix="kmaint-suite-") as name:
+    with tempfile.TemporaryDirectory(prefix="kmaint-suite-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         report = scratch / "report.xml"
         left_out = NO_BITS_ACROSS_BATCHES if harness.compute == "any" else ()
