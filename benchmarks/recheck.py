@@ -1,11 +1,13 @@
 """Take the campaign's measured wins to newer releases, as `kmaint recheck` does, and keep what came of each.
 
     python -m benchmarks.recheck OUT.json --work DIR --pair OLD NEW [--pair OLD NEW] [--only TEXT] [--keep FOLDER]
+    python -m benchmarks.recheck OUT.json --work DIR --on NEW [--only TEXT] [--keep FOLDER]
     python -m benchmarks.recheck OUT.json [--check]                   rewrites the table alone
 
 OLD and NEW are git checkouts of releases; they are cloned into DIR and never touched. Each kernel's best win that can
 land is put into a harness cut anew from OLD (the regions that it changes must be to the letter what they were), landed
 there, and so accepted into a ledger in DIR, which is then rechecked on NEW. Run again, it goes on where it was. With
+--on nothing more is landed, as for another machine that was given DIR after --patches. With
 --only, what OUT.json has of other kernels stays as it is. What landed is kept in benchmarks/campaign/NAME/win.patch.
 With --keep, on a GPU, what is said of each win lies in FOLDER with the gate's evaluation and its samples. The table has
 of a win what the newest benchmarks/results/*-recheck/ says of it where that timed it, by today's rule.
@@ -55,15 +57,16 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--pair", type=Path, nargs=2, action="append", default=[], metavar=("OLD", "NEW"))
+    parser.add_argument("--on", type=Path, action="append", default=[], metavar="NEW")
     parser.add_argument("--only", nargs="*", default=[""], metavar="TEXT", help="wins whose kernel holds one of them")
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
     parser.add_argument("--patches", action="store_true", help="land them alone, for the patches")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="with the evaluation of each win that is judged")
     parser.add_argument("--check", action="store_true", help="say by the exit status whether the table is up to date")
     options = parser.parse_args()
-    if options.pair and options.work is None:
-        parser.error("--pair needs --work DIR, where the clones and the ledger are")
-    if options.pair:
+    if (options.pair or options.on) and options.work is None:
+        parser.error("--pair and --on need --work DIR, where the clones and the ledger are")
+    if options.pair or options.on:
         again(options)
     return int(PLACE.put(table(options.out), check=options.check) and options.check)
 
@@ -78,6 +81,9 @@ def again(options: argparse.Namespace) -> None:
         refused += accept_all(cloned(old, options.work), config, options.only, tried)
         if not options.patches:
             found += rechecked(cloned(new, options.work), config, options.keep)
+    for new in options.on:
+        ids = [win.id for win in workflow.all_wins(config) if any(text in win.kernel for text in options.only)]
+        found += rechecked(cloned(new, options.work), config, options.keep, ids)
     if options.patches:
         return
     if options.out.exists():
@@ -198,9 +204,10 @@ def carried_over(run: Run, recorded: dict[str, Any], harness: Harness) -> Run:
     return replace(run, harness=str(harness.folder), evaluations=evaluations, best=candidate.id)
 
 
-def rechecked(tree: Path, config: Config, keep: Path | None) -> list[dict[str, Any]]:
-    """What the command says of each win, without the paths of this machine."""
+def rechecked(tree: Path, config: Config, keep: Path | None, ids: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What the command says of each win, or of those, without the paths of this machine."""
     words = ["recheck", str(tree), "--state", str(config.state), "--python", str(config.python), "--format", "json"]
+    words += [word for name in ids for word in ("--win", name)]
     said = subprocess.run([sys.executable, "-m", "kmaint", *words], stdout=subprocess.PIPE, text=True, check=False)
     prefix, wins = f"{config.state}/", json.loads(said.stdout)["wins"]
     found: list[dict[str, Any]] = json.loads(json.dumps(wins).replace(prefix, ""))

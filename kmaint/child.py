@@ -215,44 +215,6 @@ def exchange(
         answer = hear(heard[-1])
 
 
-def run_attached(argv: Sequence[str | Path], *, env: Mapping[str, str]) -> int:
-    """Run a user's own command with our streams and terminal, to its end; its exit status as a shell would say it.
-
-    It leads a process group. Ctrl-C at a terminal reaches it from there; SIGINT and SIGTERM sent to us are passed on.
-    """
-    process = _popen(argv, env=dict(env), process_group=0)
-
-    def pass_on(number: int, frame: object) -> None:
-        del frame
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-
-    handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with _foreground(process.pid):
-            code = process.wait()
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return 128 - code if code < 0 else code
-
-
-@contextlib.contextmanager
-def _foreground(group: int) -> Iterator[None]:
-    """Our terminal, where we have one and hold it, is the group's for a while."""
-    if not os.isatty(0) or os.tcgetpgrp(0) != os.getpgrp():
-        yield
-        return
-    os.tcsetpgrp(0, group)
-    os.killpg(group, signal.SIGCONT)  # it may have asked for the terminal before it had it, and been stopped
-    try:
-        yield
-    finally:
-        ignored = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # what a process in the background gets for taking it
-        os.tcsetpgrp(0, os.getpgrp())
-        signal.signal(signal.SIGTTOU, ignored)
-
-
 @contextlib.contextmanager
 def conversing(
     argv: Sequence[str | Path],
@@ -311,10 +273,11 @@ def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> No
 def _start(
     argv: Sequence[str | Path], *, env: Mapping[str, str] | None, cwd: Path | None, **streams: object
 ) -> subprocess.Popen[bytes]:
-    return _popen(argv, env=None if env is None else dict(env), cwd=cwd, start_new_session=True, **streams)
+    return popen(argv, env=None if env is None else dict(env), cwd=cwd, start_new_session=True, **streams)
 
 
-def _popen(argv: Sequence[str | Path], **options: object) -> subprocess.Popen[bytes]:
+def popen(argv: Sequence[str | Path], **options: object) -> subprocess.Popen[bytes]:
+    """Start a program; MissingError where there is none of that name."""
     words = [os.fspath(word) for word in argv]
     try:
         return subprocess.Popen(words, **options)  # type: ignore[call-overload,no-any-return]  # noqa: S603 - an argument list, never a shell

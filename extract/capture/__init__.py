@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from extract.capture.attached import run_attached
 from extract.capture.hook.kmaint_recorder import INSTRUCTIONS
 from extract.capture.interpreter import framework_of
 from extract.capture.plan import Limits, Target, targets
 from extract.capture.record import calls_for_tree, merge, read_capture, read_record, write_record
-from kmaint.child import run_attached
 from kmaint.errors import UsageError
 from kmaint.records.call import Capture
 from kmaint.records.kernel import Release
