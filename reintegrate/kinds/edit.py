@@ -26,8 +26,8 @@ def edit_patch(win: Win) -> Patch | Declined:
 def why_not(win: Win, narrower: str) -> str:
     """Why the shipped code has to stay, `narrower` saying what the winner does not take; empty where it need not."""
     if lost := win.lost():
-        worst = min((one for one in win.timed() if one[0] in lost), key=lambda one: one[1].speedup.ratio)
-        return f"on {worst[0].name} it is {worst[1].speedup.ratio:.2f}x as fast as the original"
+        worst = min(lost, key=lambda one: one.speedup.ratio)
+        return f"on {worst.workload} it is {worst.speedup.ratio:.2f}x as fast as the original"
     return narrower or (_checked_only(win) if win.timing is not None else "")
 
 
@@ -35,7 +35,7 @@ def told(win: Win) -> str:
     """Why it may take the place of the original."""
     if win.timing is None:
         return "not timed, so nothing is known of where it would lose: an edit is the smallest change"
-    return f"on none of {len(win.timed())} timed workloads is it slower, and it takes all that the original takes"
+    return f"on none of {len(win.timings)} timed workloads is it slower, and it takes all that the original takes"
 
 
 def _checked_only(win: Win) -> str:

@@ -63,7 +63,8 @@ def guard_of(win: Win) -> Guard | Declined:
     # What a launcher cannot tell from a winner is kept out where it loses plainly; where it gains nothing it cannot be.
     told = [{name: one.axes[name] for name in open_axes} for one in won]
     unseen = [one for one in contract.timed if on_device(contract) and {n: one.axes[n] for n in open_axes} in told]
-    apart = [one for one in contract.timed if one not in won and (one not in unseen or one in win.lost_plainly())]
+    lost = {one.workload for one in win.lost_plainly()}
+    apart = [one for one in contract.timed if one not in won and (one not in unseen or one.name in lost)]
     weights = {one.name: one.weight for one in won}
     # Best first: a box that still holds a loser gives way to those that leave it out on one side of one axis.
     queue = [(-sum(weights.values()), 0, tuple(won))]

@@ -60,6 +60,6 @@ def why(win: Win, guard: Guard) -> str:
     said = f"it wins on {', '.join(name for name in guard.inside if name in won)}"
     if alike := [name for name in guard.inside if name not in won]:
         said += f", from which no launcher can tell {', '.join(alike)}, where it gains nothing"
-    if lost := [one.name for one in win.lost() if one.name not in guard.inside]:
+    if lost := [one.workload for one in win.lost() if one.workload not in guard.inside]:
         return f"{said} and loses on {', '.join(lost)}"
     return f"{said}, and is kept to what was measured and checked"

@@ -40,21 +40,25 @@ class Win:
         timed = self.evaluation.environment.device is not None and self.timing is not None
         return (int(digits[:-1]), int(digits[-1])) if timed and digits.isdigit() and len(digits) > 1 else None
 
+    @property
+    def timings(self) -> tuple[WorkloadTiming, ...]:
+        """All that was timed, be it on workloads that the harness has no more."""
+        return self.timing.workloads if self.timing else ()
+
     def timed(self) -> list[tuple[Workload, WorkloadTiming]]:
-        """The timed workloads with their times; none where nothing was timed."""
+        """The harness's workloads that were timed, with their times; none where nothing was timed."""
         known = {one.name: one for one in self.harness.contract.workloads}
-        timings = self.timing.workloads if self.timing else ()
-        return [(known[one.workload], one) for one in timings if one.workload in known]
+        return [(known[one.workload], one) for one in self.timings if one.workload in known]
 
-    def lost(self) -> list[Workload]:
-        """Those on which it is slower: the whole interval lies below 1, or the ratio by more than the noise."""
+    def lost(self) -> list[WorkloadTiming]:
+        """Where it is slower: the whole interval lies below 1, or the ratio by more than the noise."""
         plainly = self.lost_plainly()
-        return [workload for workload, one in self.timed() if one.speedup.high < 1 or workload in plainly]
+        return [one for one in self.timings if one.speedup.high < 1 or one in plainly]
 
-    def lost_plainly(self) -> list[Workload]:
-        """Those on which it is slower by more than the noise: what others gain is no excuse for them."""
+    def lost_plainly(self) -> list[WorkloadTiming]:
+        """Where it is slower by more than the noise: what others gain is no excuse for that."""
         floor = 1 - self.timing.noise_floor if self.timing else 0.0
-        return [workload for workload, one in self.timed() if one.speedup.ratio < floor]
+        return [one for one in self.timings if one.speedup.ratio < floor]
 
     def won(self) -> list[Workload]:
         """Those on which it is faster: the whole interval lies above 1."""

@@ -65,6 +65,16 @@ def test_a_win_that_nobody_timed_is_an_edit_that_claims_nothing(harness_of: Call
     assert patch.reason.startswith("not timed, so nothing is known of where it would lose")
 
 
+def test_what_was_lost_counts_under_whatever_name_it_was_timed(harness_of: Callable[[str], Harness]) -> None:
+    """As where a harness is cut anew, and names its workloads in another way."""
+    won = win(harness_of("merge_state"), EVERYWHERE)
+    elsewhere = {f"batch_size{n}": ratio for n, ratio in enumerate(EVERYWHERE.values())}
+    anew = win(won.harness, elsewhere)
+    assert reintegrate.choose(anew, RELEASED).reason == reintegrate.choose(won, RELEASED).reason
+    with pytest.raises(UsageError, match="edit: on batch_size9 it is 0.90x as fast as the original"):
+        reintegrate.choose(win(won.harness, {**elsewhere, "batch_size9": 0.9}), RELEASED)
+
+
 def test_a_win_on_part_of_the_sizes_is_a_guarded_variant(
     harness_of: Callable[[str], Harness],
     committed: Callable[[Path], Path],
