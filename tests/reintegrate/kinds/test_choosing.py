@@ -71,7 +71,7 @@ def test_what_was_lost_counts_under_whatever_name_it_was_timed(harness_of: Calla
     elsewhere = {f"batch_size{n}": ratio for n, ratio in enumerate(EVERYWHERE.values())}
     anew = win(won.harness, elsewhere)
     assert reintegrate.choose(anew, RELEASED).reason == reintegrate.choose(won, RELEASED).reason
-    with pytest.raises(UsageError, match="edit: on batch_size9 it is 0.90x as fast as the original"):
+    with pytest.raises(UsageError, match=r"edit: on batch_size9 it is 0\.90x as fast as the original"):
         reintegrate.choose(win(won.harness, {**elsewhere, "batch_size9": 0.9}), RELEASED)
 
 
