@@ -195,7 +195,7 @@ def _prove(repository: Repository, base: str, commit: str, patch_file: Path) -> 
     with clean_clone(repository, base) as clone:
         clone.git("apply", "--check", str(patch_file))
         clone.git("apply", "--index", str(patch_file))
-        if clone.git("write-tree") != clone.git("rev-parse", f"{commit}^{{tree}}"):
+        if clone.git("write-tree") != repository.git("rev-parse", f"{commit}^{{tree}}"):
             raise InternalError(
                 f"{patch_file}: on a clean clone it gives another tree", "nothing was landed; please report this"
             )

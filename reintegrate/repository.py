@@ -119,7 +119,7 @@ def checkout(repository: Repository, commit: str) -> Iterator[Repository]:
 
 @contextlib.contextmanager
 def clean_clone(repository: Repository, commit: str) -> Iterator[Repository]:
-    """A clone that shares nothing with the repository but its objects, standing at the commit."""
+    """A clone at the commit that shares nothing with the repository but objects; of a shallow one not even those."""
     with tempfile.TemporaryDirectory(prefix="kmaint-clone-") as folder:
         clone = Repository(Path(folder) / "clone", repository.prefix)
         repository.git("clone", "--quiet", "--shared", "--no-checkout", str(repository.root), str(clone.root))

@@ -136,6 +136,21 @@ def test_a_tree_inside_a_repository(patch: Patch, tmp_path: Path) -> None:
     assert git(tree.parent, "show", "--name-only", "--format=", landing.branch) == f"python/{PATH}\n"
 
 
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_shallow_clone(patch: Patch, tree: Path, tmp_path: Path, detached: bool) -> None:
+    """As `git clone --depth 1` makes one; detached, as GitHub's checkout does. No clone of it can share its objects."""
+    git(tree, "commit", "--quiet", "--allow-empty", "--message=One more")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{tree}", str(shallow))
+    if detached:
+        git(shallow, "checkout", "--quiet", "--detach")
+    assert git(shallow, "rev-parse", "--is-shallow-repository") == "true\n"
+    landing = landed(patch, shallow)
+    assert git(shallow, "rev-parse", f"{landing.branch}~1") == git(tree, "rev-parse", "HEAD")
+    whole = f"{landed(patch, tree).branch}^{{tree}}"
+    assert git(shallow, "rev-parse", f"{landing.branch}^{{tree}}") == git(tree, "rev-parse", whole)
+
+
 def test_hooks_signing_and_sign_offs_of_the_user_do_not_apply(patch: Patch, tree: Path, configuration: Path) -> None:
     hook = tree / ".git" / "hooks" / "prepare-commit-msg"
     hook.parent.mkdir(exist_ok=True)
