@@ -3,6 +3,7 @@
 from kmaint.evaluate.bench import Bench, open_bench, open_benches, survey
 from kmaint.evaluate.bench.warm import warmed
 from kmaint.evaluate.gate import check
+from kmaint.evaluate.guarded import outside_as_shipped
 from kmaint.evaluate.mutants.judging import cores, judge_mutants
 from kmaint.evaluate.mutants.kept import Kept
 from kmaint.evaluate.parity import hold
@@ -21,6 +22,7 @@ __all__ = [
     "judge_mutants",
     "open_bench",
     "open_benches",
+    "outside_as_shipped",
     "screen",
     "survey",
     "warmed",

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import extract
 import reintegrate
-from kmaint import agent, folder, wire
+from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.records.change import Landing, Patch
+from kmaint.records.evaluation import Evaluation
 from kmaint.records.harness import Harness
 from kmaint.records.kernel import Kernel
 from kmaint.records.run import Run
@@ -45,6 +46,7 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     win = reintegrate.Win(harness=harness, evaluation=run.winner, kernel=kernel, python=config.python)
     run, patch = _carried(run, tree, win, config, progress)
     progress(f"{patch.kind}: {patch.reason}")
+    patch = _shown(patch, replace(win, evaluation=_winner(run)), config, progress)
     patch = reintegrate.with_companions(patch, harness, tree, benchmarks=kernel.benchmarks if kernel else ())
     landing = reintegrate.land(
         patch,
@@ -78,6 +80,28 @@ def _carried(run: Run, tree: Path, win: reintegrate.Win, config: Config, progres
             return store.finish(run.id, run.state, one.candidate.id), patch
     assert refused is not None
     raise refused
+
+
+def _winner(run: Run) -> Evaluation:
+    assert run.winner is not None
+    return run.winner
+
+
+def _shown(patch: Patch, win: reintegrate.Win, config: Config, progress: Progress) -> Patch:
+    """With what only a GPU shows: that a guard in CUDA C++ leaves to the shipped code what is not the variant's.
+
+    UsageError where it does not. Nothing is added where there is no GPU, or no such guard.
+    """
+    if patch.kind != "guarded" or win.harness.language != "cuda":
+        return patch
+    bench = evaluate.open_bench(config.python, device=config.device, progress=progress)
+    if bench.device == "none":
+        return patch
+    progress("building the file as it lands, to run it outside the guard")
+    check = evaluate.outside_as_shipped(win.harness, *reintegrate.as_landed(win, patch), bench)
+    if check.state == "failed":
+        raise UsageError(f"the guard of {win.harness.entry} does not hold: {check.detail}", "land it by hand")
+    return replace(patch, shown=(check,))
 
 
 def _in_tree(harness: Harness, tree: Path, progress: Progress) -> Kernel | None:

@@ -155,5 +155,10 @@ def outside(harness: Harness, guard: Guard) -> list[dict[str, Binding]]:
     return found
 
 
+def turned_away(harness: Harness, guard: Guard) -> list[dict[str, Binding]]:
+    """Cases on which the shipped code has to run: the workloads outside the box, and those just outside it."""
+    return [*(one.axes for one in harness.contract.workloads if not guard.admits(one.axes)), *outside(harness, guard)]
+
+
 def _smallest_inside(guard: Guard) -> dict[str, Binding]:
     return {bound.axis: bound.values[0] if bound.values else bound.low for bound in guard.bounds}

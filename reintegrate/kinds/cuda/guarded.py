@@ -8,6 +8,7 @@ from pathlib import Path
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
 from kmaint.records.change import Check, Patch
+from kmaint.records.workload import Binding
 from reintegrate.kinds.cuda.edit import edits_between, shipped
 from reintegrate.kinds.cuda.host import HOSTS, Host
 from reintegrate.kinds.cuda.layout import nested, packed
@@ -15,10 +16,11 @@ from reintegrate.kinds.cuda.operator import Operator, operator_of
 from reintegrate.kinds.cuda.pieces import WORD, Piece, UnreadableError, read_pieces
 from reintegrate.kinds.cuda.predicate import HostPredicate, host_predicate
 from reintegrate.kinds.cuda.variant import CudaVariant, Naming, Sides, cuda_variant
-from reintegrate.kinds.guard import Guard, guard_of
+from reintegrate.kinds.guard import Guard, guard_of, turned_away
 from reintegrate.kinds.guarded import why
 from reintegrate.kinds.standing import suffix_of
 from reintegrate.kinds.win import Declined, Win
+from reintegrate.patch import splice
 
 Insertion = tuple[int, str]
 """An offset in a text, and what is put in there."""
@@ -141,6 +143,13 @@ def _branch(before: str, parts: _Parts) -> str:
         f"{pad}}}",
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def as_landed(win: Win, patch: Patch) -> tuple[str, list[dict[str, Binding]]]:
+    """The kernel's file as a guarded patch leaves it, and the cases on which the shipped code has to run in it."""
+    guard = guard_of(win)
+    assert isinstance(guard, Guard)
+    return splice(shipped(win), patch.edits), turned_away(win.harness, guard)
 
 
 def spliced(text: str, added: list[Insertion]) -> str:
