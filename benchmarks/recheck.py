@@ -82,14 +82,15 @@ def again(options: argparse.Namespace) -> None:
         if not options.patches:
             found += rechecked(cloned(new, options.work), config, options.keep)
     for new in options.on:
-        ids = [win.id for win in workflow.all_wins(config) if any(text in win.kernel for text in options.only)]
-        found += rechecked(cloned(new, options.work), config, options.keep, ids)
+        wins = [win for win in workflow.all_wins(config) if any(text in win.kernel for text in options.only)]
+        if ids := [win.id for win in wins if not win.retired]:
+            found += rechecked(cloned(new, options.work), config, options.keep, ids)
     if options.patches:
         return
     if options.out.exists():
         kept, anew = json.loads(options.out.read_text()), {one["kernel"] for one in found}
         refused = [*(one for one in kept["not_landed"] if one["kernel"] not in tried), *refused]
-        if options.only != [""]:
+        if options.on or options.only != [""]:
             found = [*(one for one in kept["wins"] if one["kernel"] not in anew), *found]
     content = {"schema": "kmaint.recheck/1", "wins": found, "not_landed": refused}
     options.out.write_text(json.dumps(content, indent=1) + "\n")

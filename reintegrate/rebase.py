@@ -56,7 +56,7 @@ def rebase(original: str, source: str, upstream: str) -> Rebased | Conflict:
             return found
         merged[place] = found
         changed |= before.get(key) != now[place]
-    contained = all(text == now[place] for place, text in merged.items())
+    contained = bool(merged) and all(text == now[place] for place, text in merged.items())
     return Rebased(source=with_regions(upstream, merged), contained=contained, changed=changed)
 
 

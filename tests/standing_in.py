@@ -1,12 +1,16 @@
-"""A program that stands where ncu does: it runs what it is given, for real, and answers with a recorded table."""
+"""Programs that stand where NVIDIA's tools do, which need a GPU."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+
+from kmaint.stop import Stop
 
 TABLE = Path(__file__).parent / "cases" / "ncu" / "raw.csv"
 
@@ -27,10 +31,31 @@ sys.exit(ended.returncode)
 
 
 def ncu(folder: Path, monkeypatch: pytest.MonkeyPatch, *, table: Path = TABLE) -> Path:
-    """Put the program on PATH; the file of its calls, a line for each, is there after the first."""
+    """Put one on PATH that runs what it is given, for real, and answers with a recorded table.
+
+    The file of its calls, a line for each, is there after the first.
+    """
     folder.mkdir(parents=True)
     program, calls = folder / "ncu", folder / "calls"
     program.write_text(PROGRAM.format(python=sys.executable, table=str(table), calls=str(calls)))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return calls
+
+
+def let_go_of(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, stop: Stop) -> threading.Thread:
+    """Put a program of that name on PATH that never ends, and let go of the work once it has begun."""
+    folder.mkdir(parents=True)
+    program, began = folder / name, folder / "began"
+    program.write_text(f"#!/bin/sh\ntouch {began}\nsleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def lets_go() -> None:
+        while not began.exists():
+            time.sleep(0.02)
+        stop.let_go()
+
+    thread = threading.Thread(target=lets_go, daemon=True)
+    thread.start()
+    return thread

@@ -276,13 +276,12 @@ def environment(view: Path, room: Path) -> dict[str, str]:
 def remote(
     folder: Path, candidate: Path, entry: str, device: str, *, limit_s: float = CALL_LIMIT_S
 ) -> Iterator[Remote]:
-    """A candidate's process for as long as the block lasts; its files lie in a folder that goes with it."""
-    shared = Path("/dev/shm")
-    # In many containers nothing there may be executed, a kernel's library neither.
-    fit = shared.is_dir() and not os.statvfs(shared).f_flag & os.ST_NOEXEC
-    with tempfile.TemporaryDirectory(
-        prefix="kmaint-subject-", dir=shared if fit else None, ignore_cleanup_errors=True
-    ) as scratch:
+    """A candidate's process for as long as the block lasts; its files lie in a folder that goes with it.
+
+    KMAINT_SUBJECTS names the folder for that one, which goes even where this process is killed.
+    """
+    where = os.environ.get("KMAINT_SUBJECTS")
+    with tempfile.TemporaryDirectory(prefix="kmaint-subject-", dir=where, ignore_cleanup_errors=True) as scratch:
         subject = Remote(folder, candidate, entry, device, Path(scratch), limit_s=limit_s)
         try:
             yield subject

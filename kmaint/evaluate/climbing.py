@@ -22,7 +22,7 @@ from kmaint.stop import Stop, Stopped
 
 TO_SPARE = 4
 """Processors of one candidate from which on rungs are climbed side by side: one for each that judges results. With
-fewer these would wait for one another, and other candidates for what is begun behind a rung that refuses."""
+fewer these would wait for one another, and other candidates for what comes to nothing behind a rung that refuses."""
 BY_THEMSELVES: tuple[RungName, ...] = ("time",)
 """Rungs for which it is nothing what the original does as well."""
 MOSTLY = 2
@@ -113,23 +113,26 @@ def _ends(climb: Climb, group: Group) -> Iterator[End | Exception]:
     if climb.bench.exempt(climb.harness) != before:
         pairs = zip(group[1:], others, strict=True)
         again = [rung for rung, end in pairs if rung[0] not in BY_THEMSELVES or isinstance(end, Stopped)]
-        ends = dict(zip(again, _at_once(climb, tuple(again)), strict=True))
+        ends = dict(zip(again, _at_once(climb, tuple(again), learning=False) if again else (), strict=True))
         others = [ends.get(rung, end) for rung, end in zip(group[1:], others, strict=True)]
     yield from others
 
 
-def _at_once(climb: Climb, group: Group) -> list[End | Exception]:
-    """Climb them side by side; what is begun behind one that refuses is let go of, and comes to nothing."""
+def _at_once(climb: Climb, group: Group, *, learning: bool = True) -> list[End | Exception]:
+    """Climb them side by side; what is begun behind one that refuses is let go of, and comes to nothing.
+
+    `learning` where the first may find that the original does as well what another refuses.
+    """
     climb.bench.progress(", ".join(name for name, _ in group))
-    ends = side_by_side(Abreast(climb, group), range(len(group)))
+    ends = side_by_side(Abreast(climb, group, learning=learning), range(len(group)))
     return [ends[0], *(_beside(one) for one in ends[1:])]
 
 
 class Abreast:
     """Rungs of one group that are climbed at once, each on its share of the processors."""
 
-    def __init__(self, climb: Climb, group: Group) -> None:
-        self._climb, self._group, self._lock = climb, group, threading.Lock()
+    def __init__(self, climb: Climb, group: Group, *, learning: bool) -> None:
+        self._climb, self._group, self._learning, self._lock = climb, group, learning, threading.Lock()
         self._stops, self._ends = [Stop() for _ in group], dict[int, End | Exception]()
         self._share = max(1, climb.bench.threads // min(len(group), MOSTLY))
         self._exempt = set(climb.bench.exempt(climb.harness))
@@ -147,11 +150,12 @@ class Abreast:
     def _last(self) -> int:
         """The place behind which nobody will ask: the first that ended the climb, once its word stands.
 
-        Until the first rung has ended nobody knows what the original does as well, and where it learnt some of that the
-        others are asked again.
+        Until a first rung that may learn has ended nobody knows what the original does as well, and where it learnt
+        some of that the others are asked again.
         """
         refused = [place for place, ended in self._ends.items() if _is_last(ended)]
-        stands = 0 in self._ends and self._climb.bench.exempt(self._climb.harness) == self._exempt
+        learnt = self._climb.bench.exempt(self._climb.harness) != self._exempt
+        stands = not self._learning or (0 in self._ends and not learnt)
         return min(refused) if refused and (stands or 0 in refused) else len(self._group)
 
 

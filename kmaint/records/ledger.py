@@ -49,6 +49,8 @@ class Win:
     speedup: Interval
     environment: Environment
     history: tuple[Step, ...] = ()
+    namesakes: tuple[str, ...] | None = None
+    """Files of the release's other kernels of its name, to which it cannot have moved; None where nobody looked."""
 
     @property
     def retired(self) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-from kmaint import wire
+from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.ledger import Ledger
 from kmaint.records.change import Landing, Patch
@@ -17,11 +17,14 @@ from kmaint.records.ledger import State, Step, Win
 from kmaint.records.run import Run
 
 
-def accept(run: Run, harness: Harness, patch: Patch, landing: Landing, config: Config) -> Win | None:
+def accept(
+    run: Run, patch: Patch, landing: Landing, config: Config, *, namesakes: tuple[str, ...] | None
+) -> Win | None:
     """Keep the landed winner as an accepted win; None where it was not measured, and so claims nothing."""
     winner, found = run.winner, speedup(run.winner) if run.winner else None
     if winner is None or found is None or found.low <= 1:
         return None
+    harness = folder.read_harness(Path(run.harness))
     origin = harness.provenance
     release = Release(framework=origin.framework, version=origin.version, commit=origin.commit, licence=origin.licence)
     landed = Step(state="landed", said=f"{landing.branch} in {landing.tree}", at=now(), release=release)
@@ -37,6 +40,7 @@ def accept(run: Run, harness: Harness, patch: Patch, landing: Landing, config: C
         speedup=found,
         environment=winner.environment,
         history=(landed,),
+        namesakes=namesakes,
     )
     with Ledger(config.state) as ledger:
         ledger.accept(win)

@@ -13,8 +13,6 @@ from kmaint.config import Config
 from kmaint.errors import UsageError
 from kmaint.records.change import Landing, Patch
 from kmaint.records.evaluation import Evaluation
-from kmaint.records.harness import Harness
-from kmaint.records.kernel import Kernel
 from kmaint.records.run import Run
 from kmaint.store import Store
 from kmaint.workflow.keeping import accept
@@ -42,7 +40,9 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     ):
         return earlier
     harness = folder.read_harness(Path(run.harness))
-    kernel = _in_tree(harness, tree, progress)
+    progress(f"scanning {tree} for who calls {harness.kernel}, and which of its tests reach it")
+    known = extract.scan_tree(tree).kernels
+    kernel = next((one for one in known if one.id == harness.id), None)
     win = reintegrate.Win(harness=harness, evaluation=run.winner, kernel=kernel, python=config.python)
     run, patch = _carried(run, tree, win, config, progress)
     progress(f"{patch.kind}: {patch.reason}")
@@ -58,7 +58,8 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     )
     progress(f"landed on {landing.branch}: {landing.stat}")
     folder.write_text(run_folder(run, config) / LANDING, wire.text(landing, indent=1))
-    if accepted := accept(run, harness, patch, landing, config):
+    namesakes = tuple(one.path for one in known if kernel and one.qualname == kernel.qualname and one.id != kernel.id)
+    if accepted := accept(run, patch, landing, config, namesakes=namesakes if kernel else None):
         progress(f"accepted into the ledger as {accepted.id}")
     return landing
 
@@ -102,12 +103,6 @@ def _shown(patch: Patch, win: reintegrate.Win, config: Config, progress: Progres
     if check.state == "failed":
         raise UsageError(f"the guard of {win.harness.entry} does not hold: {check.detail}", "land it by hand")
     return replace(patch, shown=(check,))
-
-
-def _in_tree(harness: Harness, tree: Path, progress: Progress) -> Kernel | None:
-    """What a scan of the tree says of the kernel: who calls it, which tests reach it; None where it is gone."""
-    progress(f"scanning {tree} for who calls {harness.kernel}, and which of its tests reach it")
-    return next((kernel for kernel in extract.scan_tree(tree).kernels if kernel.id == harness.id), None)
 
 
 def earlier_landing(run: Run, config: Config) -> Landing | None:

@@ -13,6 +13,7 @@ from kmaint import folder, wire
 from kmaint.config import Config
 from kmaint.errors import HarnessError, InternalError, MissingError, UsageError
 from kmaint.evaluate.timing.ratios import is_unclear, shortfall
+from kmaint.layout import use_of
 from kmaint.ledger import Ledger
 from kmaint.records.change import Patch
 from kmaint.records.evaluation import Dishonest, Evaluation, Passed, speedup
@@ -101,7 +102,7 @@ def _earlier(win: Win, release: Release) -> Step | None:
 
 
 def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progress) -> Step:
-    kernel = standing(win.kernel, upstream.scan)
+    kernel = standing(win.kernel, upstream.scan, win.namesakes)
     if kernel is None:
         return upstream.step("gone", f"no {win.kernel} any more; {_near(win, upstream.scan)}")
     stayed = win.kernel.startswith(f"{kernel.path}::")  # in its file, and under another name
@@ -148,9 +149,12 @@ def _recheck_win(win: Win, upstream: _Upstream, config: Config, progress: Progre
     return replace(step, speedup=speedup(found), environment=found.environment)
 
 
-def standing(name: str, scan: Scan) -> Kernel | None:
-    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it, else the
-    only one of its name that there is; in C++ also where a namespace came or went around it in its own file."""
+def standing(name: str, scan: Scan, namesakes: Sequence[str] | None = None) -> Kernel | None:
+    """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it; in C++
+    also where a namespace came or went around it in its own file.
+
+    Else it moved to the only one of its name and language that serves and was not there before, as `namesakes` were.
+    """
     path, _, symbol = name.partition("::")
     known = {kernel.id: kernel for kernel in scan.kernels}
     if name in known:
@@ -160,7 +164,9 @@ def standing(name: str, scan: Scan) -> Kernel | None:
     moved = [one for one in named if PurePosixPath(one.path).name == PurePosixPath(path).name]
     own = [one for one in known.values() if one.language == "cuda" and one.path == path]
     renamed = [one for one in own if one.qualname.split("::")[-1] == symbol.split("::")[-1]]
-    found = moved or renamed or named
+    new = [one for one in named if not use_of(one.path) and namesakes is not None and one.path not in namesakes]
+    alike = [one for one in new if (one.language == "cuda") != path.endswith(".py")]
+    found = moved or renamed or alike
     return found[0] if len(found) == 1 else None
 
 

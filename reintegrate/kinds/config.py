@@ -28,7 +28,7 @@ def config_patch(win: Win, tree: Path) -> Patch | Declined:
     if table is None:
         return Declined("no table of the framework holds this kernel's launch parameters")
     if win.evaluation.environment.device is None or not win.won():
-        return Declined("a row of a table is for one device, and it was timed on none")
+        return Declined(win.unknown or "a row of a table is for one device, and it was timed on none")
     path = f"{_above_package(origin.path, origin.framework)}{table.path}" if table.path else origin.path
     if not (tree / path).is_file():
         return Declined(f"{path}, which reads its table, is not in the tree")

@@ -58,7 +58,7 @@ def guard_of(win: Win) -> Guard | Declined:
     if win.capability is None:
         return Declined("a guard names the CUDA architecture that was measured, and it was timed on none")
     if not won:
-        return Declined("it wins on no workload that was timed")
+        return Declined(win.unknown or "it wins on no workload that was timed")
     open_axes = {axis.name for axis in contract.axes if len(axis.choices) != 1} - on_device(contract).keys()
     # What a launcher cannot tell from a winner is kept out where it loses plainly; where it gains nothing it cannot be.
     told = [{name: one.axes[name] for name in open_axes} for one in won]

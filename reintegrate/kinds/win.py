@@ -60,6 +60,12 @@ class Win:
         floor = 1 - self.timing.noise_floor if self.timing else 0.0
         return [one for one in self.timings if one.speedup.ratio < floor]
 
+    @property
+    def unknown(self) -> str:
+        """Why nothing can be made of where it won, in one line; empty where its workloads are the harness's."""
+        named_otherwise = bool(self.timings) and not self.timed()
+        return "it was timed on workloads that this harness does not name" if named_otherwise else ""
+
     def won(self) -> list[Workload]:
         """Those on which it is faster: the whole interval lies above 1."""
         return [workload for workload, one in self.timed() if one.speedup.low > 1]

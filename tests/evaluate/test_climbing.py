@@ -306,3 +306,47 @@ def test_what_was_let_go_of_is_climbed_again_where_the_refusal_does_not_stand(ha
     assert climbed(climb, [group]) is None
     assert stood.is_set()
     assert [rung.detail for rung in climb.rungs] == ["passes", "passed", "timed"]
+
+
+def test_a_group_of_which_nothing_is_to_be_climbed_again(harness: Harness, bench: Bench) -> None:
+    climb = begun(harness, bench, threads=TO_SPARE)
+
+    def learns(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        share.exempt(climb.harness).add(LEARNT)
+        return None, ""
+
+    assert climbed(climb, [(("integrity", learns), ("time", step("passes")))]) is None
+    assert [rung.name for rung in climb.rungs] == ["integrity", "time"]
+
+
+def test_where_nothing_more_can_be_learnt_a_refusal_stands_at_once(harness: Harness, bench: Bench) -> None:
+    """The others are climbed again: the first of those has nothing to say about the original."""
+    climb, stopped = begun(harness, bench, threads=TO_SPARE), threading.Event()
+    waited, ended = list[str](), list[str]()
+
+    def learns(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        share.exempt(climb.harness).add(LEARNT)
+        return None, ""
+
+    def waits(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        waited.append("once")
+        if len(waited) > 1:
+            assert stopped.wait(timeout=30), "the one behind the refusal was not let go of"
+        return None, ""
+
+    def refuses(_climb: Climb, _bench: Bench) -> tuple[Rejection | None, str]:
+        return Wrong(reason="a test", codes=("mismatch",)), ""
+
+    def last(_climb: Climb, share: Bench) -> tuple[Rejection | None, str]:
+        ended.append("once")
+        while len(ended) > 1:
+            try:
+                share.stop.check()
+            except Stopped:
+                stopped.set()
+                raise
+            time.sleep(0.01)
+        return None, ""
+
+    rejection = climbed(climb, [group_of(learns, waits, refuses, last)])
+    assert rejection is not None and rejection.reason == "a test"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +84,20 @@ def test_a_climb_with_processors_to_spare_has_the_verdict_of_one_without(
     assert [(rung.name, rung.passed) for rung in wide.rungs] == [(rung.name, rung.passed) for rung in narrow.rungs]
     assert (wide.verdict.kind, wide.rungs[-1].name) == (narrow.verdict.kind, narrow.rungs[-1].name) == (kind, last)
     assert getattr(wide.verdict, "codes", ()) == getattr(narrow.verdict, "codes", ())
+
+
+def test_what_a_refusal_ended_leaves_no_files(
+    harness: Harness, source: str, bench: Bench, propose: Callable[[str], Candidate]
+) -> None:
+    """Its suites were at work, each with a candidate's process and the files of that."""
+    wide, ours = replace(bench, threads=TO_SPARE), f"kmaint-subjects-{os.getpid()}-*"
+    found = check(harness, propose(source.replace(SUM, WRONG)), wide)
+    assert found.rungs[-1].name == "integrity"
+    places = [Path("/dev/shm"), Path(tempfile.gettempdir())]
+    until = time.monotonic() + 30
+    while left := [path for place in places for path in place.glob(ours)]:
+        assert time.monotonic() < until, f"left behind: {left}"
+        time.sleep(0.1)
 
 
 def climbed(small: Harness, bench: Bench, scratch: Path, *, ratio: float) -> Climb:

@@ -186,7 +186,6 @@ from pathlib import Path
 from kmaint.child import clean_environment
 from kmaint.forking.programs import Program
 from kmaint.forking.warm import Beforehand, fork_server
-from kmaint.stop import Stop, Stopped
 folder = Path(sys.argv[1])
 with fork_server(Path(sys.executable), Beforehand(path=folder)) as server:
     argv = [folder / "hangs.py", folder / "began"]

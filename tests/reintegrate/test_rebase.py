@@ -63,6 +63,12 @@ def test_an_edit_that_upstream_has_is_contained() -> None:
     assert (found.contained, found.changed, found.source) == (True, True, WINNER)
 
 
+def test_what_changes_no_region_is_not_contained() -> None:
+    found = rebase(ORIGINAL, ORIGINAL, WINNER)
+    assert isinstance(found, Rebased)
+    assert not found.contained
+
+
 def test_a_region_that_is_gone_is_named() -> None:
     upstream = ORIGINAL.replace("merge_state_triton", "merge_state_launch")
     assert rebase(ORIGINAL, WINNER, upstream) == Conflict(

@@ -161,19 +161,30 @@ def test_a_kernel_is_followed_to_the_one_file_of_that_name(tree: Path, folders: 
         (["layers/merging.py"], "layers/merging.py"),
         (["layers/merging.py", "layers/joining.py"], None),
         (["layers/merging.py", "layers/merge_state.py"], "layers/merge_state.py"),
+        (["layers/rocm.py"], None),
+        (["layers/rocm.py", "layers/merging.py"], "layers/merging.py"),
+        (["test/reference.py"], None),
     ],
 )
 def test_a_kernel_is_followed_to_a_file_of_another_name_where_it_is_the_only_one(
     tree: Path, files: list[str], place: str | None
 ) -> None:
-    """As `fused_rmsnorm_kernel` from SGLang 0.5.17 to 0.5.23."""
+    """As `fused_rmsnorm_kernel` from SGLang 0.5.17 to 0.5.23; not to one that was beside it, or tests it."""
     newer = moved(tree, "layers")
     text = (newer / "sglang/kernels/layers/merge_state.py").read_text()
     (newer / "sglang/kernels/layers/merge_state.py").unlink()
     for file in files:
+        (newer / "sglang/kernels" / file).parent.mkdir(exist_ok=True)
         (newer / "sglang/kernels" / file).write_text(text)
-    found = standing(f"{FILE}::merge_state_kernel", extract.scan_tree(newer))
+    name, scan = f"{FILE}::merge_state_kernel", extract.scan_tree(newer)
+    found = standing(name, scan, ["sglang/kernels/layers/rocm.py"])
     assert (found and found.path) == (place and f"sglang/kernels/{place}")
+    unknown = standing(name, scan)
+    assert (unknown and unknown.path) == (found and found.path if "layers/merge_state.py" in files else None)
+
+
+def test_a_kernel_is_not_followed_into_another_language(tree: Path) -> None:
+    assert standing("csrc/merging.cuh::merge_state_kernel", extract.scan_tree(tree), []) is None
 
 
 CUDA_FILE = "sglang/kernels/jit/csrc/scaled.cuh"

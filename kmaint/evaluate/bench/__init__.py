@@ -5,7 +5,7 @@ from kmaint.evaluate.bench.bench import LIMITS_S, Bench
 from kmaint.evaluate.bench.laying import laid_out, lay, with_more
 from kmaint.evaluate.bench.opening import open_bench, open_benches, survey, visible_gpus
 from kmaint.evaluate.bench.side_by_side import side_by_side
-from kmaint.evaluate.bench.surroundings import FEW_QUEUES, environment_of, scratch_with
+from kmaint.evaluate.bench.surroundings import FEW_QUEUES, environment_of, scratch_with, subjects
 from kmaint.evaluate.bench.walls import OPEN_AIR, open_air, walls_for, walls_to_time
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "refer",
     "scratch_with",
     "side_by_side",
+    "subjects",
     "survey",
     "visible_gpus",
     "walls_for",

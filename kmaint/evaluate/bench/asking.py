@@ -14,7 +14,7 @@ from kmaint.errors import InternalError
 from kmaint.evaluate.bench.bench import Bench
 from kmaint.evaluate.bench.kernels import copy_kernels
 from kmaint.evaluate.bench.running import Measuring, Reply
-from kmaint.evaluate.bench.surroundings import CACHE, FEW_QUEUES, environment_of
+from kmaint.evaluate.bench.surroundings import CACHE, FEW_QUEUES, environment_of, subjects
 from kmaint.evaluate.workers.turns import Turns
 from kmaint.forking.programs import Program
 from kmaint.forking.stem import run_with_torch
@@ -96,7 +96,8 @@ def ask(bench: Bench, request: Request, scratch: Path) -> list[Answer]:
     answers: list[Answer] = []
     while len(answers) < len(request.items):
         rest = Request(**{**vars(request), "items": request.items[len(answers) :]})
-        found, finished = _ask_once(bench, rest, environment, scratch)
+        with subjects() as places:
+            found, finished = _ask_once(bench, rest, {**environment, **places}, scratch)
         if not found:
             raise InternalError(
                 f"the {request.command} worker ended before its first item: {last_line(finished.stderr)}",
@@ -130,7 +131,7 @@ def _ask_once(
         waiting_s = MOST_WAITING_S if request.gpu else 0.0
         finished = bench.run(request.harness, program, timeout_s=limit_s + waiting_s, stdin=given)
     else:
-        with Measuring(Turns(bench.turns if request.gpu else None), request.reply) as measuring:
+        with Measuring(Turns(bench.turns if request.gpu else None), request.reply, bench.stop) as measuring:
             hear = _hearing(given, measuring)
             finished = bench.talk(request.harness, program, hear, timeout_s=limit_s + MOST_WAITING_S)
     return _read(finished, request), finished

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self
 from kmaint.child import Finished, run_child, talk
 from kmaint.evaluate.workers.turns import Turns
 from kmaint.forking.programs import Program
+from kmaint.stop import Stop
 
 MEASURED = ("blocks", "run")
 """What a measuring worker asks while only its own work may be on the GPU."""
@@ -71,11 +72,12 @@ class Measuring:
     """A measuring worker's turns, taken here by what it asks: alone while blocks and runs are timed, else shared.
 
     None before its first question: until then it does nothing on the GPU. The question "turn" ends one
-    shared turn and begins another, between which whoever waits to have the GPU alone has it.
+    shared turn and begins another, between which whoever waits to have the GPU alone has it. Stopped where the work is
+    let go of while it waits for one.
     """
 
-    def __init__(self, turns: Turns, reply: Reply) -> None:
-        self._turns, self._reply = turns, reply
+    def __init__(self, turns: Turns, reply: Reply, stop: Stop) -> None:
+        self._turns, self._reply, self._stop = turns, reply, stop
         self._held, self._how = contextlib.ExitStack(), ""
 
     def __enter__(self) -> Self:
@@ -91,5 +93,6 @@ class Measuring:
     def _take(self, how: Literal["alone", "shared"], *, anew: bool) -> None:
         if anew or how != self._how:
             self._held.close()
-            self._held.enter_context(self._turns.alone() if how == "alone" else self._turns.shared())
+            turn = self._turns.alone() if how == "alone" else self._turns.shared()
+            self._held.enter_context(self._stop.waiting(turn))
             self._how = how

@@ -36,6 +36,18 @@ def environment_of(
 
 
 @contextlib.contextmanager
+def subjects() -> Iterator[dict[str, str]]:
+    """The variable that says where candidates' processes have their files: in memory, where kernels may be loaded from
+    there. What is left in the folder when the block ends goes with it: whoever made it may have been killed."""
+    shared = Path("/dev/shm")
+    # In many containers nothing there may be executed, a kernel's library neither.
+    fit = shared.is_dir() and not os.statvfs(shared).f_flag & os.ST_NOEXEC
+    place, prefix = shared if fit else None, f"kmaint-subjects-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as name:
+        yield {"KMAINT_SUBJECTS": name}
+
+
+@contextlib.contextmanager
 def scratch_with(source: str) -> Iterator[tuple[Path, Path]]:
     """A folder that goes when the block ends, and the candidate's file in it.
 

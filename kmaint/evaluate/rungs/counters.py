@@ -117,7 +117,7 @@ def _watched(
     to wait for its end. Alone for the call that counts, which takes a fraction of what it takes to start.
     """
     waited_s: list[float] = []
-    with Measuring(Turns(bench.turns), lambda _: {}) as measuring:
+    with Measuring(Turns(bench.turns), lambda _: {}, bench.stop) as measuring:
 
         def hear(line: str) -> str | None:
             if not line:  # the start, and no line of the runner's

@@ -89,7 +89,7 @@ def _run(program: str, tool: Tool, harness: Harness, file: Path, bench: Bench, s
     folder = harness.folder.resolve()
     # Uncached, each tensor is an allocation of its own: the tools see its end, and what was never written in it.
     environment = {**environment_of(folder, scratch, gpu=True, only=bench.gpu), "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
-    with Turns(bench.turns).shared():
+    with bench.stop.waiting(Turns(bench.turns).shared()):
         finished = run_child(
             command(program, tool, bench.python, folder, file.resolve(), harness.entry),
             timeout_s=bench.limits_s["device"],

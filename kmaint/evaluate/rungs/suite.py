@@ -14,7 +14,7 @@ from typing import cast, get_args
 
 from kmaint.child import Finished
 from kmaint.errors import HarnessError
-from kmaint.evaluate.bench import FEW_QUEUES, Bench, candidates_start, environment_of, side_by_side
+from kmaint.evaluate.bench import FEW_QUEUES, Bench, candidates_start, environment_of, side_by_side, subjects
 from kmaint.folder import SUITE
 from kmaint.forking.programs import Program
 from kmaint.records.evaluation import DISHONEST, Code, Crashed, Dishonest, Rejection, TimedOut, Wrong
@@ -91,7 +91,7 @@ def _first(outcomes: Sequence[Outcome]) -> Outcome:
 def _run_share(harness: Harness, candidate: Path, bench: Bench, share: Share, *, on_gpu: bool) -> Outcome:
     folder, rung = harness.folder.resolve(), "device" if on_gpu else "interpreter"
     suite = folder / SUITE
-    with tempfile.TemporaryDirectory(prefix="kmaint-suite-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="kmaint-suite-", ignore_cleanup_errors=True) as name, subjects() as places:
         scratch = Path(name)
         report = scratch / "report.xml"
         left_out = NO_BITS_ACROSS_BATCHES if harness.compute == "any" else ()
@@ -103,6 +103,7 @@ def _run_share(harness: Harness, candidate: Path, bench: Bench, share: Share, *,
                 "KMAINT_SHARE": f"{share.part} {share.of}",
                 "KMAINT_EXEMPT": ",".join(sorted(bench.exempt(harness))),
                 **candidates_start(bench, interpret=not on_gpu),
+                **places,
                 **(FEW_QUEUES | _shared_gpu(bench) if on_gpu else {}),
             },
             cwd=scratch,

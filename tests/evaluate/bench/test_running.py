@@ -10,6 +10,7 @@ import pytest
 
 from kmaint.evaluate.bench.running import MEASURED, Measuring
 from kmaint.evaluate.workers.turns import Turns, taken_at
+from kmaint.stop import Stop, Stopped
 
 SOON_S = 30.0
 
@@ -34,7 +35,7 @@ def test_between_two_questions_that_share_whoever_waits_to_be_alone_has_the_gpu(
         with turns.alone():
             seen.append("alone")
 
-    with Measuring(turns, lambda asked: {"got": asked["ask"]}) as measuring:
+    with Measuring(turns, lambda asked: {"got": asked["ask"]}, Stop()) as measuring:
         assert measuring({"ask": "seed"}) == {"got": "seed"}
         other = beginning(be_alone)
         assert waits.wait(SOON_S)
@@ -56,10 +57,44 @@ def test_nobody_comes_in_between_two_questions_that_measure(turns: Turns, asked:
         with turns.shared():
             done.set()
 
-    with Measuring(turns, lambda _: {}) as measuring:
+    with Measuring(turns, lambda _: {}, Stop()) as measuring:
         measuring({"ask": asked})
         beginning(share)
         assert not done.wait(0.3)
         measuring({"ask": asked})
         assert not done.wait(0.3)
     assert done.wait(SOON_S), "and all is let go of in the end"
+
+
+def test_who_is_let_go_of_waits_for_no_turn_and_keeps_none(turns: Turns) -> None:
+    stop, stopped = Stop(), threading.Event()
+
+    def measures() -> None:
+        with pytest.raises(Stopped), Measuring(turns, lambda _: {}, stop) as measuring:
+            measuring({"ask": "blocks"})
+        stopped.set()
+
+    with turns.shared():
+        other = beginning(measures)
+        other.join(0.3)
+        assert other.is_alive(), "somebody else has the GPU"
+        stop.let_go()
+        assert stopped.wait(SOON_S)
+    with turns.alone():  # what waited for it in vain lets go of it at once
+        pass
+
+
+def test_a_turn_that_is_had_is_kept_until_it_is_left(turns: Turns) -> None:
+    stop, shared = Stop(), threading.Event()
+
+    def share() -> None:
+        with turns.shared():
+            shared.set()
+
+    with Measuring(turns, lambda _: {}, stop) as measuring:
+        measuring({"ask": "blocks"})
+        stop.let_go()
+        other = beginning(share)
+        assert not shared.wait(0.3)
+    assert shared.wait(SOON_S)
+    other.join()

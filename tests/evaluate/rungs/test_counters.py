@@ -13,7 +13,8 @@ from kmaint.evaluate.rungs.counters import MISSING, PERMIT, REFUSED, RUNNER, cou
 from kmaint.folder import KERNEL
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Contract, Workload
-from tests.standing_in import TABLE, ncu
+from kmaint.stop import Stop, Stopped
+from tests.standing_in import TABLE, let_go_of, ncu
 
 
 @pytest.fixture
@@ -88,6 +89,15 @@ def test_one_that_does_not_end_is_killed(
     endless.write_text("while True: pass\n")
     hasty = replace(ours, limits_s={**ours.limits_s, "counters": 1.0})
     assert count(small, endless, hasty, tmp_path).trouble == "ncu: no end within 1 s"
+
+
+def test_what_is_let_go_of_counts_nothing(
+    small: Harness, ours: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = replace(ours, stop=Stop())
+    let_go_of("ncu", tmp_path / "bin", monkeypatch, watched.stop)
+    with pytest.raises(Stopped):
+        count(small, small.folder / KERNEL, watched, tmp_path)
 
 
 def test_without_the_program_that_is_said(

@@ -9,6 +9,7 @@ import json
 import shutil
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from kmaint.evaluate.rungs.sanitize import Finding, cases_for, command, findings
 from kmaint.folder import read_harness
 from kmaint.records.evaluation import Wrong
 from kmaint.records.harness import Harness
+from kmaint.stop import Stop, Stopped
+from tests.standing_in import let_go_of
 
 MEMCHECK = """========= COMPUTE-SANITIZER
 ========= Invalid __global__ write of size 4 bytes
@@ -126,6 +129,16 @@ def test_a_candidate_is_refused_for_what_the_original_has_not(
     rejection, said = sanitize(own, tmp_path / "candidate.py", bench, tmp_path)
     assert (rejection.codes if isinstance(rejection, Wrong) else ()) == codes
     assert bool(said) == (not codes)
+
+
+def test_what_is_let_go_of_says_nothing_and_is_gone(
+    own: Harness, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = replace(bench, stop=Stop(), known={})
+    let_go_of("compute-sanitizer", tmp_path / "bin", monkeypatch, watched.stop)
+    with pytest.raises(Stopped):
+        sanitize(own, tmp_path / "candidate.py", watched, tmp_path)
+    assert watched.known == {}, "nothing is known of the original either"
 
 
 def test_without_the_tool_nothing_is_refused_and_that_is_said(
