@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from extract.derived import Derived, NotDerivable, Subject
 from extract.deriving.alone.changes import changes
-from extract.deriving.alone.draft import Draft, first_draft
+from extract.deriving.alone.draft import Draft
+from extract.deriving.alone.first import first_draft
 from extract.deriving.alone.fit import SETS
 from extract.deriving.alone.read import read_kernel
 from extract.deriving.alone.search import Search, through
