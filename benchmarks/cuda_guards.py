@@ -4,9 +4,9 @@
     python -m benchmarks.cuda_guards run DIR OUT.json [--only TEXT]           on a GPU; OUT gets what came of each
 
 Each win in CUDA C++ is made a guarded variant, whether or not it would land as one. The whole file, as that would leave
-it, is run on the workloads and sizes that the guard turns away, beside the shipped file; so is the same with its
-conditions taken out, which is found there unless its variant leaves the same bits; and the file climbs the gate as a
-candidate, which has to win by what runs inside the guard.
+it but with a trap for the variant, runs on the workloads and sizes that the guard turns away, beside the shipped file,
+and on one that it admits; so is the same with the guard's conditions taken out, which has to be found; and the file
+itself climbs the gate as a candidate, which has to win by what runs inside the guard.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ from kmaint import evaluate, wire, workflow
 from kmaint.config import load_config
 from kmaint.console import Progress
 from kmaint.folder import read_harness
+from kmaint.records.change import Trap
 from kmaint.records.evaluation import Candidate, Passed, Plan
+from reintegrate.kinds.cuda.edit import shipped
 from reintegrate.kinds.cuda.guarded import guarded_patch
 from reintegrate.kinds.win import Declined, Win
+from reintegrate.patch import splice
 
 CONDITIONS = re.compile(r"(bool use_\w+\([^{]*\) \{\n  if \()!\(", re.DOTALL)
 """How a guard's function begins: what follows is true of the calls that are the variant's."""
@@ -62,16 +66,16 @@ def prepare(options: argparse.Namespace) -> int:
         if isinstance(patch, Declined):
             sys.stdout.write(f"{harness.id}: {patch.reason}\n")
             continue
-        text, cases = reintegrate.as_landed(win, patch)
-        place = options.folder / harness.folder.name
+        trap, place = reintegrate.trap(win, patch), options.folder / harness.folder.name
+        content = {"reason": patch.reason, "text": splice(shipped(win), patch.edits), "trap": wire.dump(trap)}
         shutil.copytree(harness.folder, place / "harness", symlinks=True, dirs_exist_ok=True)
-        (place / "landed.json").write_text(json.dumps({"reason": patch.reason, "text": text, "cases": cases}, indent=1))
-        sys.stdout.write(f"{harness.id}: {len(cases)} cases outside; {patch.reason}\n")
+        (place / "landed.json").write_text(json.dumps(content, indent=1))
+        sys.stdout.write(f"{harness.id}: {len(trap.outside)} cases outside; {patch.reason}\n")
     return 0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 1 unless each guard holds, and its file wins."""
+    """Exit status 1 unless each guard holds, is found missing where it is taken out, and its file wins."""
     config, found = load_config(device="cuda"), list[dict[str, Any]]()
     with evaluate.warmed(evaluate.open_bench(config.python, device="cuda", progress=Progress())) as bench:
         for place in sorted(options.folder.glob(f"*{options.only}*")):
@@ -85,11 +89,11 @@ def run(options: argparse.Namespace) -> int:
 
 def held(place: Path, bench: evaluate.Bench) -> dict[str, Any]:
     harness, landed = read_harness(place / "harness"), json.loads((place / "landed.json").read_text())
-    text, cases = landed["text"], landed["cases"]
-    open_, changed = CONDITIONS.subn(r"\1false && !(", text)
+    text, trap = landed["text"], wire.load(Trap, landed["trap"])
+    open_, changed = CONDITIONS.subn(r"\1false && !(", trap.source)
     assert changed == 1, f"{place}: no guard in it"
-    outside = evaluate.outside_as_shipped(harness, text, cases, bench)
-    without = evaluate.outside_as_shipped(harness, open_, cases, bench)
+    outside = evaluate.outside_as_shipped(harness, trap, bench)
+    without = evaluate.outside_as_shipped(harness, replace(trap, source=open_), bench)
     plan = Plan(bottleneck="unknown", edit="given", why="the file as a guarded variant leaves it")
     candidate = Candidate(id=wire.digest(text), source=text, parent=None, plan=plan, provider="given")
     judged = evaluate.check(harness, candidate, bench)
@@ -101,9 +105,9 @@ def held(place: Path, bench: evaluate.Bench) -> dict[str, Any]:
         "outside": f"{outside.state}: {outside.detail}",
         "without its conditions": f"{without.state}: {without.detail}",
         "gate": f"a win of {timing.speedup.ratio:.3f}x" if timing else f"{verdict.kind}, and no win",
-        "holds": outside.state == "passed" and timing is not None,
+        "holds": outside.state == "passed" and without.state == "failed" and timing is not None,
     }
-    return {"said": said, "cases": cases, "evaluation": wire.dump(judged)}
+    return {"said": said, "outside": trap.outside, "inside": trap.inside, "evaluation": wire.dump(judged)}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from reintegrate.describe import commit_message
 from reintegrate.hunks import changed_lines, contents_before, hunks_of, patch_digest
 from reintegrate.kinds.choosing import choose, choose_again
 from reintegrate.kinds.cuda.edit import file_patch
-from reintegrate.kinds.cuda.guarded import as_landed
+from reintegrate.kinds.cuda.guarded import trap
 from reintegrate.kinds.win import Declined, Win
 from reintegrate.landing import Rules, land, stands
 from reintegrate.patch import patch_of
@@ -17,7 +17,6 @@ __all__ = [
     "Declined",
     "Rules",
     "Win",
-    "as_landed",
     "changed_lines",
     "choose",
     "choose_again",
@@ -34,6 +33,7 @@ __all__ = [
     "rebase_file",
     "rebase_guarded_file",
     "stands",
+    "trap",
     "with_companions",
     "with_regions",
 ]

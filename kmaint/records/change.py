@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from kmaint.records.workload import Binding
+
 Kind = Literal["config", "edit", "guarded", "registry"]
 """What a patch is, smallest first: tuned configuration, edit in place, variant beside the original, backend."""
 
@@ -70,6 +72,19 @@ class Patch:
     reason: str = ""
     new: tuple[NewFile, ...] = ()
     shown: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trap:
+    """The file that a guarded patch leaves, but that each call which comes to the variant raises, with `said`.
+
+    The guard turns `outside` away and admits `inside`: axes of calls.
+    """
+
+    source: str
+    said: str
+    outside: tuple[dict[str, Binding], ...]
+    inside: dict[str, Binding]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,8 +98,8 @@ def _shown(patch: Patch, win: reintegrate.Win, config: Config, progress: Progres
     bench = evaluate.open_bench(config.python, device=config.device, progress=progress)
     if bench.device == "none":
         return patch
-    progress("building the file as it lands, to run it outside the guard")
-    check = evaluate.outside_as_shipped(win.harness, *reintegrate.as_landed(win, patch), bench)
+    progress("building the file as it lands, to run it on both sides of its guard")
+    check = evaluate.outside_as_shipped(win.harness, reintegrate.trap(win, patch), bench)
     if check.state == "failed":
         raise UsageError(f"the guard of {win.harness.entry} does not hold: {check.detail}", "land it by hand")
     return replace(patch, shown=(check,))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
-from kmaint.records.change import Check, Patch
-from kmaint.records.workload import Binding
+from kmaint.records.change import Check, Patch, Trap
 from reintegrate.kinds.cuda.edit import edits_between, shipped
 from reintegrate.kinds.cuda.host import HOSTS, Host
 from reintegrate.kinds.cuda.layout import nested, packed
@@ -25,6 +24,7 @@ from reintegrate.patch import splice
 Insertion = tuple[int, str]
 """An offset in a text, and what is put in there."""
 
+REACHED = "the variant was reached"
 ONLY_CUDA, ENDED = "#ifndef USE_ROCM\n", "#endif  // USE_ROCM\n"
 """What is measured on CUDA is built there only: an architecture's number says another thing on ROCm."""
 
@@ -129,27 +129,39 @@ def _headers(host: Host, pieces: list[Piece], place: tuple[Path, str]) -> list[I
     return [(alike[-1].end, f"#include {host.header}\n")]
 
 
-def _branch(before: str, parts: _Parts) -> str:
-    """The statement at the top of the operator that hands the call on, indented as the one that was first."""
+def _branch(before: str, parts: _Parts, *, instead: str = "") -> str:
+    """The statement at the top of the operator that hands the call on, indented as the one that was first; or does
+    something else `instead`."""
     operator, test, columns = parts.operator, parts.test, parts.host.columns
     first = before[operator.body : before.find("\n", operator.body)]
     pad = first[: len(first) - len(first.lstrip(" "))]
     void = operator.returns.split()[-1] == "void"
     call = f"{pad}  {'' if void else 'return '}{operator.twin(parts.variant.symbol)}("
+    handed_on = packed(call, [one.name for one in operator.parameters], (", ", ");"), columns)
     lines = [
         *packed(f"{pad}if ({test.name}(", test.parameters, (", ", ")) {"), columns),
-        *packed(call, [one.name for one in operator.parameters], (", ", ");"), columns),
-        *([f"{pad}  return;"] if void else []),
+        *([f"{pad}  {instead}"] if instead else [*handed_on, *([f"{pad}  return;"] if void else [])]),
         f"{pad}}}",
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_landed(win: Win, patch: Patch) -> tuple[str, list[dict[str, Binding]]]:
-    """The kernel's file as a guarded patch leaves it, and the cases on which the shipped code has to run in it."""
+def trap(win: Win, patch: Patch) -> Trap:
+    """The kernel's file as a guarded patch leaves it, with a trap where it hands a call on to the variant."""
     guard = guard_of(win)
     assert isinstance(guard, Guard)
-    return splice(shipped(win), patch.edits), turned_away(win.harness, guard)
+    before = shipped(win)
+    parts = _parts(win, guard, before)
+    assert isinstance(parts, _Parts)
+    landed = splice(before, patch.edits)
+    taken, refused = _branch(before, parts), _branch(before, parts, instead=f'throw std::runtime_error("{REACHED}");')
+    assert landed.count(taken) == 1
+    return Trap(
+        source=f"#include <stdexcept>\n{landed.replace(taken, refused)}",
+        said=REACHED,
+        outside=tuple(turned_away(win.harness, guard)),
+        inside=next(one.axes for one in win.harness.contract.timed if guard.admits(one.axes)),
+    )
 
 
 def spliced(text: str, added: list[Insertion]) -> str:

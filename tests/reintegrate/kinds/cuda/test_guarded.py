@@ -16,7 +16,8 @@ import reintegrate
 from kmaint.errors import UsageError
 from kmaint.folder import sha256
 from kmaint.records.change import Landing, Patch
-from reintegrate.kinds.cuda.guarded import guarded_patch
+from reintegrate.kinds.cuda.guarded import guarded_patch, trap
+from reintegrate.kinds.guard import Guard, guard_of
 from reintegrate.kinds.win import Declined
 from reintegrate.patch import splice
 from tests.reintegrate.kinds.cuda.conftest import OPERATORS, Landable
@@ -43,6 +44,24 @@ def test_no_shipped_line_is_changed_and_a_branch_leads_to_the_variant(
     name: str, landable: Callable[[str], Landable], recorded: Callable[[str, str], None]
 ) -> None:
     recorded(f"{name}.cu", added(landable(name)))
+
+
+def test_a_trap_is_the_landed_file_but_for_what_the_branch_does(landable: Callable[[str], Landable]) -> None:
+    one = landable("silu_and_mul")
+    patch = patch_of(one)
+    landed, found = splice(one.original, patch.edits), trap(one.win, patch)
+    before, after = landed.splitlines(), found.source.splitlines()
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    changed = [(before[a:b], after[c:d]) for what, a, b, c, d in matcher.get_opcodes() if what != "equal"]
+    assert changed == [
+        ([], ["#include <stdexcept>"]),
+        (["    silu_and_mul_sm90(out, input);", "    return;"], [f'    throw std::runtime_error("{found.said}");']),
+    ]
+    guard = guard_of(one.win)
+    assert isinstance(guard, Guard)
+    assert guard.admits(found.inside) and not any(guard.admits(axes) for axes in found.outside)
+    lost = [one.axes for one in one.win.harness.contract.workloads if not guard.admits(one.axes)]
+    assert all(axes in found.outside for axes in lost) and len(found.outside) > len(lost)
 
 
 def test_only_what_leads_to_a_change_is_there_twice(landable: Callable[[str], Landable]) -> None:
@@ -143,12 +162,16 @@ def test_it_lands_and_applies_three_ways_on_what_upstream_changed_since(
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc on PATH")
+@pytest.mark.parametrize("trapped", [False, True])
 @pytest.mark.parametrize("name", ["rotary_embedding", "silu_and_mul"])
-def test_the_patched_file_compiles(name: str, landable: Callable[[str], Landable], tmp_path: Path) -> None:
+def test_the_patched_file_compiles(
+    name: str, trapped: bool, landable: Callable[[str], Landable], tmp_path: Path
+) -> None:
     one = landable(name)
     tree = Path(shutil.copytree(one.tree, tmp_path / "tree"))
     file = tree / one.win.harness.provenance.path
-    file.write_text(splice(one.original, patch_of(one).edits))
+    patch = patch_of(one)
+    file.write_text(trap(one.win, patch).source if trapped else splice(one.original, patch.edits))
     (tmp_path / "cublas_v2.h").write_text(CUBLAS)
     include = Path(torch.__file__).parent / "include"
     folders = [f"-I{folder}" for folder in (tree / "csrc", include, include / "torch/csrc/api/include", tmp_path)]
