@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from kmaint.errors import MissingError
-from kmaint.stop import Stop
+from kmaint.stop import NEVER, Stop
 
 MAX_OUTPUT = 1 << 20
 """Bytes of each stream that are kept: the end of it, where a traceback stands."""
@@ -67,7 +67,7 @@ def run_child(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str = "",
-    stop: Stop | None = None,
+    stop: Stop = NEVER,
 ) -> Finished:
     """Run to the end or to the limit; every process of the child's group is dead when this returns.
 
@@ -90,9 +90,9 @@ def run_child(
 
 
 @contextlib.contextmanager
-def _until(stop: Stop | None, process: subprocess.Popen[bytes]) -> Iterator[None]:
+def _until(stop: Stop, process: subprocess.Popen[bytes]) -> Iterator[None]:
     """The child with its group for as long as the block lasts, or until it is let go of: it is gone after that."""
-    with (stop or Stop()).ending(partial(signal_group, process, signal.SIGKILL)):
+    with stop.ending(partial(signal_group, process, signal.SIGKILL)):
         try:
             yield
         finally:
@@ -112,7 +112,7 @@ def talk(
     timeout_s: float,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    stop: Stop | None = None,
+    stop: Stop = NEVER,
 ) -> Finished:
     """As `run_child`, with live pipes: `hear` gets "" at the start and each line of output the moment it comes.
 

@@ -85,6 +85,10 @@ class Stop:
             yield
 
 
+NEVER = Stop()
+"""Of what nobody lets go."""
+
+
 def _enter(context: contextlib.AbstractContextManager[None], entered: _Entered) -> None:
     try:
         context.__enter__()

@@ -21,7 +21,7 @@ from typing import IO
 
 from kmaint.child import Finished, ended_with, exchange
 from kmaint.errors import InternalError, MissingError
-from kmaint.stop import Stop
+from kmaint.stop import NEVER, Stop
 
 START_S = 300.0
 """To import torch on a cold disk."""
@@ -43,7 +43,7 @@ class Program:
     threads: int = 1
     patient: bool = False
     serves: bool = False
-    stop: Stop = field(default_factory=Stop, compare=False)
+    stop: Stop = field(default=NEVER, compare=False)
 
 
 class ForkServer:

@@ -15,7 +15,7 @@ from kmaint.forking.programs import Program
 from kmaint.records.evaluation import Code, Environment
 from kmaint.records.harness import Harness
 from kmaint.sandbox import NO_WALLS, Sandbox
-from kmaint.stop import Stop
+from kmaint.stop import NEVER, Stop
 
 LIMITS_S: Mapping[str, float] = {
     "survey": 180.0,
@@ -65,7 +65,7 @@ class Bench:
     """Of torch, in each child."""
     walls: Sandbox = NO_WALLS
     """What stands around a candidate's process."""
-    stop: Stop = field(default_factory=Stop)
+    stop: Stop = NEVER
     """Lets go of what runs here."""
 
     @property
