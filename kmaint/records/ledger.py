@@ -50,7 +50,7 @@ class Win:
     environment: Environment
     history: tuple[Step, ...] = ()
     namesakes: tuple[str, ...] | None = None
-    """Files of the release's other kernels of its name, to which it cannot have moved; None where nobody looked."""
+    """Ids of the release's other kernels of its name, which it cannot have become; None where nobody looked."""
 
     @property
     def retired(self) -> bool:

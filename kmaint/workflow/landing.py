@@ -10,9 +10,8 @@ import extract
 import reintegrate
 from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
-from kmaint.errors import UsageError
+from kmaint.errors import HarnessError, MissingError, UsageError
 from kmaint.records.change import Landing, Patch
-from kmaint.records.evaluation import Evaluation
 from kmaint.records.run import Run
 from kmaint.store import Store
 from kmaint.workflow.keeping import accept
@@ -46,7 +45,6 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     win = reintegrate.Win(harness=harness, evaluation=run.winner, kernel=kernel, python=config.python)
     run, patch = _carried(run, tree, win, config, progress)
     progress(f"{patch.kind}: {patch.reason}")
-    patch = _shown(patch, replace(win, evaluation=_winner(run)), config, progress)
     patch = reintegrate.with_companions(patch, harness, tree, benchmarks=kernel.benchmarks if kernel else ())
     landing = reintegrate.land(
         patch,
@@ -58,7 +56,7 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     )
     progress(f"landed on {landing.branch}: {landing.stat}")
     folder.write_text(run_folder(run, config) / LANDING, wire.text(landing, indent=1))
-    namesakes = tuple(one.path for one in known if kernel and one.qualname == kernel.qualname and one.id != kernel.id)
+    namesakes = tuple(one.id for one in known if kernel and one.name == kernel.name and one.id != kernel.id)
     if accepted := accept(run, patch, landing, config, namesakes=namesakes if kernel else None):
         progress(f"accepted into the ledger as {accepted.id}")
     return landing
@@ -70,7 +68,8 @@ def _carried(run: Run, tree: Path, win: reintegrate.Win, config: Config, progres
     others = [one for one in agent.ranked(run.evaluations) if one.candidate.id != run.best]
     for one in (win.evaluation, *others):
         try:
-            patch = reintegrate.choose(replace(win, evaluation=one), tree)
+            other = replace(win, evaluation=one)
+            patch = _shown(reintegrate.choose(other, tree), other, config, progress)
         except UsageError as error:
             progress(f"{one.candidate.id}: {error.message}")
             refused = refused or error
@@ -83,23 +82,23 @@ def _carried(run: Run, tree: Path, win: reintegrate.Win, config: Config, progres
     raise refused
 
 
-def _winner(run: Run) -> Evaluation:
-    assert run.winner is not None
-    return run.winner
-
-
 def _shown(patch: Patch, win: reintegrate.Win, config: Config, progress: Progress) -> Patch:
     """With what only a GPU shows: that a guard in CUDA C++ leaves to the shipped code what is not the variant's.
 
-    UsageError where it does not. Nothing is added where there is no GPU, or no such guard.
+    UsageError where it does not. Nothing is added where there is no such guard, no GPU of the architecture that the
+    guard names, or nothing to build the file with.
     """
     if patch.kind != "guarded" or win.harness.language != "cuda":
         return patch
-    bench = evaluate.open_bench(config.python, device=config.device, progress=progress)
-    if bench.device == "none":
+    try:
+        bench = evaluate.open_bench(config.python, device=config.device, progress=progress)
+        if bench.device == "none" or bench.environment.arch != win.evaluation.environment.arch:
+            return patch
+        progress("building the file as it lands, to run it on both sides of its guard")
+        check = evaluate.outside_as_shipped(win.harness, reintegrate.trap(win, patch), bench)
+    except (MissingError, HarnessError) as error:
+        progress(f"the guard is not run here: {error.message}")
         return patch
-    progress("building the file as it lands, to run it on both sides of its guard")
-    check = evaluate.outside_as_shipped(win.harness, reintegrate.trap(win, patch), bench)
     if check.state == "failed":
         raise UsageError(f"the guard of {win.harness.entry} does not hold: {check.detail}", "land it by hand")
     return replace(patch, shown=(check,))

@@ -153,20 +153,22 @@ def standing(name: str, scan: Scan, namesakes: Sequence[str] | None = None) -> K
     """The kernel of that id; where it moved, the one of its name in the one file of the same name that has it; in C++
     also where a namespace came or went around it in its own file.
 
-    Else it moved to the only one of its name and language that serves and was not there before, as `namesakes` were.
+    Else it moved to the only one of its name that there is. It becomes none that was there before, as `namesakes` were,
+    none of another language, and none of the tests; where nobody looked for namesakes, none in a file of another name.
     """
     path, _, symbol = name.partition("::")
     known = {kernel.id: kernel for kernel in scan.kernels}
     if name in known:
         return known[name]
     # By id: C++ may define a name several times, for other types.
-    named = [one for one in known.values() if one.qualname == symbol]
+    python = path.endswith(".py")
+    new = [one for one in known.values() if one.id not in (namesakes or ()) and not use_of(one.path)]
+    alike = [one for one in new if (one.language == "cuda") != python]
+    named = [one for one in alike if one.qualname == symbol]
     moved = [one for one in named if PurePosixPath(one.path).name == PurePosixPath(path).name]
-    own = [one for one in known.values() if one.language == "cuda" and one.path == path]
+    own = [one for one in alike if one.language == "cuda" and one.path == path]
     renamed = [one for one in own if one.qualname.split("::")[-1] == symbol.split("::")[-1]]
-    new = [one for one in named if not use_of(one.path) and namesakes is not None and one.path not in namesakes]
-    alike = [one for one in new if (one.language == "cuda") != path.endswith(".py")]
-    found = moved or renamed or alike
+    found = moved or renamed or (named if namesakes is not None else [])
     return found[0] if len(found) == 1 else None
 
 

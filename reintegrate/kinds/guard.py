@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kmaint.expression import names_in
+from kmaint.expression import keeps, names_in
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Binding, Contract, Workload
 from reintegrate.kinds.win import Declined, Win
@@ -156,8 +156,11 @@ def outside(harness: Harness, guard: Guard) -> list[dict[str, Binding]]:
 
 
 def turned_away(harness: Harness, guard: Guard) -> list[dict[str, Binding]]:
-    """Cases on which the shipped code has to run: the workloads outside the box, and those just outside it."""
-    return [*(one.axes for one in harness.contract.workloads if not guard.admits(one.axes)), *outside(harness, guard)]
+    """Cases on which the shipped code has to run: the workloads outside the box, and those just outside it that the
+    launcher's constraints allow."""
+    contract = harness.contract
+    around = [axes for axes in outside(harness, guard) if keeps(contract.constraints, axes)]
+    return [*(one.axes for one in contract.workloads if not guard.admits(one.axes)), *around]
 
 
 def _smallest_inside(guard: Guard) -> dict[str, Binding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kmaint.evaluate import Bench, outside_as_shipped
@@ -36,16 +38,35 @@ def test_a_guard_that_admits_its_own_and_no_other_holds(harness: Harness, bench:
     )
 
 
-@pytest.mark.parametrize("condition", ["output.shape[0] in (2, 3)", "True"])
+CALLED = "triton.knobs.runtime.interpret and"
+"""Where it is called, and not as it is built: in CUDA C++ building a file calls nothing of it."""
+
+
+@pytest.mark.parametrize("condition", [f"{CALLED} output.shape[0] in (2, 3)", f"{CALLED} True"])
 def test_a_call_outside_that_comes_to_the_variant_is_found(harness: Harness, bench: Bench, condition: str) -> None:
     found = outside_as_shipped(harness, trapped(harness, condition), bench)
     assert found.state == "failed"
-    assert SAID in found.detail
+    assert found.detail.startswith("wrong: outside ")
+    assert f"{SAID} where the original returns" in found.detail
 
 
 def test_a_guard_that_admits_nothing_is_found(harness: Harness, bench: Bench) -> None:
     found = outside_as_shipped(harness, trapped(harness, "False"), bench)
     assert (found.state, found.detail) == ("failed", f"{INSIDE} passes the guard, and never comes to the variant")
+
+
+def test_a_call_that_ends_in_another_way_says_nothing_of_the_guard(harness: Harness, bench: Bench) -> None:
+    trap = trapped(harness, f"{CALLED} output.shape[0] == 2")
+    gone = replace(trap, source=trap.source.replace(f'raise RuntimeError("{SAID}")', "__import__('os')._exit(3)"))
+    found = outside_as_shipped(harness, gone, bench)
+    assert (found.state, found.detail.partition(":")[0]) == ("not_run", "crashed")
+
+
+def test_another_error_inside_is_not_the_trap(harness: Harness, bench: Bench) -> None:
+    trap = trapped(harness, f"{CALLED} output.shape[0] == 2")
+    found = outside_as_shipped(harness, replace(trap, source=trap.source.replace(SAID, "no such thing")), bench)
+    assert found.state == "failed"
+    assert found.detail.startswith(f"{INSIDE} passes the guard, and never comes to the variant: wrong: ")
 
 
 @pytest.mark.parametrize("factor", ["1.0000001", "1.0"])

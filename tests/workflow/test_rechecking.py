@@ -177,10 +177,18 @@ def test_a_kernel_is_followed_to_a_file_of_another_name_where_it_is_the_only_one
         (newer / "sglang/kernels" / file).parent.mkdir(exist_ok=True)
         (newer / "sglang/kernels" / file).write_text(text)
     name, scan = f"{FILE}::merge_state_kernel", extract.scan_tree(newer)
-    found = standing(name, scan, ["sglang/kernels/layers/rocm.py"])
+    found = standing(name, scan, ["sglang/kernels/layers/rocm.py::merge_state_kernel"])
     assert (found and found.path) == (place and f"sglang/kernels/{place}")
     unknown = standing(name, scan)
     assert (unknown and unknown.path) == (found and found.path if "layers/merge_state.py" in files else None)
+
+
+def test_a_namesake_in_a_file_of_that_name_is_not_the_kernel_either(tree: Path) -> None:
+    scan, name = extract.scan_tree(moved(tree, "merging")), f"{FILE}::merge_state_kernel"
+    beside = "sglang/kernels/merging/merge_state.py"
+    assert standing(name, scan, [f"{beside}::merge_state_kernel"]) is None
+    found = standing(name, scan, [])
+    assert found and found.path == beside
 
 
 def test_a_kernel_is_not_followed_into_another_language(tree: Path) -> None:

@@ -25,6 +25,7 @@ Insertion = tuple[int, str]
 """An offset in a text, and what is put in there."""
 
 REACHED = "the variant was reached"
+"""Raised as an error of a type that no operator's own checks raise: errors are compared by their types."""
 ONLY_CUDA, ENDED = "#ifndef USE_ROCM\n", "#endif  // USE_ROCM\n"
 """What is measured on CUDA is built there only: an architecture's number says another thing on ROCm."""
 
@@ -154,7 +155,7 @@ def trap(win: Win, patch: Patch) -> Trap:
     parts = _parts(win, guard, before)
     assert isinstance(parts, _Parts)
     landed = splice(before, patch.edits)
-    taken, refused = _branch(before, parts), _branch(before, parts, instead=f'throw std::runtime_error("{REACHED}");')
+    taken, refused = _branch(before, parts), _branch(before, parts, instead=f'throw std::overflow_error("{REACHED}");')
     assert landed.count(taken) == 1
     return Trap(
         source=f"#include <stdexcept>\n{landed.replace(taken, refused)}",

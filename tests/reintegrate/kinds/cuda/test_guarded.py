@@ -55,7 +55,7 @@ def test_a_trap_is_the_landed_file_but_for_what_the_branch_does(landable: Callab
     changed = [(before[a:b], after[c:d]) for what, a, b, c, d in matcher.get_opcodes() if what != "equal"]
     assert changed == [
         ([], ["#include <stdexcept>"]),
-        (["    silu_and_mul_sm90(out, input);", "    return;"], [f'    throw std::runtime_error("{found.said}");']),
+        (["    silu_and_mul_sm90(out, input);", "    return;"], [f'    throw std::overflow_error("{found.said}");']),
     ]
     guard = guard_of(one.win)
     assert isinstance(guard, Guard)
