@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmaint.evaluate.timing import stopwatch
+from kmaint.evaluate.timing import confirming, stopwatch
 from kmaint.evaluate.timing.stopwatch import AGAIN, CANDIDATE, IDLE, ORIGINAL, PASSES, Stopwatch
 
 
@@ -99,8 +99,13 @@ def test_each_leg_and_the_idle_one_run_equally_often_in_mirrored_order(monkeypat
 @settings(max_examples=50, deadline=None)
 @given(st.floats(2.0, 500.0), st.floats(0.2, 5.0), st.lists(st.floats(0.0, 30_000.0), min_size=5, max_size=9))
 def test_on_a_busy_machine_the_truth_is_no_lie(original_us: float, ratio: float, noise_us: list[float]) -> None:
-    """Waits as long as the intervals themselves, some of which always hit the same leg."""
+    """Waits as long as the intervals themselves. By chance, some may hit the same leg each time: as the gate does, one
+    that disagrees is measured again, and who disagrees each time is accused."""
     true_us = {ORIGINAL: original_us, CANDIDATE: original_us / ratio, AGAIN: original_us}
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        watch, _ = watched((original_us, original_us / ratio), true_us, monkeypatch, [0.0, *noise_us])
-    assert watch.disagreement() == ""
+
+    def disagrees() -> bool:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            watch, _ = watched((original_us, original_us / ratio), true_us, monkeypatch, [0.0, *noise_us])
+        return bool(watch.disagreement())
+
+    assert not all(disagrees() for _ in range(1 + confirming.AGAIN))
