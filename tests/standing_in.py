@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
-
-from kmaint.stop import Stop
 
 TABLE = Path(__file__).parent / "cases" / "ncu" / "raw.csv"
 
@@ -43,19 +39,11 @@ def ncu(folder: Path, monkeypatch: pytest.MonkeyPatch, *, table: Path = TABLE) -
     return calls
 
 
-def let_go_of(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, stop: Stop) -> threading.Thread:
-    """Put a program of that name on PATH that never ends, and let go of the work once it has begun."""
+def endless(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put one of that name on PATH that never ends; the file that is there once it has begun."""
     folder.mkdir(parents=True)
     program, began = folder / name, folder / "began"
     program.write_text(f"#!/bin/sh\ntouch {began}\nsleep 600\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    def lets_go() -> None:
-        while not began.exists():
-            time.sleep(0.02)
-        stop.let_go()
-
-    thread = threading.Thread(target=lets_go, daemon=True)
-    thread.start()
-    return thread
+    return began

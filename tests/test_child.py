@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from kmaint.child import clean_environment, conversing, follow, run_child, talk
 from kmaint.errors import MissingError
 from kmaint.stop import Stop, Stopped
+from tests.letting_go import let_go_once
 
 
 def python(code: str) -> list[str]:
@@ -55,17 +55,8 @@ time.sleep(60)
 def test_what_is_let_go_of_is_killed_with_its_group(tmp_path: Path, talking: bool) -> None:
     beat, stop = tmp_path / "beat", Stop()
     words: list[str | Path] = [*python(BEATS), beat]
-
-    def let_go() -> None:
-        while not beat.exists():
-            time.sleep(0.02)
-        stop.let_go()
-
-    other = threading.Thread(target=let_go)
-    other.start()
-    with pytest.raises(Stopped):
+    with let_go_once(beat, stop), pytest.raises(Stopped):
         talk(words, lambda _: None, timeout_s=50, stop=stop) if talking else run_child(words, timeout_s=50, stop=stop)
-    other.join()
     beat.unlink()
     time.sleep(0.2)
     assert not beat.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from kmaint import agent, evaluate, folder, wire
 from kmaint.config import Config
 from kmaint.errors import HarnessError, MissingError, UsageError
 from kmaint.records.change import Landing, Patch
+from kmaint.records.kernel import Kernel
 from kmaint.records.run import Run
 from kmaint.store import Store
 from kmaint.workflow.keeping import accept
@@ -56,10 +58,16 @@ def land(run: Run, tree: Path, config: Config, progress: Progress, *, branch: st
     )
     progress(f"landed on {landing.branch}: {landing.stat}")
     folder.write_text(run_folder(run, config) / LANDING, wire.text(landing, indent=1))
-    namesakes = tuple(one.id for one in known if kernel and one.name == kernel.name and one.id != kernel.id)
-    if accepted := accept(run, patch, landing, config, namesakes=namesakes if kernel else None):
+    if accepted := accept(run, patch, landing, config, namesakes=_namesakes(kernel, known)):
         progress(f"accepted into the ledger as {accepted.id}")
     return landing
+
+
+def _namesakes(kernel: Kernel | None, known: Sequence[Kernel]) -> tuple[str, ...] | None:
+    """Ids of the other kernels of its name that are known; None where the kernel is not."""
+    if kernel is None:
+        return None
+    return tuple(one.id for one in known if one.name == kernel.name and one.id != kernel.id)
 
 
 def _carried(run: Run, tree: Path, win: reintegrate.Win, config: Config, progress: Progress) -> tuple[Run, Patch]:

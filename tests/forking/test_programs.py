@@ -6,7 +6,6 @@ import dataclasses
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from kmaint.errors import InternalError, MissingError
 from kmaint.forking.programs import ForkServer, Program
 from kmaint.forking.warm import Beforehand, fork_server
 from kmaint.stop import Stop, Stopped
+from tests.letting_go import let_go_once
 
 TELLS = """
 import os, random, sys, tempfile
@@ -142,17 +142,8 @@ def test_what_is_let_go_of_is_killed_with_all_it_started(server: ForkServer, tmp
     program, began, stop = tmp_path / "hangs.py", tmp_path / "began", Stop()
     program.write_text(HANGS)
     asked = dataclasses.replace(alone(program, began, cwd=tmp_path), stop=stop)
-
-    def let_go() -> None:
-        while not began.exists():
-            time.sleep(0.02)
-        stop.let_go()
-
-    other = threading.Thread(target=let_go)
-    other.start()
-    with pytest.raises(Stopped):
+    with let_go_once(began, stop), pytest.raises(Stopped):
         server.talk(asked, lambda _: None, timeout_s=50) if talking else server.run(asked, timeout_s=50)
-    other.join()
     assert ends(child_of(began))
     program.write_text("print('still there')")
     assert server.run(alone(program, cwd=tmp_path), timeout_s=30).stdout == "still there\n"

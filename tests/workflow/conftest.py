@@ -12,8 +12,9 @@ from kmaint.records.harness import Harness
 from kmaint.store import Store
 from tests.landed import landed, own_git, tree, won
 from tests.learning.conftest import harness, measured_run, measured_runs
+from tests.reintegrate.kinds.cuda.conftest import landable
 
-__all__ = ["harness", "landed", "own_git", "tree", "won"]
+__all__ = ["harness", "landable", "landed", "own_git", "tree", "won"]
 
 
 @pytest.fixture

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import extract
+import reintegrate
 from kmaint import workflow
 from kmaint.config import load_config
 from kmaint.errors import UsageError
@@ -14,7 +19,9 @@ from kmaint.records.evaluation import Evaluation
 from kmaint.records.run import Run
 from kmaint.records.timing import Interval
 from kmaint.store import Store
+from kmaint.workflow.landing import _namesakes, _shown
 from tests.landed import Landed
+from tests.reintegrate.kinds.cuda.conftest import Landable
 from tests.reports.conftest import H200, KEPT, WARPS, judged, passed, rungs, timing
 
 SLOWER = timing(((4.11, 4.57, 0.9), (21.4, 23.8, 15.9), (101.3, 112.6, 84.1)), Interval(ratio=1.2, low=1.19, high=1.21))
@@ -58,3 +65,28 @@ def test_without_another_the_reason_is_the_winner_s(won: Run, tree: Path, tmp_pa
     with pytest.raises(UsageError, match="no kind of patch can carry this win"):
         workflow.land(run, tree, config, lambda _line: None)
     assert workflow.find_run(run.id, config).best == run.best
+
+
+def test_a_guard_in_cuda_that_cannot_be_run_here_stays_what_was_not_run(
+    landable: Callable[[str], Landable], tmp_path: Path
+) -> None:
+    """Without a GPU, and in an interpreter that has nothing to run it with."""
+    one, said = landable("silu_and_mul"), list[str]()
+    patch = reintegrate.choose(one.win, one.tree)
+    assert (patch.kind, [check.state for check in patch.shown]) == ("guarded", ["not_run"])
+    assert _shown(patch, one.win, load_config(device="none"), said.append) == patch
+    assert not [line for line in said if "guard" in line]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    bare = load_config(python=tmp_path / "bare" / "bin" / "python")
+    assert _shown(patch, one.win, bare, said.append) == patch
+    assert said[-1].startswith("the guard is not run here: ")
+
+
+def test_of_a_win_the_namesakes_of_its_kernel_are_kept(landed: Landed) -> None:
+    (win,) = workflow.all_wins(landed.config)
+    scan = extract.scan_tree(Path(landed.landing.tree))
+    (kernel,) = [one for one in scan.kernels if one.id == win.kernel]
+    beside = replace(kernel, path="sglang/elsewhere.py")
+    assert win.namesakes == ()
+    assert _namesakes(kernel, [kernel, beside]) == (beside.id,)
+    assert _namesakes(None, scan.kernels) is None

@@ -14,7 +14,8 @@ from kmaint.folder import KERNEL
 from kmaint.records.harness import Harness
 from kmaint.records.workload import Contract, Workload
 from kmaint.stop import Stop, Stopped
-from tests.standing_in import TABLE, let_go_of, ncu
+from tests.letting_go import let_go_once
+from tests.standing_in import TABLE, endless, ncu
 
 
 @pytest.fixture
@@ -95,8 +96,8 @@ def test_what_is_let_go_of_counts_nothing(
     small: Harness, ours: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = replace(ours, stop=Stop())
-    let_go_of("ncu", tmp_path / "bin", monkeypatch, watched.stop)
-    with pytest.raises(Stopped):
+    began = endless("ncu", tmp_path / "bin", monkeypatch)
+    with let_go_once(began, watched.stop), pytest.raises(Stopped):
         count(small, small.folder / KERNEL, watched, tmp_path)
 
 

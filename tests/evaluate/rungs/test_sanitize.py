@@ -21,7 +21,8 @@ from kmaint.folder import read_harness
 from kmaint.records.evaluation import Wrong
 from kmaint.records.harness import Harness
 from kmaint.stop import Stop, Stopped
-from tests.standing_in import let_go_of
+from tests.letting_go import let_go_once
+from tests.standing_in import endless
 
 MEMCHECK = """========= COMPUTE-SANITIZER
 ========= Invalid __global__ write of size 4 bytes
@@ -135,8 +136,8 @@ def test_what_is_let_go_of_says_nothing_and_is_gone(
     own: Harness, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = replace(bench, stop=Stop(), known={})
-    let_go_of("compute-sanitizer", tmp_path / "bin", monkeypatch, watched.stop)
-    with pytest.raises(Stopped):
+    began = endless("compute-sanitizer", tmp_path / "bin", monkeypatch)
+    with let_go_once(began, watched.stop), pytest.raises(Stopped):
         sanitize(own, tmp_path / "candidate.py", watched, tmp_path)
     assert watched.known == {}, "nothing is known of the original either"
 
