@@ -38,6 +38,9 @@ LEAST = {"f": 0.9}
 TRUE = {"liar": 1.02, "biased": 2.03}
 """Of those that look like something else, what is measured."""
 CLIMB_S = 0.05
+AWAITED_S = {"x40": 10.0, "x41": 10.0, "x42": 10.0, "x43": 0.3}
+"""Looks that go on until somebody climbs, where that is waited for, and how long at most: of four places the last is
+free again soon, and what it does next is up to the executor, not to how the machine shares its cores."""
 RUNGS = tuple(Rung(name=name, passed=True, seconds=1.0) for name in ("lint", "compile", "look"))
 
 
@@ -48,12 +51,15 @@ def interval(ratio: float) -> Interval:
 class Played:
     """Looks and verdicts by the candidates' own sources; those of `wrong` fail the gate, all others win."""
 
-    def __init__(self, bench: Bench, wrong: str = "") -> None:
+    def __init__(self, bench: Bench, wrong: str = "", *, awaited: bool = False) -> None:
         self._bench, self._wrong, self.events = bench, wrong, list[str]()
         self._lock, self.most, self._now = threading.Lock(), 0, 0
+        self._climbs, self._awaited = threading.Event(), awaited
 
     def first(self, _harness: Harness, candidate: Candidate, _bench: Bench) -> Evaluation | Seen:
         self.events.append(f"look {candidate.source}")
+        if self._awaited:
+            self._climbs.wait(AWAITED_S.get(candidate.source, 0.0))
         if candidate.source.startswith("silent"):
             return Seen(look=None, rungs=RUNGS)
         if candidate.source == "plain":
@@ -73,6 +79,7 @@ class Played:
             self._now += 1
             self.most = max(self.most, self._now)
             self.events.append(f"climb {candidate.source}")
+        self._climbs.set()
         time.sleep(CLIMB_S)
         with self._lock:
             self._now -= 1
@@ -100,9 +107,9 @@ def judged(
     """Judges the candidates of these sources for the best alone, by default with a place for each."""
 
     def judge(
-        names: list[str], wrong: str = "", *, jobs: int = 0, benches: int = 1
+        names: list[str], wrong: str = "", *, jobs: int = 0, benches: int = 1, awaited: bool = False
     ) -> tuple[Played, dict[str, Evaluation]]:
-        played = Played(bench, wrong)
+        played = Played(bench, wrong, awaited=awaited)
         gpus = [replace(bench, gpu=str(n)) for n in range(benches)]
         gate = ForTheBest(played.first, played.whole)
         executor = Local(gpus, jobs=jobs or len(names), judge=gate, rivals=RIVALS)
@@ -140,7 +147,7 @@ def test_of_many_the_best_so_far_climbs_while_others_are_looked_at(
     """And what is better and looked at later climbs after it."""
     monkeypatch.setattr("kmaint.evaluate.executors.local.cores", lambda: there)
     unbuilt = [f"x{n}" for n in range(60)]
-    played, found = judged(["a", "c", *unbuilt, "b", "e"], jobs=jobs)
+    played, found = judged(["a", "c", *unbuilt, "b", "e"], jobs=jobs, awaited=early)
     climbs = [event for event in played.events if event.startswith("climb")]
     assert climbs == (["climb c", "climb b"] if early else ["climb b"])
     looked = played.events.index(climbs[0])
