@@ -4,6 +4,7 @@ are noted in its history, and so is every recheck."""
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 from kmaint import folder, wire
@@ -48,8 +49,10 @@ def accept(
 
 
 def win_id(harness: Harness, patch: Patch) -> str:
-    """The same edits of the same kernel are the same win, whichever run found them."""
-    return f"{harness.kernel.strip('_')}-{wire.digest(patch, length=8)}"
+    """The same edits of the same kernel are the same win, whichever run found them, and whatever is said or shown of
+    them: where there is no GPU, less can be shown of a guard."""
+    edits = replace(patch, reason="", shown=())
+    return f"{harness.kernel.strip('_')}-{wire.digest(edits, length=8)}"
 
 
 def note(run: Run, config: Config, state: State, said: str) -> None:
