@@ -98,13 +98,18 @@ def again(options: argparse.Namespace) -> None:
 
 def table(out: Path) -> str:
     """A row for each win of the file: as it was timed, where it was, and by what the other machine said elsewhere."""
-    kept, timed = json.loads(out.read_text()), {one["win"]: one for one in timed_wins()}
+    kept, timed = json.loads(out.read_text()), {found_by(one): one for one in timed_wins()}
     refused = kept["not_landed"]
     left = [f"Not landed: `{one['kernel'].rpartition('::')[2]}` ({one['on']}), {one['reason']}" for one in refused]
-    rows = [row(timed.get(one["win"], one)) for one in kept["wins"]]
+    rows = [row(timed.get(found_by(one), one)) for one in kept["wins"]]
     return "\n".join(
         [*HEAD, *rows, *(line for said in left for line in ("", said)), "", f"`{out.resolve().relative_to(ROOT)}`."]
     )
+
+
+def found_by(one: dict[str, Any]) -> tuple[str, str]:
+    """The kernel, and the run that found the win: its own name changes with how a patch is made of it."""
+    return one["kernel"], one["run"]
 
 
 def timed_wins() -> Iterator[dict[str, Any]]:
