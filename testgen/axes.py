@@ -19,6 +19,9 @@ FLOATS = ("float32", "bfloat16", "float16")
 SMALL = 257
 """The most that the interpreter is given along an axis that does not count rows: two blocks of 128 and one more."""
 
+ROWS = 48
+"""The most rows that it is given again and again: a program takes it 1 to 3 ms, and a row is about one program."""
+
 PROFILES = (
     "normal",
     "small",
@@ -162,6 +165,32 @@ def smallest(contract: Contract, fixed: Mapping[str, Binding]) -> dict[str, Bind
         if keeps(contract.constraints, axes):
             return axes
     return None
+
+
+def long_cases(contract: Contract) -> dict[str, list[dict[str, Binding]]]:
+    """By axis that is cut for the interpreter, cases as its workloads and its range have it and all others as small as
+    they may be: the longest, and on the way there each twice as long as the one before, or more."""
+    found = {}
+    for axis in cut_axes(contract):
+        asked = [ROWS if axis.name == leading_axis(contract) else SMALL]
+        longer = sorted(size for size in {axis.high, *_timed(contract, axis)} if size > asked[0])
+        for size in longer:
+            if size == longer[-1] or 2 * asked[-1] <= size <= longer[-1] / 2:
+                asked.append(size)
+        cases = [case for size in asked if (case := smallest(contract, {axis.name: size})) is not None]
+        if len(cases) > 1:
+            found[axis.name] = cases
+    return found
+
+
+def cut_axes(contract: Contract) -> list[Axis]:
+    """The axes along which a size may be more than the interpreter is given again and again."""
+    leading, ranges = leading_axis(contract), [axis for axis in contract.axes if not axis.choices]
+    return [axis for axis in ranges if axis.name == leading or max([axis.high, *_timed(contract, axis)]) > SMALL]
+
+
+def _timed(contract: Contract, axis: Axis) -> list[int]:
+    return [size for workload in contract.workloads if isinstance(size := workload.axes[axis.name], int)]
 
 
 def ordinary(contract: Contract) -> dict[str, Binding] | None:

@@ -92,8 +92,10 @@ def render(harness: Harness) -> str:
         workloads=[workload_text(workload) for workload in contract.workloads],
         smallest=smallest_workload(contract),
         leading=leading,
+        most_rows=axes.ROWS,
         rows_each=axes.rows_each(contract, leading) if leading else "1",
         cuts=cuts(contract, leading),
+        long={name: list(map(case_text, cases)) for name, cases in axes.long_cases(contract).items()},
         batched=leading is not None and axes.keeps_rows_apart(contract, leading),
         large=case_text({**large, str(leading): Name(str(leading))}) if large else None,
     )
@@ -207,11 +209,10 @@ def layouts(contract: Contract, tried: Tried = NOTHING) -> list[str]:
 def cuts(contract: Contract, leading: str | None) -> list[str]:
     """The keyword arguments that make a case small enough for the interpreter."""
     found = []
-    for axis in contract.axes:
-        bound = [size for workload in contract.workloads if isinstance(size := workload.axes[axis.name], int)]
+    for axis in axes.cut_axes(contract):
         if axis.name == leading:
             found.append(f'{leading}=min(axes["{leading}"], max(1, MOST_ROWS // rows_each))')
-        elif not axis.choices and max([axis.high, *bound]) > axes.SMALL:
+        else:
             # what is even stays even, and what is a multiple of a block stays one
             size = f'axes["{axis.name}"]'
             found.append(f"{axis.name}={size} if {size} <= {axes.SMALL} else 128 + {size} % 128")

@@ -124,12 +124,13 @@ class Stack:
             name = frame.f_code.co_filename
             owner = self._classes.get(name)
             if owner is None:
-                owner = self._classes[name] = self._owner(name)
+                owner = self._classes[name] = self.owner(name)
             if not name.endswith("runtime/guard.py"):
                 yield owner, name
             frame = frame.f_back  # type: ignore[assignment]
 
-    def _owner(self, name: str) -> str:
+    def owner(self, name: str) -> str:
+        """Whose the code of a file is."""
         if name.startswith(self._guard.own):
             return "ours"
         if "-packages/" in name:
@@ -158,6 +159,14 @@ class Stack:
             if owner != "python" or not name.endswith(modules):
                 return owner == "candidate"
         return False
+
+    def called(self, file: str, function: str) -> bool:
+        """Whether the candidate's own code calls this function of the standard library, which causes the event."""
+        frame = sys._getframe(1)  # noqa: SLF001 - as above
+        while frame is not None and not (frame.f_code.co_name == function and frame.f_code.co_filename.endswith(file)):
+            frame = frame.f_back  # type: ignore[assignment]
+        caller = frame and frame.f_back
+        return caller is not None and self.owner(caller.f_code.co_filename) == "candidate"
 
     def anywhere(self, *, imports: bool = False) -> bool:
         """Whether the candidate's code is on the stack, and no compiler works between it and the event.
@@ -190,6 +199,10 @@ def _rules(guard: Guard) -> dict[str, Rule]:
         "object.__getattr__": _attribute,
         "object.__setattr__": _code,
     }
+    rules["compile"] = lambda args, stack: _names_code(args[1], stack)
+    rules["code.__new__"] = rules["compile"]
+    for event in ("exec", "function.__new__"):
+        rules[event] = lambda args, stack: _names_code(getattr(args[0], "co_filename", None), stack)
     for event in ("os.listdir", "os.scandir"):
         rules[event] = lambda args, stack: ("files_touched", f"lists {args[0]!r}") if stack.immediate() else None
     for event in ("remove", "rename", "rmdir", "mkdir", "truncate", "chmod", "chown", "link", "symlink", "utime"):
@@ -263,8 +276,15 @@ def _starts_thread(guard: Guard, args: tuple[Any, ...], stack: Stack) -> Finding
 
 
 def _frames(_args: tuple[Any, ...], stack: Stack) -> Finding | None:
-    if stack.looked_through("/inspect.py", "/traceback.py"):
+    if stack.looked_through("/inspect.py", "/traceback.py") or stack.called("/logging/__init__.py", "findCaller"):
         return "phase_detection", "looks at its callers' frames"
+    return None
+
+
+def _names_code(file: object, stack: Stack) -> Finding | None:
+    """Code that is said to be of a file of somebody else: what it does would be nobody's business."""
+    if isinstance(file, (str, bytes)) and stack.owner(os.fsdecode(file)) != "candidate" and stack.immediate():
+        return "tampered", f"runs code of its own as that of {os.fsdecode(file)}"
     return None
 
 

@@ -137,6 +137,18 @@ def in_time(cases: Iterable[Case]) -> Iterator[Case]:
         yield case
 
 
+def growing(name: str, cases: Iterable[Case]) -> Iterator[Case]:
+    """Cases in the order of one axis, until the next would take more than the profile's patience, by the last one's
+    time and size."""
+    spent_s, last = 0.0, 1
+    for case in cases:
+        if spent_s * case.axes[name] / last > PATIENCE_S[profile()]:
+            return
+        started = time.process_time()
+        yield case
+        spent_s, last = time.process_time() - started, max(1, case.axes[name])
+
+
 def note(test: CodeType, error: AssertionError, case: Case) -> None:
     """Put the failing case into FAILURES beside the test; a folder that cannot be written is left as it is."""
     path, said = Path(test.co_filename).with_name(FAILURES), str(error)

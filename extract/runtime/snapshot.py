@@ -9,6 +9,7 @@ import builtins
 import gc
 import importlib
 import random
+import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -79,8 +80,13 @@ def _code(value: Any) -> Any:
 
 def _wrapped(now: Any, name: str) -> bool:
     """Whether an installed package put its own wrapper of that name there: torch does so when it first compiles."""
-    code = _code(now)
-    return code is not None and "-packages/" in code.co_filename and now.__name__ == name
+    return _of_a_package(now) and now.__name__ == name
+
+
+def _of_a_package(value: Any) -> bool:
+    """Whether it is a function of an installed package."""
+    code = _code(value)
+    return code is not None and "-packages/" in code.co_filename
 
 
 def _modules() -> Iterator[tuple[str, types.ModuleType]]:
@@ -102,6 +108,21 @@ def _types() -> dict[str, type]:
     return found
 
 
+def _handlers() -> Iterator[tuple[signal.Signals, Any]]:
+    """Signals that a function answers."""
+    for one in signal.Signals:
+        if callable(call := signal.getsignal(one)) and not isinstance(call, signal.Handlers):
+            yield one, call
+
+
+def _named(call: Any) -> str:
+    return getattr(call, "__qualname__", "") or type(call).__qualname__
+
+
+def _modes() -> tuple[int, int]:
+    return torch._C._len_torch_dispatch_stack(), torch._C._len_torch_function_stack()  # noqa: SLF001 - as torch's own
+
+
 SETTINGS: dict[str, Callable[[], Any]] = {
     "default dtype": torch.get_default_dtype,
     "default device": lambda: str(torch.get_default_device()),
@@ -118,7 +139,13 @@ SETTINGS: dict[str, Callable[[], Any]] = {
     "number of threads": torch.get_num_threads,
     "seed of torch": torch.initial_seed,
     "autocasting": torch.is_autocast_enabled,
+    "modes that see every operator": _modes,
     "garbage collection": gc.isenabled,
+    "what garbage collection calls": lambda: tuple(_named(one) for one in gc.callbacks if not _of_a_package(one)),
+    "what signals call": lambda: tuple(f"{one.name} {_named(call)}" for one, call in _handlers()),
+    "timers": lambda: tuple(
+        bool(signal.getitimer(one)[0]) for one in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+    ),
     "tracing": lambda: (sys.gettrace(), sys.getprofile()),
     "recursion limit": sys.getrecursionlimit,
     "streams of Python": lambda: (id(sys.stdout), id(sys.stderr), id(sys.stdin), id(builtins.print)),

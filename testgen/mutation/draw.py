@@ -15,7 +15,7 @@ from testgen.suite import layouts
 TRIES_EACH = 50
 """Draws for each case that is wanted: a contract of several constraints turns most away."""
 
-MOST_ROWS, MOST = 4 * 48, 4 * axes.SMALL
+MOST_ROWS, MOST = 4 * axes.ROWS, 4 * axes.SMALL
 """Four times what the suite takes under the interpreter: rows in all, and along any other axis."""
 
 MOST_CHOSEN = 4096

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from extract.runtime import contents
-from kmaint.records.workload import Argument, Axis, Contract
+from kmaint.records.workload import Argument, Axis, Contract, Workload
 from testgen import axes
 
 CACHE = Contract(
@@ -44,6 +46,22 @@ def test_the_ordinary_case_has_no_size_on_which_little_shows() -> None:
     assert axes.ordinary(CACHE) == {"T": 3, "H": 3, "D": 64, "BLOCKS": 3, "DT": "bfloat16", "SCALED": False}
     halves = Contract(axes=(Axis(name="D", low=1, high=300),), arguments=(), constraints=("D % 2 == 0",))
     assert axes.ordinary(halves) == {"D": 6}
+
+
+def test_a_case_is_long_along_one_axis_that_is_cut_alone() -> None:
+    contract = Contract(
+        axes=(*CACHE.axes[:3], Axis(name="BLOCKS", low=1, high=400), *CACHE.axes[4:]),
+        arguments=CACHE.arguments,
+        constraints=CACHE.constraints,
+        workloads=(Workload(name="w", weight=1.0, origin="a test", source="", axes={"T": 900, "BLOCKS": 64}),),
+    )
+    rest = {"H": 1, "D": 64, "DT": "bfloat16", "SCALED": False}
+    assert axes.long_cases(contract) == {
+        "T": [{"T": size, "BLOCKS": blocks, **rest} for size, blocks in ((48, 3), (300, 31), (900, 61))],
+        "BLOCKS": [{"T": 1, "BLOCKS": size, **rest} for size in (257, 400)],
+    }
+    assert "BLOCKS" not in axes.long_cases(replace(contract, axes=CACHE.axes)), "it is never cut"
+    assert axes.long_cases(Contract(axes=(Axis(name="H", choices=(1, 900)),), arguments=())) == {}
 
 
 def test_each_constraint_is_broken_alone() -> None:

@@ -54,12 +54,12 @@ def lint(harness: Harness, original: str, source: str) -> tuple[NotBuilt | Disho
         return NotBuilt(reason=f"does not parse: line {line}: {_text(error)}", codes=("syntax",)), ""
     if refused := _forbidden_import(harness, original, tree):
         return refused, ""
-    changed = frame_changed(original, source)
-    reason = _signature_changed(harness, original, tree) or ("" if harness.compute == "any" else changed)
+    changed, ignored = frame_changed(original, source), _ignored(harness, original, tree)
+    reason = _signature_changed(harness, original, tree) or ("" if harness.compute == "any" else changed or ignored)
     if reason:
         return NotBuilt(reason=reason, codes=("signature",)), ""
     notes = [f"cannot be put back by region: {changed}"] if changed else []
-    return None, "; ".join([*notes, *hints(tree)])
+    return None, "; ".join([*notes, *([ignored] if ignored else []), *hints(tree)])
 
 
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -140,6 +140,31 @@ def _signature_changed(harness: Harness, original: str, tree: ast.Module) -> str
     if wanted != got:
         return f"{harness.entry}: takes ({got}), and the original ({wanted})"
     return ""
+
+
+def _ignored(harness: Harness, original: str, tree: ast.Module) -> str:
+    """A parameter that the original's launcher reads and the candidate's does not, though no test passes it: an `out`
+    that somebody else's callers give stays as it was."""
+    before, after = function(ast.parse(original), harness.entry), function(tree, harness.entry)
+    if before is None or after is None:
+        return ""
+    passed = {argument.name for argument in harness.contract.arguments}
+    for name in (one.arg for one in [*before.args.posonlyargs, *before.args.args, *before.args.kwonlyargs]):
+        if name not in passed and _reads(before, name) and not _reads(after, name):
+            return f"{harness.entry}: does nothing with {name}, which the original reads and no test passes"
+    return ""
+
+
+def _reads(node: ast.FunctionDef, name: str) -> bool:
+    """Whether the body reads what it is given as the parameter, before a statement of its own that replaces that."""
+    for statement in node.body:
+        found = [one.ctx for one in ast.walk(statement) if isinstance(one, ast.Name) and one.id == name]
+        if isinstance(statement, ast.AugAssign) or any(isinstance(one, ast.Load) for one in found):
+            if found:
+                return True
+        elif found and isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            return False
+    return False
 
 
 def function(tree: ast.Module, name: str) -> ast.FunctionDef | None:

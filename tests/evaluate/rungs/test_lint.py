@@ -6,6 +6,7 @@ import pytest
 
 from kmaint.evaluate.rungs.lint import lint
 from kmaint.records.harness import Harness
+from kmaint.records.workload import Argument
 
 BODY = "    num_tokens = output.shape[0]\n"
 PARAMETERS = (
@@ -63,6 +64,12 @@ def test_an_import_that_the_original_has_is_its_own(harness: Harness, source: st
             "text outside the regions changed, at its line 4: 'import math' for 'import triton'",
         ),
         (
+            "    if output_lse is None:\n        output_lse = torch",
+            "    output_lse = torch",
+            "signature",
+            "merge_state_triton: does nothing with output_lse, which the original reads and no test passes",
+        ),
+        (
             "sglang/kernels/ops/attention/merge_state.py:66-96 merge_state_triton",
             "merge_state.py:66-96 merge_state_triton",
             "signature",
@@ -86,6 +93,21 @@ def test_the_import_of_an_answer_says_what_it_is(harness: Harness, source: str, 
     assert rejection.codes == ("forbidden_import", code)
 
 
+def test_what_a_test_passes_is_for_the_test_to_say(harness: Harness, source: str) -> None:
+    """And a parameter that is read on any way through the body is read."""
+    ignoring = source.replace("    if output is None:\n        output = torch", "    output = torch")
+    assert ignoring != source
+    given = Argument(name="output", kind="tensor", shape=("T", "H", "D"), dtype="DT", values="output")
+    contract = dataclasses.replace(harness.contract, arguments=(*harness.contract.arguments, given))
+    assert lint(dataclasses.replace(harness, contract=contract), source, ignoring)[0] is None
+    assert lint(harness, source, ignoring)[0] is not None
+    for read in (
+        "    output = output if output is not None else torch",
+        "    output = kept = (output or torch)\n    output = torch",
+    ):
+        assert lint(harness, source, ignoring.replace("    output = torch", read))[0] is None
+
+
 PLAIN = """
 import math
 import torch
@@ -100,7 +122,8 @@ def test_where_torch_may_do_the_work_no_region_is_needed(harness: Harness, sourc
     free = dataclasses.replace(harness, compute="any")
     rejection, hints = lint(free, source, PLAIN)
     assert rejection is None
-    assert hints == "cannot be put back by region: region merge_state_kernel: its markers are gone"
+    said = "merge_state_triton: does nothing with output, which the original reads and no test passes"
+    assert hints == f"cannot be put back by region: region merge_state_kernel: its markers are gone; {said}"
     assert lint(harness, source, PLAIN)[0] is not None
 
 

@@ -35,6 +35,10 @@ NOTED = {
     "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    error.__traceback__.tb_frame": "phase_detection",
     "exec('import sys\\nsys._getframe()')": "phase_detection",
     "import sys\nsys._current_frames()": "phase_detection",
+    "import logging\nlogging.getLogger().findCaller(False, 9)": "phase_detection",
+    "import os\nexec(compile('pass', os.__file__, 'exec'))": "tampered",
+    "import os\n(lambda: 1).__code__.replace(co_filename=os.__file__)": "tampered",
+    "import os, types\ntypes.FunctionType(os.path.join.__code__, {})": "tampered",
     "from importlib.util import *\nspec_from_file_location('x', '/nowhere/reference.py').loader.get_code('x')": (
         "reference_read"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import hypothesis
@@ -68,6 +69,18 @@ def test_cases_come_in_an_order_of_the_seed_s(monkeypatch: pytest.MonkeyPatch) -
     assert sorted(orders[0]) == list(range(20))
     monkeypatch.setattr(profiles, "PATIENCE_S", {"gate": -1.0})
     assert len(list(profiles.in_time(cases))) == profiles.LEAST
+
+
+@pytest.mark.usefixtures("impatient")
+def test_cases_grow_as_far_as_the_last_one_s_time_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(profiles, "PATIENCE_S", {"gate": 3.0})
+    monkeypatch.setattr(time, "process_time", lambda: now_s)
+    tried = []
+    for case in profiles.growing("T", [Case(T=size) for size in (0, 48, 257, 768, 4096, 5000)]):
+        tried.append(case.axes["T"])
+        now_s += case.axes["T"] / 1000
+    assert tried == [0, 48, 257, 768]
 
 
 def test_a_failing_case_is_written_down_and_met_first_by_the_next(

@@ -1,5 +1,7 @@
 """What a candidate has no business changing is noticed when it is changed."""
 
+import gc
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +10,10 @@ import pytest
 import torch
 import torch.testing
 
+from extract.runtime.performing import Allocations
 from extract.runtime.snapshot import Snapshot
+
+MODE = Allocations()
 
 
 def _unlike(*_args: Any, **_options: Any) -> bool:
@@ -66,12 +71,51 @@ def test_replaced_code(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> N
             lambda: torch.set_grad_enabled(True),
             "grad mode was True and is False",
         ),
+        (
+            MODE.__enter__,
+            lambda: MODE.__exit__(None, None, None),
+            "modes that see every operator was (0, 0) and is (1, 0)",
+        ),
+        (
+            lambda: gc.callbacks.append(_unlike),
+            lambda: gc.callbacks.remove(_unlike),
+            "what garbage collection calls was () and is ('_unlike',)",
+        ),
     ],
 )
 def test_a_setting(snapshot: Snapshot, change: Callable[[], object], back: Callable[[], object], said: str) -> None:
     change()
     try:
         assert snapshot.change() == said
+    finally:
+        back()
+    assert snapshot.change() == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "said"),
+    [
+        (
+            lambda: signal.signal(signal.SIGUSR1, _unlike),
+            lambda: signal.signal(signal.SIGUSR1, signal.SIG_DFL),
+            "'SIGUSR1 _unlike'",
+        ),
+        (
+            lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 1000.0),
+            lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 0.0),
+            "True, False)",
+        ),
+    ],
+)
+def test_what_is_called_later(
+    snapshot: Snapshot, change: Callable[[], object], back: Callable[[], object], said: str
+) -> None:
+    """Beside the alarm by which pytest ends a test that hangs."""
+    change()
+    try:
+        before, _, now = snapshot.change().partition(" and is ")
+        assert said not in before
+        assert said in now
     finally:
         back()
     assert snapshot.change() == ""

@@ -30,7 +30,7 @@ from runtime.cases import Case, Contract  # noqa: E402
 from runtime.contents import PROFILES, SPECIALS  # noqa: E402
 from runtime.judge import Difference, differences, other_values  # noqa: E402
 from runtime.outcomes import Outcome  # noqa: E402
-from runtime.profiles import few, in_time, kept_as, paced, use_profile  # noqa: E402
+from runtime.profiles import few, growing, in_time, kept_as, paced, use_profile  # noqa: E402
 from runtime.properties import (  # noqa: E402
     broken,
     leading,
@@ -131,6 +131,16 @@ WORKLOADS = {
     "T4096": Case(T=4096, H=32, D=128, DT="bfloat16"),
 }
 
+
+# As long along one axis as the workloads are, or as it may be.
+LONG = {
+    "T": [
+        Case(T=48, H=1, D=64, DT="bfloat16"),
+        Case(T=300, H=1, D=64, DT="bfloat16"),
+        Case(T=768, H=1, D=64, DT="bfloat16"),
+        Case(T=4096, H=1, D=64, DT="bfloat16"),
+    ],
+}
 SMALL = Case(T=3, H=5, D=80, DT="float32")  # small and quick, and no stride or row too few goes unseen on it
 
 
@@ -192,6 +202,15 @@ def test_takes_every_size(pair: Pair) -> None:
     }
     for case in in_time(reachable(SMALL.but(**{name: size})) for name, sizes in edges.items() for size in sizes):
         if CONTRACT.admits(case):
+            check(apart(case, pair.original(case), pair.tested(case)), on=case)
+
+
+@pytest.mark.skipif(not INTERPRETED, reason="nothing is cut on a GPU: it sees the workloads themselves")
+def test_takes_the_sizes_of_its_workloads(pair: Pair) -> None:
+    """Each axis that is cut under the interpreter, as long as callers have it, with the others as small as they may be:
+    as far as there is time."""
+    for name, each in LONG.items():
+        for case in growing(name, each):
             check(apart(case, pair.original(case), pair.tested(case)), on=case)
 
 

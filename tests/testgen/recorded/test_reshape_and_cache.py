@@ -27,7 +27,7 @@ from runtime.cases import Case, Contract  # noqa: E402
 from runtime.contents import PROFILES, SPECIALS  # noqa: E402
 from runtime.judge import Difference, differences, other_values  # noqa: E402
 from runtime.outcomes import Outcome  # noqa: E402
-from runtime.profiles import few, in_time, kept_as, paced, use_profile  # noqa: E402
+from runtime.profiles import few, growing, in_time, kept_as, paced, use_profile  # noqa: E402
 from runtime.properties import (  # noqa: E402
     broken,
     leading,
@@ -140,6 +140,14 @@ WORKLOADS = {
     "prefill": Case(T=768, H=8, D=128, BLOCKS=128, PAGE=16, DT="bfloat16", SCALED=False, SWA=False),
 }
 
+
+# As long along one axis as the workloads are, or as it may be.
+LONG = {
+    "T": [
+        Case(T=48, H=1, D=64, BLOCKS=3, PAGE=16, DT="bfloat16", SCALED=False, SWA=False),
+        Case(T=768, H=1, D=64, BLOCKS=61, PAGE=16, DT="bfloat16", SCALED=False, SWA=False),
+    ],
+}
 SMALL = Case(
     T=3, H=3, D=80, BLOCKS=3, PAGE=16, DT="bfloat16", SCALED=False, SWA=False
 )  # small and quick, and no stride or row too few goes unseen on it
@@ -199,6 +207,17 @@ def test_takes_every_size(pair: Pair) -> None:
     }
     for case in in_time(reachable(SMALL.but(**{name: size})) for name, sizes in edges.items() for size in sizes):
         if CONTRACT.admits(case) and pair.wherever_it_lies(case) and pair.reads_only_inside(case):
+            check(apart(case, pair.original(case), pair.tested(case)), on=case)
+
+
+@pytest.mark.skipif(not INTERPRETED, reason="nothing is cut on a GPU: it sees the workloads themselves")
+def test_takes_the_sizes_of_its_workloads(pair: Pair) -> None:
+    """Each axis that is cut under the interpreter, as long as callers have it, with the others as small as they may be:
+    as far as there is time."""
+    for name, each in LONG.items():
+        for case in growing(name, each):
+            if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
+                continue  # the original has no one answer here
             check(apart(case, pair.original(case), pair.tested(case)), on=case)
 
 
