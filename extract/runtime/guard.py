@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 Finding = tuple[str, str]
@@ -162,11 +163,12 @@ class Stack:
 
     def called(self, file: str, function: str) -> bool:
         """Whether the candidate's own code calls this function of the standard library, which causes the event."""
-        frame = sys._getframe(1)  # noqa: SLF001 - as above
-        while frame is not None and not (frame.f_code.co_name == function and frame.f_code.co_filename.endswith(file)):
-            frame = frame.f_back  # type: ignore[assignment]
-        caller = frame and frame.f_back
-        return caller is not None and self.owner(caller.f_code.co_filename) == "candidate"
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as above
+        while frame is not None:
+            code, frame = frame.f_code, frame.f_back
+            if code.co_name == function and code.co_filename.endswith(file):
+                return frame is not None and self.owner(frame.f_code.co_filename) == "candidate"
+        return False
 
     def anywhere(self, *, imports: bool = False) -> bool:
         """Whether the candidate's code is on the stack, and no compiler works between it and the event.

@@ -53,7 +53,7 @@ def test_a_case_is_long_along_one_axis_that_is_cut_alone() -> None:
         axes=(*CACHE.axes[:3], Axis(name="BLOCKS", low=1, high=400), *CACHE.axes[4:]),
         arguments=CACHE.arguments,
         constraints=CACHE.constraints,
-        workloads=(Workload(name="w", weight=1.0, origin="a test", source="", axes={"T": 900, "BLOCKS": 64}),),
+        workloads=(Workload(name="w", weight=1.0, origin="derived", source="", axes={"T": 900, "BLOCKS": 64}),),
     )
     rest = {"H": 1, "D": 64, "DT": "bfloat16", "SCALED": False}
     assert axes.long_cases(contract) == {

@@ -115,10 +115,10 @@ class Ledger:
         if torch.equal(want.raw, got.raw):
             return
         left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
-        if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
-            self._not_judged.add(f"{want.path}: the interpreter's cast to {want.dtype} is wrong")
-            return
         self._exact = False
+        if self._interpreted and left.dtype in judge.INTERPRETER_ROUNDS_BADLY:
+            self._not_judged.add(f"{want.path}: but roughly, as the interpreter's cast to {want.dtype} is wrong")
+            return
         if left.is_floating_point():
             self._largest = max(self._largest, judge.error_against(left.double(), right))
 
@@ -132,7 +132,7 @@ class Ledger:
             if want.path not in known or want.kind != "tensor" or got.shape != want.shape:
                 continue
             left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
-            if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
+            if self._interpreted and left.dtype in judge.INTERPRETER_ROUNDS_BADLY:
                 continue
             exact, tolerance = known[want.path], judge.TOLERANCES.get(left.dtype)
             own, other = judge.error_against(exact, left), judge.error_against(exact, right)

@@ -20,6 +20,8 @@ EDITABLE = ("normal", "log_sum_exp", "scale", "probability")
 MOST_CONSTANTS = 16
 MOST_ELEMENTS = 1 << 22
 """Of the arguments of a call at its real size: a fifth of a second, and as much for the reference in float64."""
+MOST_AT_CONSTANT = 1 << 25
+"""Of those of a call at a number of the candidate's source: a few seconds, mostly for the reference."""
 VALUES = ("nan", "outlier", "small", "zeros")
 """Profiles of values beside the usual one."""
 MANY = 40
@@ -120,7 +122,10 @@ def _sequences(contract: Any, case: Any, draw: random.Random) -> Iterator[tuple[
 
 
 def scaled(contract: Any, constants: Iterable[int], seed: int) -> Iterator[Any]:
-    """Cases at and beside each whole number of the candidate's source, for each axis that can be as long."""
+    """Cases at and beside each whole number of the candidate's source, for each axis that can be as long.
+
+    What is too much with the other axes as a workload has them is asked with as little of them as may be.
+    """
     first, leading = next(case for _workload, case in contract.cases()), leading_axes(contract)
     for name, axis in contract.axes.items():
         if axis["choices"] or type(first.axes[name]) is not int:
@@ -129,9 +134,12 @@ def scaled(contract: Any, constants: Iterable[int], seed: int) -> Iterator[Any]:
         most = LARGEST if name in leading else max(axis["high"], *(c.axes[name] for _, c in contract.cases()))
         for constant in list(constants)[:MOST_CONSTANTS]:
             for size in (constant - 1, constant, constant + 1):
-                case = small.but(**{name: size})
-                if axis["low"] <= size <= most and contract.admits(case):
-                    yield case
+                asked = [one.but(**{name: size}) for one in (small, narrowest(contract, small))]
+                able = [
+                    case for case in asked if contract.admits(case) and elements(contract, case) <= MOST_AT_CONSTANT
+                ]
+                if axis["low"] <= size <= most:
+                    yield from able[:1]
 
 
 def real_sizes(contract: Any, seed: int) -> list[Any]:

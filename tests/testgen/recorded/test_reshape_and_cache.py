@@ -213,12 +213,12 @@ def test_takes_every_size(pair: Pair) -> None:
 @pytest.mark.skipif(not INTERPRETED, reason="nothing is cut on a GPU: it sees the workloads themselves")
 def test_takes_the_sizes_of_its_workloads(pair: Pair) -> None:
     """Each axis that is cut under the interpreter, as long as callers have it, with the others as small as they may be:
-    as far as there is time."""
+    as far as there is time. A second call of that size leaves the results of the first alone."""
     for name, each in LONG.items():
         for case in growing(name, each):
             if not (pair.wherever_it_lies(case) and pair.reads_only_inside(case)):
                 continue  # the original has no one answer here
-            check(apart(case, pair.original(case), pair.tested(case)), on=case)
+            check(apart(case, pair.original(case), pair.tested(case, how="again")), on=case)
 
 
 def test_takes_every_layout(pair: Pair) -> None:
