@@ -12,7 +12,7 @@ import torch
 
 from .contents import once
 from .outcomes import Leaf, Outcome, tensor_of
-from .tolerances import INTERPRETER_ROUNDS_BADLY, TOLERANCES, Tolerance, alike_but_for_slips, row_scale
+from .tolerances import INTERPRETER_CANNOT_JUDGE, TOLERANCES, Tolerance, alike_but_for_slips, row_scale
 from .truth import Truth, kept, undecided
 
 WORSE = 2.0
@@ -131,7 +131,7 @@ def _leaf_differences(expected: Leaf, actual: Leaf, terms: _Terms) -> list[Diffe
     if expected.path.startswith("argument") and not expected.written:
         return [Difference("mutated_input", f"{expected.path} was written; the original leaves it alone")]
     want, got = tensor_of(expected), tensor_of(actual)
-    roughly = terms.interpreted and want.dtype in INTERPRETER_ROUNDS_BADLY
+    roughly = terms.interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE
     if terms.overflows and want.is_floating_point():
         # An infinity on the way may end as one, or as the nought of what was divided by it.
         told = want.double().isfinite() & (want.double() != 0)

@@ -23,7 +23,7 @@ from .judge import (
 )
 from .outcomes import Leaf, Outcome, tensor_of
 from .suite import Pair
-from .tolerances import INTERPRETER_ROUNDS_BADLY, TOLERANCES
+from .tolerances import INTERPRETER_CANNOT_JUDGE, TOLERANCES
 from .truth import Truth, kept, moved, undecided
 
 
@@ -127,7 +127,7 @@ def less_accurate(truth: Truth, expected: Outcome, actual: Outcome, *, interpret
         if leaf.path not in known_by_path or leaf.path not in right or right[leaf.path].shape != leaf.shape:
             continue
         want, got = tensor_of(leaf), tensor_of(right[leaf.path])
-        if want.dtype not in TOLERANCES or (interpreted and want.dtype in INTERPRETER_ROUNDS_BADLY):
+        if want.dtype not in TOLERANCES or (interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE):
             continue
         known, tolerance = known_by_path[leaf.path].double().cpu(), TOLERANCES[want.dtype]
         own, other = error_against(known, want), error_against(known, got)

@@ -28,14 +28,14 @@ TOLERANCES = {
     torch.float8_e5m2: Tolerance(0.26, 1e-3, "one code of e5m2 up or down: 2^-2 relative"),
 }
 
-INTERPRETER_ROUNDS_BADLY = (torch.float8_e4m3fn, torch.float8_e5m2)
+INTERPRETER_CANNOT_JUDGE = (torch.float8_e4m3fn, torch.float8_e5m2)
 """The Triton interpreter's cast to fp8 (3.6.0 to 3.9.0) loses mantissa carries, so that 1.97 becomes 1.0, adds up to
 the smallest normal number to subnormal ones, and makes anything large of what is too large: what no such slip explains
-is told apart, the rest on a GPU only."""
+is told apart; more than that is judged on a GPU only."""
 
 
 def alike_but_for_slips(want: torch.Tensor, got: torch.Tensor) -> torch.Tensor:
-    """Where two casts to fp8 may be of about the same number: a step apart, or by INTERPRETER_ROUNDS_BADLY."""
+    """Where two casts to fp8 may be of about the same number: a step apart, or by INTERPRETER_CANNOT_JUDGE."""
     kind = torch.finfo(want.dtype)
     left, right = want.double(), got.double()
     less, more = torch.minimum(left.abs(), right.abs()), torch.maximum(left.abs(), right.abs())

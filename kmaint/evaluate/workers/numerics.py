@@ -116,7 +116,7 @@ class Ledger:
             return
         left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
         self._exact = False
-        if self._interpreted and left.dtype in judge.INTERPRETER_ROUNDS_BADLY:
+        if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
             self._not_judged.add(f"{want.path}: but roughly, as the interpreter's cast to {want.dtype} is wrong")
             return
         if left.is_floating_point():
@@ -132,7 +132,7 @@ class Ledger:
             if want.path not in known or want.kind != "tensor" or got.shape != want.shape:
                 continue
             left, right = outcomes.tensor_of(want), outcomes.tensor_of(got)
-            if self._interpreted and left.dtype in judge.INTERPRETER_ROUNDS_BADLY:
+            if self._interpreted and left.dtype in judge.INTERPRETER_CANNOT_JUDGE:
                 continue
             exact, tolerance = known[want.path], judge.TOLERANCES.get(left.dtype)
             own, other = judge.error_against(exact, left), judge.error_against(exact, right)

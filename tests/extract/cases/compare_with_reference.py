@@ -42,7 +42,7 @@ def compare(entry, reference, contract, case, worst):
     for path, expected in truth.items():
         got = outcomes.tensor_of(leaves[path])
         assert got.shape == expected.shape, (case, path)
-        judged = got.dtype not in judge.INTERPRETER_ROUNDS_BADLY and case.values in SMOOTH
+        judged = got.dtype not in judge.INTERPRETER_CANNOT_JUDGE and case.values in SMOOTH
         if judged and got.numel():
             # subnormal numbers of float16 have few bits: their error counts against its smallest normal number
             error = (got.double() - expected).abs().amax() / expected.abs().amax().clamp_min(6.2e-5)
