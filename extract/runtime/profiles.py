@@ -138,11 +138,11 @@ def in_time(cases: Iterable[Case]) -> Iterator[Case]:
 
 
 def growing(name: str, cases: Iterable[Case]) -> Iterator[Case]:
-    """Cases in the order of one axis, until the next would take more than the profile's patience, by the last one's
-    time and size."""
+    """Cases in the order of one axis, until the next would take more than half the profile's patience, by the last
+    one's time and size."""
     spent_s, last = 0.0, 1
     for case in cases:
-        if spent_s * case.axes[name] / last > PATIENCE_S[profile()]:
+        if spent_s * case.axes[name] / last > PATIENCE_S[profile()] / 2:
             return
         started = time.process_time()
         yield case

@@ -74,7 +74,7 @@ def test_cases_come_in_an_order_of_the_seed_s(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("impatient")
 def test_cases_grow_as_far_as_the_last_one_s_time_says(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 0.0
-    monkeypatch.setattr(profiles, "PATIENCE_S", {"gate": 3.0})
+    monkeypatch.setattr(profiles, "PATIENCE_S", {"gate": 6.0})
     monkeypatch.setattr(time, "process_time", lambda: now_s)
     tried = []
     for case in profiles.growing("T", [Case(T=size) for size in (0, 48, 257, 768, 4096, 5000)]):
