@@ -172,13 +172,14 @@ def long_cases(contract: Contract) -> dict[str, list[dict[str, Binding]]]:
     they may be: the longest, and on the way there each twice as long as the one before, or more."""
     found = {}
     for axis in cut_axes(contract):
-        asked = [ROWS if axis.name == leading_axis(contract) else SMALL]
-        longer = sorted(size for size in {axis.high, *_timed(contract, axis)} if size > asked[0])
+        least = ROWS if axis.name == leading_axis(contract) else SMALL
+        asked = [least // 2, least]
+        longer = sorted(size for size in {axis.high, *_timed(contract, axis)} if size > least)
         for size in longer:
             if size == longer[-1] or 2 * asked[-1] <= size <= longer[-1] / 2:
                 asked.append(size)
         cases = [case for size in asked if (case := smallest(contract, {axis.name: size})) is not None]
-        if len(cases) > 1:
+        if len(cases) > 2:
             found[axis.name] = cases
     return found
 

@@ -57,8 +57,8 @@ def test_a_case_is_long_along_one_axis_that_is_cut_alone() -> None:
     )
     rest = {"H": 1, "D": 64, "DT": "bfloat16", "SCALED": False}
     assert axes.long_cases(contract) == {
-        "T": [{"T": size, "BLOCKS": blocks, **rest} for size, blocks in ((48, 3), (300, 31), (900, 61))],
-        "BLOCKS": [{"T": 1, "BLOCKS": size, **rest} for size in (257, 400)],
+        "T": [{"T": size, "BLOCKS": blocks, **rest} for size, blocks in ((24, 2), (48, 3), (300, 31), (900, 61))],
+        "BLOCKS": [{"T": 1, "BLOCKS": size, **rest} for size in (128, 257, 400)],
     }
     assert "BLOCKS" not in axes.long_cases(replace(contract, axes=CACHE.axes)), "it is never cut"
     assert axes.long_cases(Contract(axes=(Axis(name="H", choices=(1, 900)),), arguments=())) == {}

@@ -135,6 +135,7 @@ WORKLOADS = {
 # As long along one axis as the workloads are, or as it may be.
 LONG = {
     "T": [
+        Case(T=24, H=1, D=64, DT="bfloat16"),
         Case(T=48, H=1, D=64, DT="bfloat16"),
         Case(T=300, H=1, D=64, DT="bfloat16"),
         Case(T=768, H=1, D=64, DT="bfloat16"),

@@ -144,6 +144,7 @@ WORKLOADS = {
 # As long along one axis as the workloads are, or as it may be.
 LONG = {
     "T": [
+        Case(T=24, H=1, D=64, BLOCKS=2, PAGE=16, DT="bfloat16", SCALED=False, SWA=False),
         Case(T=48, H=1, D=64, BLOCKS=3, PAGE=16, DT="bfloat16", SCALED=False, SWA=False),
         Case(T=768, H=1, D=64, BLOCKS=61, PAGE=16, DT="bfloat16", SCALED=False, SWA=False),
     ],
