@@ -158,7 +158,7 @@ WRONG_MERGES = {
         "[aliased_output]",
     ),
     "by_batch": (LAST, f"    output *= 1 + (output.shape[0] > 2) * 2**-7\n{LAST}", BATCH, "[mismatch]"),
-    "few_programs": ("[(num_tokens, num", "[(min(num_tokens, 256), num", LONG, "[uninitialised]"),
+    "few_programs": ("[(num_tokens, num", "[(min(num_tokens, 40), num", LONG, "[uninitialised]"),
     "the_original": (LAST, LAST, LONG, ""),
 }
 WRONG_WRITES = {
