@@ -131,12 +131,11 @@ def _leaf_differences(expected: Leaf, actual: Leaf, terms: _Terms) -> list[Diffe
     if expected.path.startswith("argument") and not expected.written:
         return [Difference("mutated_input", f"{expected.path} was written; the original leaves it alone")]
     want, got = tensor_of(expected), tensor_of(actual)
-    roughly = terms.interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE
     if terms.overflows and want.is_floating_point():
         # An infinity on the way may end as one, or as the nought of what was divided by it.
         told = want.double().isfinite() & (want.double() != 0)
         got = torch.where(told, got.double(), want.double()).to(got.dtype)
-    if roughly:
+    if terms.interpreted and want.dtype in INTERPRETER_CANNOT_JUDGE:
         wrong = ~alike_but_for_slips(want, got)
         return _wrong_elements(
             expected.path, want, got, wrong, "within a code of fp8, or a slip of the interpreter's cast"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -132,14 +133,13 @@ def scaled(contract: Any, constants: Iterable[int], seed: int) -> Iterator[Any]:
             continue
         small = base(contract, first.but(seed=seed), rows=2, width=8)
         most = LARGEST if name in leading else max(axis["high"], *(c.axes[name] for _, c in contract.cases()))
+        each = small, narrowest(contract, small)
         for constant in list(constants)[:MOST_CONSTANTS]:
             for size in (constant - 1, constant, constant + 1):
-                asked = [one.but(**{name: size}) for one in (small, narrowest(contract, small))]
-                able = [
-                    case for case in asked if contract.admits(case) and elements(contract, case) <= MOST_AT_CONSTANT
-                ]
                 if axis["low"] <= size <= most:
-                    yield from able[:1]
+                    asked = (one.but(**{name: size}) for one in each)
+                    able = (c for c in asked if contract.admits(c) and elements(contract, c) <= MOST_AT_CONSTANT)
+                    yield from itertools.islice(able, 1)
 
 
 def real_sizes(contract: Any, seed: int) -> list[Any]:
